@@ -1,0 +1,42 @@
+"""The states of a delivery: the debt of one event to one destination under one Pinterest name."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class DeliveryStatus(models.TextChoices):
+    PENDING = "pending", "Pending"
+    """Waits until ``due_at``. A paused destination holds it: nothing is lost, nothing burns."""
+
+    SENDING = "sending", "Sending"
+    """Claimed by a worker; ``due_at`` is when its lease ends."""
+
+    DELIVERED = "delivered", "Delivered"
+    """Pinterest processed it."""
+
+    REJECTED = "rejected", "Rejected"
+    """Can never succeed as it is: our transform or Pinterest said so, with code and message."""
+
+    DEAD = "dead", "Dead"
+    """Retryable failures used up the budget; waits for a person."""
+
+    FILTERED = "filtered", "Filtered"
+    """Not meant for Pinterest: its type, the mapping, the integrations flag or its age."""
+
+    DISCARDED = "discarded", "Discarded"
+    """A person decided not to send it."""
+
+
+OPEN = frozenset({DeliveryStatus.PENDING, DeliveryStatus.SENDING})
+"""Still owed: ``due_at`` is set exactly in these."""
+
+RETRYABLE_BY_A_PERSON = frozenset(
+    {
+        DeliveryStatus.REJECTED,
+        DeliveryStatus.DEAD,
+        DeliveryStatus.FILTERED,
+        DeliveryStatus.DISCARDED,
+    }
+)
+"""Closed without having been delivered: a person may send these again after a fix."""
