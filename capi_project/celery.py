@@ -1,0 +1,59 @@
+"""Celery: the doorbell. Every fact about a delivery is in the database, never in the broker."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "capi_project.settings")
+
+from django.conf import settings
+
+app = Celery("capi_relay")
+app.conf.update(
+    broker_url=settings.CELERY_BROKER_URL,
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    worker_prefetch_multiplier=1,
+    task_ignore_result=True,
+    result_backend=None,
+    task_serializer="json",
+    accept_content=["json"],
+    # A task lives shorter than the lease of what it claimed, and shorter than the time after
+    # which Redis would hand it to a second worker.
+    task_time_limit=settings.LEASE_SECONDS - 10,
+    broker_connection_retry_on_startup=True,
+    worker_cancel_long_running_tasks_on_connection_loss=True,
+    worker_soft_shutdown_timeout=20,
+    worker_hijack_root_logger=False,
+    worker_max_memory_per_child=400_000,  # kB
+    task_default_queue="live",
+    timezone="UTC",
+    beat_schedule_filename=str(settings.DATA_DIR / "celerybeat-schedule"),
+    beat_schedule={
+        "sweep": {
+            "task": "deliveries.tasks.sweep",
+            "schedule": settings.SWEEP_SECONDS,
+            # A sweep that waited longer than this is worth nothing: the next one does its work.
+            "options": {"expires": 10},
+        },
+    },
+)
+if app.conf.broker_url.startswith("filesystem"):
+    folder = settings.DATA_DIR / "broker"
+    for name in ("queue", "control"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    app.conf.broker_transport_options = {
+        "data_folder_in": str(folder / "queue"),
+        "data_folder_out": str(folder / "queue"),
+        "control_folder": str(folder / "control"),
+        "polling_interval": 0.2,
+    }
+else:
+    app.conf.broker_transport_options = {
+        "visibility_timeout": settings.LEASE_SECONDS,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+    }
+app.autodiscover_tasks(["deliveries"])

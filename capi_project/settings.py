@@ -1,0 +1,208 @@
+"""All settings, from the environment. Every variable is described in ``.env.example``."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+
+import dj_database_url
+from cryptography.fernet import Fernet
+from django.core.management.utils import get_random_secret_key
+
+from capi_project.environment import Environment
+
+env = Environment(os.environ)
+BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = "0.1.0"
+DATA_DIR = Path(env.text("CAPI_DATA_DIR", str(BASE_DIR / "data"))).resolve()
+
+# --- Secrets ------------------------------------------------------------------------------------
+SECRET_KEY = env.secret("SECRET_KEY", DATA_DIR / "secret_key", get_random_secret_key)
+TOKEN_ENCRYPTION_KEYS = [
+    key.strip()
+    for key in env.secret(
+        "TOKEN_ENCRYPTION_KEYS",
+        DATA_DIR / "token_encryption_keys",
+        lambda: Fernet.generate_key().decode(),
+    ).split(",")
+    if key.strip()
+]
+"""Fernet keys, newest first: the first encrypts, all decrypt."""
+for position, key in enumerate(TOKEN_ENCRYPTION_KEYS, start=1):
+    try:
+        Fernet(key)
+    except ValueError:
+        env.mistakes.append(
+            f"TOKEN_ENCRYPTION_KEYS: key {position} is not a Fernet key "
+            "(32 bytes, URL-safe base64; make one with `openssl rand -base64 32 | tr +/ -_`)."
+        )
+
+# --- Web ----------------------------------------------------------------------------------------
+DEBUG = env.boolean("DEBUG", False)
+ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.listing("CSRF_TRUSTED_ORIGINS")
+TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXY_COUNT", 0, most=10)
+"""How many proxies of yours stand in front: that many X-Forwarded-For entries are believed."""
+HTTPS_ONLY = env.boolean("HTTPS_ONLY", False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY_COUNT else None
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
+SESSION_COOKIE_AGE = int(timedelta(hours=env.integer("SESSION_HOURS", 12, least=1)).total_seconds())
+SESSION_EXPIRE_AT_BROWSER_CLOSE = False
+X_FRAME_OPTIONS = "DENY"
+URL_PREFIX = env.text("URL_PREFIX").strip("/")
+"""Serve everything below this path, for example ``relay`` for https://example.com/relay/."""
+APPEND_SLASH = False  # ingest paths have no slash; a redirect would lose the body of a POST
+ROOT_URLCONF = "capi_project.urls"
+WSGI_APPLICATION = "capi_project.wsgi.application"
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "destinations",
+    "deliveries",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+STATIC_URL = f"/{URL_PREFIX}/static/" if URL_PREFIX else "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+WHITENOISE_USE_FINDERS = True  # no collectstatic step is needed to try the product out
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "UNAUTHENTICATED_USER": None,
+}
+
+# --- Database: SQLite in the data folder, or DATABASE_URL ---------------------------------------
+DATABASE_URL = env.url("DATABASE_URL", "", ("postgres", "postgresql", "sqlite"))
+if DATABASE_URL.startswith("postgres"):
+    DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=None)}
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+else:
+    if sqlite3.sqlite_version_info < (3, 35):
+        env.mistakes.append(
+            f"This Python has SQLite {sqlite3.sqlite_version}; 3.35 or newer is needed, "
+            "or a PostgreSQL server through DATABASE_URL."
+        )
+    path = DATABASE_URL.partition(":///")[2] or str(DATA_DIR / "capi_relay.sqlite3")
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": path,
+            "CONN_MAX_AGE": None,
+            "OPTIONS": {
+                # Writers queue at BEGIN instead of failing half-way through a transaction.
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 20,
+                # FULL: an event that was answered with 200 survives a power cut.
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+            },
+        }
+    }
+
+# --- Redis: shared cache and Celery broker, or files in the data folder --------------------------
+REDIS_URL = env.url("REDIS_URL", "", ("redis", "rediss", "unix"))
+if REDIS_URL:
+    CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    }
+else:
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+            "LOCATION": DATA_DIR / "cache",
+        }
+    }
+CELERY_BROKER_URL = (
+    env.url("CELERY_BROKER_URL", "", ("redis", "rediss", "amqp", "amqps", "filesystem"))
+    or REDIS_URL
+    or "filesystem://"
+)
+
+# --- Where conversions go ------------------------------------------------------------------------
+PINTEREST_API_URL = env.url("PINTEREST_API_URL", "https://api.pinterest.com", ("https", "http"))
+PINTEREST_LEGACY_URL = env.url(
+    "PINTEREST_LEGACY_URL", "https://ct.pinterest.com", ("https", "http")
+)
+SANDBOX_URL = env.url("SANDBOX_URL", "http://127.0.0.1:8100", ("https", "http"))
+CONNECT_TIMEOUT_SECONDS = env.number("CONNECT_TIMEOUT_SECONDS", 5, least=0.1, most=60)
+READ_TIMEOUT_SECONDS = env.number("READ_TIMEOUT_SECONDS", 30, least=0.1, most=120)
+
+# --- Delivery ------------------------------------------------------------------------------------
+BATCH_MAX_CONVERSIONS = env.integer("BATCH_MAX_CONVERSIONS", 1000, least=1, most=1000)
+BATCH_MAX_BYTES = env.integer("BATCH_MAX_BYTES", 2_000_000, least=100_000)
+BATCH_LINGER_SECONDS = env.number("BATCH_LINGER_SECONDS", 2, most=60)
+"""A young, small queue waits this long to fill a batch."""
+LEASE_SECONDS = env.integer("LEASE_SECONDS", 300, least=30, most=3600)
+"""How long a claim holds its deliveries; a dead worker's are claimed again after that."""
+DESTINATION_CONCURRENCY = env.integer("DESTINATION_CONCURRENCY", 4, least=1, most=100)
+"""Requests one destination may have in flight; a destination can set its own."""
+SWEEP_SECONDS = env.number("SWEEP_SECONDS", 1, least=0.2, most=60)
+
+# --- Ingest --------------------------------------------------------------------------------------
+MAX_REQUEST_BYTES = env.integer("MAX_REQUEST_BYTES", 4_096_000, least=1_000)
+"""After gunzip; RudderStack's own limit."""
+MAX_EVENT_BYTES = env.integer("MAX_EVENT_BYTES", 32_768, least=1_000)
+DATA_UPLOAD_MAX_MEMORY_SIZE = None  # ingest has its own, exact limit (MAX_REQUEST_BYTES)
+
+# --- Keeping -------------------------------------------------------------------------------------
+BODY_RETENTION_DAYS = env.integer("BODY_RETENTION_DAYS", 30, least=1)
+"""Events as received, requests and replies: these hold personal data."""
+LOG_RETENTION_DAYS = env.integer("LOG_RETENTION_DAYS", 90, least=1)
+if LOG_RETENTION_DAYS < BODY_RETENTION_DAYS:
+    env.mistakes.append("LOG_RETENTION_DAYS must not be less than BODY_RETENTION_DAYS.")
+
+# --- Logging -------------------------------------------------------------------------------------
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")).upper()
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    # urllib3 logs full URLs, which hold advertiser IDs, at DEBUG.
+    "loggers": {"urllib3": {"level": "INFO"}},
+}
+
+env.finish()

@@ -1,0 +1,15 @@
+"""Where each path leads. ``URL_PREFIX`` puts all of it below one folder."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+pages = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("", include("deliveries.ingest.urls")),
+    path("admin/", admin.site.urls),
+]
+urlpatterns = [path(f"{settings.URL_PREFIX}/", include(pages))] if settings.URL_PREFIX else pages

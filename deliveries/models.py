@@ -1,0 +1,258 @@
+"""What came in, what is owed, what was sent, what was tried.
+
+Rows of the log refer to each other without foreign key constraints in the database
+(``db_constraint=False``): they are written in one transaction by one function each, in bulk, and
+pruned in small steps; a constraint would look up and lock one parent row for every row written,
+on the path that decides the speed.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from deliveries.querysets import DeliveryQuerySet
+from deliveries.statuses import OPEN, RETRYABLE_BY_A_PERSON, DeliveryStatus
+from destinations.models import Destination, Source
+from destinations.pinterest.outcomes import OutcomeKind, Stage
+
+OUTCOME_CHOICES = [(kind.value, kind.value.capitalize()) for kind in OutcomeKind]
+STAGE_CHOICES = [(stage.value, stage.value.capitalize()) for stage in Stage]
+
+
+class Event(models.Model):
+    """What did a source send us? One track, page, screen, identify … call, stored as received."""
+
+    source = models.ForeignKey(
+        Source, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+    )
+    message_id = models.CharField("message ID", max_length=255)
+    type = models.CharField(max_length=20)
+    name = models.CharField(max_length=255, blank=True)
+    received_at = models.DateTimeField(default=timezone.now)
+    body = models.BinaryField(
+        null=True, help_text="The event as JSON, zlib-compressed; NULL once its retention is over."
+    )
+
+    class Meta:
+        constraints = [
+            # message_id first: one index both absorbs repeats and serves the log's search.
+            models.UniqueConstraint("message_id", "source", name="event_once_per_source"),
+        ]
+        indexes = [models.Index("received_at", name="event_received")]
+
+    def __str__(self) -> str:
+        return f"{self.name or self.type} ({self.message_id})"
+
+
+class Refusal(models.Model):
+    """What reached ingest and could not become an event, and why?"""
+
+    source = models.ForeignKey(
+        Source, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+    )
+    received_at = models.DateTimeField(default=timezone.now, db_index=True)
+    code = models.CharField(max_length=50)
+    field = models.CharField(max_length=255, blank=True)
+    message = models.TextField()
+    excerpt = models.TextField(blank=True, help_text="The beginning of what was sent.")
+
+    def __str__(self) -> str:
+        return f"{self.code} ({self.received_at:%Y-%m-%d %H:%M})"
+
+
+class Batch(models.Model):
+    """What exactly did one HTTP request ask Pinterest, and what did Pinterest answer?"""
+
+    destination = models.ForeignKey(
+        Destination, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+    )
+    sent_at = models.DateTimeField(default=timezone.now)
+    duration_ms = models.PositiveIntegerField(default=0)
+    api_version = models.CharField("API version", max_length=2)
+    test_mode = models.BooleanField(default=False)
+    conversion_count = models.PositiveIntegerField()
+    delivered_count = models.PositiveIntegerField(default=0)
+    rejected_count = models.PositiveIntegerField(default=0)
+    retryable_count = models.PositiveIntegerField(default=0, help_text="Retryable or unknown.")
+    was_split = models.BooleanField(
+        default=False, help_text="Refused as a whole, and sent again in parts to find the cause."
+    )
+    status_code = models.PositiveSmallIntegerField(null=True, help_text="NULL: no answer came.")
+    error_code = models.CharField(max_length=50, blank=True)
+    error_message = models.TextField(blank=True)
+    request_id = models.CharField("Pinterest request ID", max_length=200, blank=True)
+    rate_limit_headers = models.JSONField(default=dict)
+    request_body = models.BinaryField(null=True, help_text="Exact JSON, zlib-compressed.")
+    response_body = models.BinaryField(null=True, help_text="Exact bytes, zlib-compressed.")
+
+    class Meta:
+        verbose_name_plural = "batches"
+        indexes = [models.Index("destination", F("id").desc(), name="batch_of_destination")]
+
+    def __str__(self) -> str:
+        return f"Batch {self.pk}"
+
+
+class Delivery(models.Model):
+    """What do we owe, and to whom? This event, to that destination, under that Pinterest name."""
+
+    event = models.ForeignKey(
+        Event,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="deliveries",
+        db_index=False,  # delivery_once begins with it
+    )
+    destination = models.ForeignKey(
+        Destination,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
+        db_index=False,  # delivery_of_destination begins with it
+    )
+    conversion_name = models.CharField("Pinterest event", max_length=100, blank=True)
+    status = models.CharField(max_length=10, choices=DeliveryStatus, default=DeliveryStatus.PENDING)
+    due_at = models.DateTimeField(
+        null=True, help_text="Pending: when it may be sent. Sending: when the lease ends."
+    )
+    claim_token = models.UUIDField(null=True)
+    attempt_count = models.PositiveSmallIntegerField(
+        default=0, help_text="Counted when claimed, before the request leaves."
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    settled_at = models.DateTimeField(null=True)
+    batch = models.ForeignKey(
+        Batch,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        null=True,
+        related_name="deliveries",
+        db_index=False,  # delivery_in_batch
+    )
+    batch_position = models.PositiveSmallIntegerField(null=True)
+    conversion_event_id = models.CharField(
+        "event ID", max_length=256, blank=True, help_text="Blank: the same as the message ID."
+    )
+    error_stage = models.CharField(max_length=10, blank=True, choices=STAGE_CHOICES)
+    error_code = models.CharField(max_length=50, blank=True)
+    error_field = models.CharField(max_length=255, blank=True)
+    error_message = models.TextField(blank=True)
+    warnings = models.JSONField(
+        default=list, help_text="[{code, field, message}] of the transform."
+    )
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        constraints = [
+            models.UniqueConstraint(
+                "event", "destination", "conversion_name", name="delivery_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=sorted(OPEN), due_at__isnull=False)
+                | (~Q(status__in=sorted(OPEN)) & Q(due_at__isnull=True)),
+                name="delivery_due_iff_open",
+            ),
+            models.CheckConstraint(
+                condition=Q(status=DeliveryStatus.SENDING, claim_token__isnull=False)
+                | (~Q(status=DeliveryStatus.SENDING) & Q(claim_token__isnull=True)),
+                name="delivery_claimed_iff_sending",
+            ),
+        ]
+        indexes = [
+            # What the sweep and every claim read: small, because closed deliveries are not in it.
+            models.Index(
+                "destination", "due_at", name="delivery_due", condition=Q(due_at__isnull=False)
+            ),
+            models.Index("destination", F("id").desc(), name="delivery_of_destination"),
+            # The failures a person looks for are few among the delivered many.
+            models.Index(
+                "status",
+                F("id").desc(),
+                name="delivery_undelivered",
+                condition=Q(status__in=sorted(RETRYABLE_BY_A_PERSON)),
+            ),
+            models.Index(
+                "error_code", F("id").desc(), name="delivery_error", condition=~Q(error_code="")
+            ),
+            models.Index(
+                "batch",
+                "batch_position",
+                name="delivery_in_batch",
+                condition=Q(batch__isnull=False),
+            ),
+            models.Index(
+                "conversion_event_id",
+                name="delivery_event_id",
+                condition=~Q(conversion_event_id=""),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Delivery {self.pk}"
+
+
+class Attempt(models.Model):
+    """What did one try do to one delivery?"""
+
+    delivery = models.ForeignKey(
+        Delivery, on_delete=models.DO_NOTHING, db_constraint=False, related_name="attempts"
+    )
+    number = models.PositiveSmallIntegerField()
+    batch = models.ForeignKey(
+        Batch,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        null=True,
+        related_name="+",
+        db_index=False,  # read through the delivery
+    )
+    batch_position = models.PositiveSmallIntegerField(null=True)
+    outcome = models.CharField(max_length=10, choices=OUTCOME_CHOICES)
+    error_stage = models.CharField(max_length=10, blank=True, choices=STAGE_CHOICES)
+    error_code = models.CharField(max_length=50, blank=True)
+    error_field = models.CharField(max_length=255, blank=True)
+    error_message = models.TextField(blank=True)
+    ended_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"Attempt {self.number}: {self.outcome}"
+
+
+class Claim(models.Model):
+    """Which worker holds deliveries of a destination right now, and until when?"""
+
+    token = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    destination = models.ForeignKey(
+        Destination, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+    )
+    worker = models.CharField(max_length=200)
+    claimed_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    delivery_count = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return str(self.token)
+
+
+class Lane(models.Model):
+    """How is the road to a destination right now? Its row is the lock under which claims are made."""
+
+    destination = models.OneToOneField(
+        Destination, on_delete=models.CASCADE, primary_key=True, related_name="lane"
+    )
+    failure_count = models.PositiveIntegerField(
+        default=0, help_text="Requests in a row that got no answer, or a 5xx."
+    )
+    hold_until = models.DateTimeField(
+        null=True, help_text="No claim before this: rate limit, or the circuit's next probe."
+    )
+    last_success_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"Lane of {self.destination_id}"

@@ -1,0 +1,62 @@
+"""Which deliveries an event makes: one for each destination and Pinterest event name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from deliveries.statuses import DeliveryStatus
+from destinations.pinterest.findings import EventFiltered, EventRejected
+from destinations.pinterest.outcomes import Stage
+from destinations.pinterest.transform import conversion_names
+from destinations.routing import Route
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedDelivery:
+    """A delivery to be stored; closed from the start when the event is not for Pinterest."""
+
+    destination_id: int
+    conversion_name: str
+    status: DeliveryStatus = DeliveryStatus.PENDING
+    error_stage: str = ""
+    error_code: str = ""
+    error_field: str = ""
+    error_message: str = ""
+
+
+def plan_deliveries(event: dict[str, Any], routes: Iterable[Route]) -> list[PlannedDelivery]:
+    """One pending delivery for each destination and name, or one closed one that says why not."""
+    planned = []
+    for route in routes:
+        try:
+            names = conversion_names(event, route.config)
+        except EventFiltered as filtered:
+            planned.append(
+                PlannedDelivery(
+                    route.destination_id,
+                    "",
+                    DeliveryStatus.FILTERED,
+                    Stage.TRANSFORM,
+                    filtered.code,
+                    "",
+                    filtered.message,
+                )
+            )
+        except EventRejected as rejected:
+            error = rejected.errors[0]
+            planned.append(
+                PlannedDelivery(
+                    route.destination_id,
+                    "",
+                    DeliveryStatus.REJECTED,
+                    Stage.TRANSFORM,
+                    error.code,
+                    error.field,
+                    error.message,
+                )
+            )
+        else:
+            planned += [PlannedDelivery(route.destination_id, name) for name in names]
+    return planned

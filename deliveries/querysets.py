@@ -1,0 +1,28 @@
+"""Questions about sets of deliveries."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Self
+
+from django.db import models
+
+from deliveries.statuses import OPEN, RETRYABLE_BY_A_PERSON
+
+
+class DeliveryQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    def open(self) -> Self:
+        """Still owed: pending or sending."""
+        return self.filter(status__in=OPEN)
+
+    def due(self, now: datetime) -> Self:
+        """May be claimed: pending and its time has come, or sending and its lease has ended."""
+        return self.filter(due_at__lte=now)
+
+    def retryable_by_a_person(self) -> Self:
+        """Closed without having been delivered."""
+        return self.filter(status__in=RETRYABLE_BY_A_PERSON)
+
+    def waiting(self) -> Self:
+        """Pending, whether due or not."""
+        return self.filter(status="pending")

@@ -1,0 +1,57 @@
+"""From a stored destination to a client that can send: the one place a token is decrypted."""
+
+from __future__ import annotations
+
+import threading
+
+from django.conf import settings
+
+from destinations.models import Destination
+from destinations.pinterest.client import PinterestClient
+
+_local = threading.local()
+MOST_CLIENTS = 200
+
+
+def client_for(destination: Destination) -> PinterestClient:
+    """A client for this destination as it is configured now.
+
+    Kept for the thread while the configuration stays, so that connections are reused.
+    Raises SecretUnreadable when the token cannot be decrypted.
+    """
+    clients = _local.__dict__.setdefault("clients", {})
+    configuration = (
+        destination.service,
+        destination.api_version,
+        destination.advertiser_id,
+        destination.conversion_token.ciphertext,
+        destination.test_mode,
+        settings.SANDBOX_URL,
+    )
+    known = clients.get(destination.pk)
+    if known is None or known[0] != configuration:
+        if len(clients) >= MOST_CLIENTS:
+            clients.clear()
+        known = clients[destination.pk] = (configuration, _new_client(destination))
+    return known[1]
+
+
+def _new_client(destination: Destination) -> PinterestClient:
+    return PinterestClient(
+        base_url=_base_url(destination),
+        api_version=destination.api_version,
+        advertiser_id=destination.advertiser_id,
+        token=destination.conversion_token.reveal(),
+        test_mode=destination.test_mode,
+        connect_timeout_seconds=settings.CONNECT_TIMEOUT_SECONDS,
+        read_timeout_seconds=settings.READ_TIMEOUT_SECONDS,
+    )
+
+
+def _base_url(destination: Destination) -> str:
+    """Only the server's settings name hosts; a person in the admin chooses between two services."""
+    if destination.service == Destination.Service.SANDBOX:
+        return settings.SANDBOX_URL
+    if destination.api_version == Destination.ApiVersion.V3:
+        return settings.PINTEREST_LEGACY_URL
+    return settings.PINTEREST_API_URL

@@ -1,0 +1,232 @@
+"""Where events come from (Source) and go to (Destination, EventMapping)."""
+
+from __future__ import annotations
+
+import secrets
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models.functions import Lower, Trim
+from django.utils import timezone
+
+from destinations.pinterest.transform import TransformConfig
+from destinations.secrets import Secret, SecretField
+
+EVENT_NAME_VALIDATOR = RegexValidator(
+    r"^[A-Za-z0-9_-]{1,100}\Z",
+    "Use letters, digits, _ and - only, at most 100 of them.",
+)
+
+
+def generate_write_key() -> str:
+    """A new credential for a source: 27 URL-safe characters, 160 random bits."""
+    return secrets.token_urlsafe(20)
+
+
+class Source(models.Model):
+    """Which site or app sends us events, and with which key?"""
+
+    name = models.CharField(max_length=100, unique=True, help_text="A site or app of yours.")
+    write_key = models.CharField(
+        max_length=100,
+        unique=True,
+        default=generate_write_key,
+        validators=[RegexValidator(r"^[\x21-\x39\x3b-\x7e]+\Z", "No spaces and no colon.")],
+        help_text="The credential that SDKs send. Whoever has it can send events as this source.",
+    )
+    enabled = models.BooleanField(
+        default=True, help_text="Off: its events are answered with 404 and not taken."
+    )
+    allowed_origins = models.TextField(
+        blank=True,
+        help_text="Web origins whose pages may post to this source, one a line "
+        "(https://www.example.com). Blank: any.",
+    )
+    rate_limit_per_second = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Requests a second above which senders are told to wait (429). Blank: no limit.",
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Destination(models.Model):
+    """Which Pinterest ad account gets conversions, and how are they made?"""
+
+    class Service(models.TextChoices):
+        PINTEREST = "pinterest", "Pinterest"
+        SANDBOX = "sandbox", "Sandbox (a stand-in on your own machine)"
+
+    class ApiVersion(models.TextChoices):
+        V5 = "v5", "v5"
+        V3 = "v3", "v3 (legacy)"
+
+    class ActionSource(models.TextChoices):
+        WEB = "web", "Web site (web)"
+        APP_IOS = "app_ios", "iOS app (app_ios)"
+        APP_ANDROID = "app_android", "Android app (app_android)"
+        OFFLINE = "offline", "Offline, e.g. a shop (offline)"
+
+    class UnmappedEvents(models.TextChoices):
+        BY_NAME = "by_name", "Send under their own name (a user-defined event)"
+        AS_CUSTOM = "as_custom", "Send as the Pinterest event “custom”"
+        FILTER = "filter", "Do not send (filtered)"
+
+    name = models.CharField(max_length=100, unique=True)
+    service = models.CharField(
+        max_length=20,
+        choices=Service,
+        default=Service.PINTEREST,
+        help_text="The sandbox answers as Pinterest does and counts nothing towards your ads.",
+    )
+    api_version = models.CharField(
+        "API version",
+        max_length=2,
+        choices=ApiVersion,
+        default=ApiVersion.V5,
+        help_text="v3 is legacy: Pinterest announced its end for 2023. Use v5.",
+    )
+    advertiser_id = models.CharField(
+        "advertiser ID",
+        max_length=18,
+        validators=[RegexValidator(r"^[0-9]{1,18}\Z", "Digits only, at most 18.")],
+        help_text="Also called ad account ID: the number in the URL of Pinterest Ads Manager.",
+    )
+    conversion_token = SecretField(
+        blank=True,
+        default=Secret,
+        help_text="Ads Manager → Conversions → Conversions API → Set up API. Kept encrypted.",
+    )
+    app_id = models.CharField(
+        "app ID", max_length=200, blank=True, help_text="The app store's ID of your app, if any."
+    )
+    partner_name = models.CharField(
+        max_length=100, blank=True, help_text="Only if Pinterest asked you to send one."
+    )
+    dedup_key = models.CharField(
+        max_length=100,
+        blank=True,
+        help_text="Path in the event whose value becomes Pinterest's event_id, e.g. "
+        "properties.event_id. Blank: the message id. Use what the Pinterest Tag sends, "
+        "so that Pinterest counts an event once.",
+    )
+    default_action_source = models.CharField(
+        max_length=20,
+        choices=ActionSource,
+        default=ActionSource.WEB,
+        help_text="For events that do not say themselves where they happened.",
+    )
+    unmapped_events = models.CharField(
+        max_length=20,
+        choices=UnmappedEvents,
+        default=UnmappedEvents.BY_NAME,
+        help_text="Track events that neither the event map nor the built-in table knows.",
+    )
+    send_external_id = models.BooleanField(
+        "send external ID",
+        default=True,
+        help_text="Send the hashed user ID. Pinterest recommends it on all events.",
+    )
+    test_mode = models.BooleanField(
+        default=False,
+        help_text="Pinterest checks the conversions and records nothing (at most 20 a request).",
+    )
+    max_age_hours = models.PositiveIntegerField(
+        "age limit (hours)",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Older events are filtered. Pinterest takes 7 days (168). Blank: no limit.",
+    )
+    concurrency_limit = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Requests in flight at once. Blank: the server's default.",
+    )
+    sources = models.ManyToManyField(Source, blank=True, related_name="destinations")
+    enabled = models.BooleanField(
+        default=True,
+        help_text="Off: new events make no deliveries here. What is waiting already, waits on.",
+    )
+    paused_at = models.DateTimeField(null=True, blank=True, editable=False)
+    paused_code = models.CharField(max_length=50, blank=True, editable=False)
+    paused_reason = models.TextField(blank=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ("name",)
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(paused_at__isnull=False) | models.Q(paused_reason=""),
+                name="destination_reason_only_when_paused",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        if self.api_version == self.ApiVersion.V5 and not self.conversion_token:
+            raise ValidationError(
+                {"conversion_token": "API v5 needs a conversion token (Ads Manager → Conversions)."}
+            )
+
+    def transform_config(self) -> TransformConfig:
+        """How the pure transform sees this destination (reads the event map: one query)."""
+        return TransformConfig(
+            destination_name=self.name,
+            api_version=self.api_version,
+            advertiser_id=self.advertiser_id,
+            app_id=self.app_id,
+            partner_name=self.partner_name,
+            dedup_key=self.dedup_key,
+            default_action_source=self.default_action_source,
+            unmapped_events=self.unmapped_events,
+            send_external_id=self.send_external_id,
+            max_age_seconds=self.max_age_hours * 3600 if self.max_age_hours else None,
+            event_map=tuple(
+                (row.source_event_name, row.pinterest_event_name)
+                for row in self.event_mappings.all()
+            ),
+        )
+
+
+class EventMapping(models.Model):
+    """Under which Pinterest event name does a destination send a source's event?"""
+
+    destination = models.ForeignKey(
+        Destination, on_delete=models.CASCADE, related_name="event_mappings"
+    )
+    source_event_name = models.CharField(
+        "your event",
+        max_length=255,
+        validators=[MaxLengthValidator(255)],
+        help_text="Compared without regard to case and outer spaces.",
+    )
+    pinterest_event_name = models.CharField(
+        "Pinterest event", max_length=100, validators=[EVENT_NAME_VALIDATOR]
+    )
+
+    class Meta:
+        ordering = ("id",)
+        constraints = [
+            models.UniqueConstraint(
+                "destination",
+                Lower(Trim("source_event_name")),
+                "pinterest_event_name",
+                name="event_mapping_once",
+                violation_error_message="This mapping is already in the list.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source_event_name} → {self.pinterest_event_name}"

@@ -1,0 +1,81 @@
+"""From a write key to its source and where that source's events go, without a query most times."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from threading import Lock
+
+from destinations.models import Destination, Source
+from destinations.pinterest.transform import TransformConfig
+
+FRESH_SECONDS = 1.0
+"""How long a change made by another process may stay unseen. This process sees its own at once."""
+
+MOST_KEYS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One enabled destination of a source, as planning needs it."""
+
+    destination_id: int
+    config: TransformConfig
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRoutes:
+    """A source, as ingest needs it."""
+
+    source_id: int
+    name: str
+    enabled: bool
+    allowed_origins: tuple[str, ...]
+    rate_limit_per_second: int | None
+    routes: tuple[Route, ...]
+
+
+_known: dict[str, tuple[float, SourceRoutes | None]] = {}
+_lock = Lock()
+
+
+def routes_for(write_key: str) -> SourceRoutes | None:
+    """The source with this write key, or None; at most ``FRESH_SECONDS`` old."""
+    now = time.monotonic()
+    found = _known.get(write_key)
+    if found is not None and now - found[0] < FRESH_SECONDS:
+        return found[1]
+    routes = _read(write_key)
+    with _lock:
+        if len(_known) >= MOST_KEYS:  # somebody is trying keys
+            _known.clear()
+        _known[write_key] = (now, routes)
+    return routes
+
+
+def forget_routes() -> None:
+    """Called after a source or destination was changed."""
+    with _lock:
+        _known.clear()
+
+
+def routes_of(destinations: list[Destination]) -> tuple[Route, ...]:
+    """Routes to these destinations (``event_mappings`` should be prefetched)."""
+    return tuple(
+        Route(destination.pk, destination.transform_config()) for destination in destinations
+    )
+
+
+def _read(write_key: str) -> SourceRoutes | None:
+    source = Source.objects.filter(write_key=write_key).first()
+    if source is None:
+        return None
+    destinations = source.destinations.filter(enabled=True).prefetch_related("event_mappings")
+    return SourceRoutes(
+        source_id=source.pk,
+        name=source.name,
+        enabled=source.enabled,
+        allowed_origins=tuple(source.allowed_origins.split()),
+        rate_limit_per_second=source.rate_limit_per_second,
+        routes=routes_of(list(destinations)),
+    )
