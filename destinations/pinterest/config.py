@@ -1,0 +1,85 @@
+"""What a destination decides about its conversions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .event import split_path
+from .event_names import target_name
+from .integrations import integration_names
+
+ACTION_SOURCES = ("web", "app_ios", "app_android", "offline")
+"""https://developers.pinterest.com/docs/api/v5/events-create/, action_source."""
+
+UNMAPPED_CHOICES = ("by_name", "as_custom", "filter")
+
+# What names a person: a dedup key that ends in one sends it to Pinterest unhashed.
+_PERSONAL_KEYS = frozenset(
+    {
+        "email",
+        "phone",
+        "gender",
+        "birthday",
+        "dateofbirth",
+        "dob",
+        "lastname",
+        "last_name",
+        "firstname",
+        "first_name",
+        "city",
+        "state",
+        "zip",
+        "postalcode",
+        "postal_code",
+        "country",
+        "advertisingid",
+        "idfa",
+        "aaid",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TransformConfig:
+    """One destination's choices. Hashable; build it once per destination and keep it.
+
+    ``unmapped_events`` is one of ``UNMAPPED_CHOICES``, ``default_action_source`` one of
+    ``ACTION_SOURCES``. ``event_map`` holds (from, to) pairs; several rows with the same ``from``
+    give several conversions of one event.
+    """
+
+    destination_name: str = ""
+    api_version: str = "v5"
+    advertiser_id: str = ""
+    app_id: str = ""
+    partner_name: str = ""
+    dedup_key: str = ""
+    default_action_source: str = "web"
+    unmapped_events: str = "by_name"
+    send_external_id: bool = True
+    max_age_seconds: int | None = None
+    event_map: tuple[tuple[str, str], ...] = ()
+
+    # Prepared once: what an event costs must not grow with the event map.
+    targets: dict[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
+    dedup_steps: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    dedup_is_personal: bool = field(init=False, repr=False, compare=False)
+    integration_names: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        steps = split_path(self.dedup_key)
+        prepare = object.__setattr__
+        prepare(self, "targets", _targets_by_name(self.event_map))
+        prepare(self, "dedup_steps", steps)
+        prepare(self, "dedup_is_personal", not _PERSONAL_KEYS.isdisjoint(map(str.lower, steps)))
+        prepare(self, "integration_names", integration_names(self.destination_name))
+
+
+def _targets_by_name(event_map: tuple[tuple[str, str], ...]) -> dict[str, tuple[str, ...]]:
+    """Folded event name → the Pinterest names of its rows, each once, in order."""
+    targets: dict[str, dict[str, None]] = {}
+    for source, target in event_map:
+        key, name = source.strip().casefold(), target_name(target)
+        if key and name:
+            targets.setdefault(key, {})[name] = None
+    return {key: tuple(names) for key, names in targets.items()}

@@ -1,0 +1,151 @@
+"""The fields of the conversion itself: where the event happened, on what, and with which consent."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .config import ACTION_SOURCES, TransformConfig
+from .event import Sections, paths
+from .findings import EventRejected, Finding
+from .texts import TextField, read_texts, wrong_type
+from .values import boolean, usable_text
+
+APP_SOURCES = ("app_ios", "app_android")
+
+_LANGUAGE = re.compile(r"([A-Za-z]{2})(?:[-_.@].*)?", re.DOTALL)
+_DEVICE = 9
+_NETWORK = 11
+_SYSTEM = 10
+
+ACTION_SOURCE_PATHS = paths(
+    "traits.action_source",
+    "context.traits.action_source",
+    "traits.actionSource",
+    "context.traits.actionSource",
+    "properties.action_source",
+    "properties.actionSource",
+)
+
+
+def language(value: Any) -> str | None:
+    """ISO 639-1: the two letters a locale begins with, lower case."""
+    if type(value) is not str:
+        return None
+    found = _LANGUAGE.fullmatch(value.strip())
+    return found[1].lower() if found else None
+
+
+EVENT_FIELDS: tuple[TextField, ...] = (
+    TextField("event_source_url", paths("context.page.url", "properties.url")),
+    TextField("app_name", paths("properties.appName", "context.app.name")),
+    TextField("app_version", paths("properties.appVersion", "context.app.version")),
+    TextField("device_brand", paths("properties.manufacturer", "context.device.manufacturer")),
+    TextField("device_model", paths("properties.deviceModel", "context.device.model")),
+    TextField("device_type", paths("properties.deviceType", "context.device.type")),
+    TextField("os_version", paths("context.os.version")),
+    TextField(
+        "language",
+        paths("properties.language", "context.traits.language", "context.locale"),
+        language,
+        "language_invalid",
+        "A language is two letters, or a locale that begins with them, like en-US.",
+    ),
+    TextField("device_carrier", paths("context.network.carrier")),
+    TextField("partner_name", paths("properties.partnerName")),
+)
+"""The texts of a conversion."""
+
+
+def channel_of(event: dict[str, Any]) -> str:
+    """The event's channel in lower case: web, mobile, server, sources …; "" without one."""
+    channel = event.get("channel")
+    return channel.strip().lower() if type(channel) is str else ""
+
+
+def read_action_source(
+    sections: Sections, channel: str, config: TransformConfig, warnings: list[Finding]
+) -> str:
+    """Where the event happened: what it says, else what its channel says, else the default.
+
+    Raises EventRejected ``action_source_invalid`` for an explicit value Pinterest does not know.
+    """
+    for section, key, path in ACTION_SOURCE_PATHS:
+        value = sections[section].get(key)
+        if value is None:
+            continue
+        text = usable_text(value)
+        if text is None:
+            if type(value) is not str:
+                warnings.append(wrong_type(path))
+            continue
+        source = text.strip().lower()
+        if source in ACTION_SOURCES:
+            return source
+        message = f"An action source is one of {', '.join(ACTION_SOURCES)}."
+        raise EventRejected((Finding("action_source_invalid", path, message),), tuple(warnings))
+    if channel in ACTION_SOURCES:
+        return channel
+    default = config.default_action_source
+    if default not in ACTION_SOURCES:
+        default = "web"
+    if channel == "mobile":
+        return _app_source(sections) or _assumed_source(default, warnings)
+    return default
+
+
+def _app_source(sections: Sections) -> str | None:
+    for value in (sections[_SYSTEM].get("name"), sections[_DEVICE].get("type")):
+        if type(value) is str:
+            platform = value.strip().lower()
+            if platform.startswith("android"):
+                return "app_android"
+            if platform.startswith(("ios", "ipados", "iphone", "ipad")):
+                return "app_ios"
+    return None
+
+
+def _assumed_source(default: str, warnings: list[Finding]) -> str:
+    message = (
+        "A mobile event is sent with the destination's default action source, because neither the "
+        "operating system nor the device type says iOS or Android."
+    )
+    warnings.append(Finding("action_source_assumed", "context.os.name", message))
+    return default
+
+
+def read_event_fields(
+    sections: Sections,
+    config: TransformConfig,
+    fields: dict[str, Any],
+    warnings: list[Finding],
+) -> None:
+    """Adds everything but the name, the ID, the time and the action source, which it reads."""
+    read_texts(EVENT_FIELDS, sections, fields, warnings)
+    tracking = sections[_DEVICE].get("adTrackingEnabled")
+    if tracking is not None:
+        allowed = boolean(tracking)
+        if allowed is None:
+            _warn_of_boolean("context.device.adTrackingEnabled", warnings)
+        else:
+            fields["opt_out"] = not allowed
+            # The public schema does not list this key, and a web event gains nothing by it.
+            if config.api_version == "v5" and fields["action_source"] in APP_SOURCES:
+                fields["advertiser_tracking_enabled"] = allowed
+    wifi = sections[_NETWORK].get("wifi")
+    if wifi is not None:
+        connected = bool(wifi) if wifi in (0, 1) else boolean(wifi)
+        if connected is None:
+            _warn_of_boolean("context.network.wifi", warnings)
+        else:
+            fields["wifi"] = connected
+    if config.app_id:
+        fields["app_id"] = config.app_id
+    if config.partner_name and "partner_name" not in fields:
+        fields["partner_name"] = config.partner_name
+    if config.api_version == "v3" and config.advertiser_id:
+        fields["advertiser_id"] = config.advertiser_id
+
+
+def _warn_of_boolean(path: str, warnings: list[Finding]) -> None:
+    warnings.append(Finding("boolean_invalid", path, "This is neither true nor false."))

@@ -1,0 +1,207 @@
+"""From a stored event to the conversions Pinterest gets. Pure: no clock, no database, no network.
+
+``conversion_names`` says under which Pinterest names an event goes to a destination, ``transform``
+makes the conversion for one of them.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from .config import TransformConfig
+from .custom_data import read_custom_data
+from .event import Path, Sections, paths, read_path, read_sections
+from .event_fields import channel_of, read_action_source, read_event_fields
+from .event_names import ECOMMERCE_NAMES, is_own_name, standard_name
+from .findings import EventFiltered, EventRejected, Finding
+from .integrations import integration_settings, is_switched_off
+from .times import unix_seconds
+from .user_data import read_user_data
+from .values import usable_text, well_formed
+
+__all__ = ["Conversion", "TransformConfig", "conversion_names", "transform"]
+
+DELIVERABLE_TYPES = ("track", "page", "screen")
+EVENT_TIME_PATHS = paths("timestamp", "originalTimestamp", "receivedAt")
+# How far ahead a clock may be before the event's time looks wrong.
+_FUTURE_SECONDS = 300
+# These channels send from the visitor's own device, so the address an event came from is theirs.
+_VISITOR_CHANNELS = ("web", "mobile")
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """The JSON object for Pinterest, serialisable by orjson, and what was lost on the way."""
+
+    fields: dict[str, Any]
+    warnings: tuple[Finding, ...] = ()
+
+
+def conversion_names(event: dict[str, Any], config: TransformConfig) -> tuple[str, ...]:
+    """The Pinterest names this event goes out under, never empty.
+
+    Raises EventFiltered ``unsupported_type``, ``integration_disabled`` or ``unmapped_event``, and
+    EventRejected ``event_name_missing``.
+    """
+    kind = event.get("type")
+    kind = kind.strip().lower() if type(kind) is str else ""
+    if kind not in DELIVERABLE_TYPES:
+        raise EventFiltered("unsupported_type", "Only track, page and screen calls are delivered.")
+    integrations = event.get("integrations")
+    if integrations and is_switched_off(integrations, config.integration_names):
+        raise EventFiltered(
+            "integration_disabled",
+            "The event's integrations object switches this destination off.",
+        )
+    if kind == "page":
+        return ("view_category",) if _has_category(event) else ("page_visit",)
+    name = _name_of(event)
+    if name is None:
+        message = "A track or screen call needs an event, or else a name, that is text."
+        raise EventRejected((Finding("event_name_missing", "event", message),))
+    folded = name.casefold()
+    targets = config.targets.get(folded)
+    if targets:
+        return targets
+    standard = ECOMMERCE_NAMES.get(folded) or standard_name(name)
+    if standard:
+        return (standard,)
+    if config.unmapped_events == "filter":
+        raise EventFiltered(
+            "unmapped_event",
+            "Neither the event map nor the standard names know this event, and the destination "
+            "leaves such events out.",
+        )
+    return ("custom",) if config.unmapped_events == "as_custom" else (name,)
+
+
+def _has_category(event: dict[str, Any]) -> bool:
+    properties = event.get("properties")
+    for holder in (event, properties):
+        if type(holder) is dict:
+            category = holder.get("category")
+            if type(category) is not bool and usable_text(category) is not None:
+                return True
+    return False
+
+
+def _name_of(event: dict[str, Any]) -> str | None:
+    for key in ("event", "name"):
+        name = event.get(key)
+        if type(name) is str:
+            trimmed = name.strip()
+            if trimmed:
+                return trimmed if trimmed.isascii() else well_formed(trimmed)
+    return None
+
+
+def transform(event: dict[str, Any], name: str, config: TransformConfig, now: float) -> Conversion:
+    """The conversion of ``event`` under one of its ``conversion_names``; ``now`` in Unix seconds.
+
+    Raises EventRejected with the reasons it can never be one, or EventFiltered ``event_too_old``.
+    """
+    warnings: list[Finding] = []
+    sections = read_sections(event)
+    event_time = _read_event_time(sections, config, now, warnings)
+    channel = channel_of(event)
+    fields: dict[str, Any] = {
+        "event_name": name,
+        "event_time": event_time,
+        "action_source": read_action_source(sections, channel, config, warnings),
+    }
+    read_event_fields(sections, config, fields, warnings)
+    fields["user_data"] = user_data = read_user_data(
+        sections,
+        send_external_id=config.send_external_id,
+        sender_is_visitor=channel in _VISITOR_CHANNELS,
+        warnings=warnings,
+    )
+    custom_data = read_custom_data(sections, warnings)
+    if custom_data:
+        fields["custom_data"] = custom_data
+        _check_limited_processing(custom_data, user_data, warnings)
+    if not is_own_name(name):
+        message = "Pinterest takes user-defined names of up to 100 letters, digits, _ and -."
+        warnings.append(Finding("event_name_unusual", "event", message))
+    fields["event_id"] = _read_event_id(event, config, fields, warnings)
+    return Conversion(fields, tuple(warnings))
+
+
+def _read_event_time(
+    sections: Sections, config: TransformConfig, now: float, warnings: list[Finding]
+) -> int:
+    path: Path
+    for path in EVENT_TIME_PATHS:
+        event_time = unix_seconds(sections[path.section].get(path.key))
+        if event_time is not None:
+            break
+    else:
+        message = "No timestamp is an ISO 8601 time or a number of seconds since 1970."
+        raise EventRejected((Finding("event_time_missing", "timestamp", message),))
+    limit = config.max_age_seconds
+    if limit is not None and event_time < now - limit:
+        raise EventFiltered("event_too_old", "The event is older than the destination's age limit.")
+    if event_time > now + _FUTURE_SECONDS:
+        message = "The event says it happens more than five minutes from now."
+        warnings.append(Finding("event_time_in_future", path.text, message))
+    return event_time
+
+
+def _read_event_id(
+    event: dict[str, Any],
+    config: TransformConfig,
+    fields: dict[str, Any],
+    warnings: list[Finding],
+) -> str:
+    """What Pinterest deduplicates by: the dedup key's value, the integrations object's, the ID."""
+    if config.dedup_steps:
+        event_id = _id_text(read_path(event, config.dedup_steps))
+        if event_id:
+            if config.dedup_is_personal:
+                message = "The dedup key is personal; Pinterest gets it unhashed as the event ID."
+                warnings.append(Finding("event_id_personal", config.dedup_key, message))
+            return event_id
+    integrations = event.get("integrations")
+    if integrations:
+        settings = integration_settings(integrations, config.integration_names)
+        for key in ("eventId", "event_id"):
+            event_id = _id_text(settings.get(key))
+            if event_id:
+                return event_id
+    event_id = _id_text(event.get("messageId"))
+    if event_id:
+        return event_id
+    message = "The event has no message ID, so one was made from what Pinterest gets of it."
+    warnings.append(Finding("event_id_generated", "messageId", message))
+    return _generated_id(fields)
+
+
+def _id_text(value: Any) -> str | None:
+    # A boolean as an ID would make Pinterest take different events for the same one.
+    return None if type(value) is bool else usable_text(value)
+
+
+def _generated_id(fields: dict[str, Any]) -> str:
+    """The same for the same event at every try, and for all of its names."""
+    nameless = {key: value for key, value in fields.items() if key != "event_name"}
+    digest = sha256(orjson.dumps(nameless, option=orjson.OPT_SORT_KEYS)).digest()
+    return str(uuid.UUID(bytes=digest[:16], version=5))
+
+
+def _check_limited_processing(
+    custom_data: dict[str, Any], user_data: dict[str, Any], warnings: list[Finding]
+) -> None:
+    opt_out_type = custom_data.get("opt_out_type")
+    if opt_out_type is None or ("st" in user_data and "country" in user_data):
+        return
+    if "LDP" in (part.strip() for part in opt_out_type.upper().split(",")):
+        message = (
+            "Pinterest ignores the limited data processing flag of an event without state and "
+            "country."
+        )
+        warnings.append(Finding("ldp_incomplete", "properties.optOutType", message))

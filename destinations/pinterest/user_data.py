@@ -1,0 +1,363 @@
+"""Who it was: ``user_data``. Every value is normalised, then hashed; nothing personal leaves plain.
+
+Rules: https://developers.pinterest.com/docs/api/v5/events-create/ (normalisation, SHA-256, hex).
+The table ``HASHED_FIELDS`` is the mapping; the small functions above it are its last column.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from datetime import date
+from hashlib import sha256
+from socket import AF_INET, AF_INET6, inet_pton
+from typing import Any, NamedTuple
+from urllib.parse import unquote_plus
+
+from .event import Path, Sections, paths, under
+from .findings import EventRejected, Finding
+from .regions import country_code, state_code
+from .texts import TextField, read_texts, wrong_type
+from .values import decimal_text, usable_text, well_formed
+
+Normalised = str | tuple[str, ...] | None
+"""One value, several of them, "" for nothing left, None for a value that must be dropped."""
+
+_HEX_DIGEST = re.compile(r"[0-9a-fA-F]{64}")
+_NOT_ASCII_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
+_NOT_ASCII_ALPHANUMERICS = bytes(
+    byte for byte in range(256) if not (byte < 128 and chr(byte).isalnum())
+)
+_KEPT_IN_A_CITY = frozenset("LMN")
+_CALENDAR_DAY = re.compile(r"([0-9]{4})([-/]?)([0-9]{1,2})\2([0-9]{1,2})(?:[T ][0-9:.,+\-Zz ]*)?")
+_GENDERS = {
+    **dict.fromkeys(("f", "female", "woman"), "f"),
+    **dict.fromkeys(("m", "male", "man"), "m"),
+    **dict.fromkeys(("n", "nonbinary", "nb", "other"), "n"),
+}
+_SEPARATORS_IN_A_GENDER = re.compile(r"[\s_-]+")
+_ZEROS_AND_DASHES = frozenset("0-")
+_EMAIL_LIKE = re.compile(r"[^@\s]+@[^@\s]+")
+
+
+# -- normalising: text, trimmed and not blank, as Pinterest wants it before hashing -------------
+
+
+def email(text: str) -> Normalised:
+    return text.lower() if "@" in text else None
+
+
+def phone(text: str) -> Normalised:
+    return digits(text).lstrip("0")
+
+
+def digits(text: str) -> str:
+    """Only the decimal digits, of any script, as ASCII."""
+    if text.isascii():
+        return text.encode().translate(None, _NOT_ASCII_DIGITS).decode()
+    return "".join(str(unicodedata.decimal(sign)) for sign in text if sign.isdecimal())
+
+
+def gender(text: str) -> Normalised:
+    folded = text.lower()
+    return _GENDERS.get(folded) or _GENDERS.get(_SEPARATORS_IN_A_GENDER.sub("", folded))
+
+
+def birthday(text: str) -> Normalised:
+    if len(text) > 40:
+        return None
+    day = _CALENDAR_DAY.fullmatch(text)
+    if day is None:
+        return None
+    year, separator, month, of_month = day.groups()
+    if not separator and len(month + of_month) != 4:
+        return None
+    try:
+        date(int(year), int(month), int(of_month))
+    except ValueError:
+        return None
+    return f"{year}{month:0>2}{of_month:0>2}"
+
+
+def city(text: str) -> Normalised:
+    """Lower case without spaces, punctuation and symbols; letters and marks of every script."""
+    lowered = text.lower()
+    if lowered.isascii():
+        return lowered.encode().translate(None, _NOT_ASCII_ALPHANUMERICS).decode()
+    return "".join(sign for sign in lowered if unicodedata.category(sign)[0] in _KEPT_IN_A_CITY)
+
+
+def postal_code(text: str) -> Normalised:
+    """Digits; a code with letters counts in both forms, with its letters and without them."""
+    only_digits = digits(text)
+    with_letters = "".join(sign for sign in text.lower() if sign.isalnum())
+    if with_letters.isdecimal() or not with_letters:
+        return only_digits
+    return (with_letters, only_digits)
+
+
+def country(text: str) -> Normalised:
+    return country_code(text) or text.lower()
+
+
+def advertising_id(text: str) -> Normalised:
+    return text.lower() if not _ZEROS_AND_DASHES.issuperset(text) else None
+
+
+# -- the table ----------------------------------------------------------------------------------
+
+
+class HashedField(NamedTuple):
+    """One row: Pinterest's key, where the values are, how to normalise, what to say if dropped."""
+
+    name: str
+    paths: tuple[Path, ...]
+    normalise: Callable[[str], Normalised]
+    code: str
+    message: str
+
+
+_TRAITS = ("traits", "context.traits")
+
+
+def _address_paths(address_keys: tuple[str, ...], flat_keys: tuple[str, ...]) -> tuple[str, ...]:
+    in_address = (f"{parent}.address.{key}" for key in address_keys for parent in _TRAITS)
+    flat = (f"{parent}.{key}" for key in flat_keys for parent in _TRAITS)
+    return (*in_address, *flat)
+
+
+HASHED_FIELDS: tuple[HashedField, ...] = (
+    HashedField(
+        "em",
+        paths("traits.email", "context.traits.email", "properties.email"),
+        email,
+        "email_invalid",
+        "This is not an e-mail address: it has no @.",
+    ),
+    HashedField(
+        "ph",
+        paths("traits.phone", "context.traits.phone", "properties.phone"),
+        phone,
+        "",
+        "",
+    ),
+    HashedField(
+        "ge",
+        paths("traits.gender", "context.traits.gender"),
+        gender,
+        "gender_unknown",
+        "This gender is not one of the spellings of female, male and non-binary.",
+    ),
+    HashedField(
+        "db",
+        paths(
+            *under(_TRAITS, "birthday", "dateOfBirth", "dateofbirth", "dob", "DOB"),
+            "context.dateofbirth",
+        ),
+        birthday,
+        "birthday_invalid",
+        "This birthday is not YYYYMMDD, an ISO date or YYYY/MM/DD, or there is no such day.",
+    ),
+    HashedField(
+        "ln", paths(*under(_TRAITS, "lastName", "lastname", "last_name")), str.lower, "", ""
+    ),
+    HashedField(
+        "fn", paths(*under(_TRAITS, "firstName", "firstname", "first_name")), str.lower, "", ""
+    ),
+    HashedField("ct", paths(*_address_paths(("city",), ("city",))), city, "", ""),
+    HashedField("st", paths(*_address_paths(("state",), ("state",))), state_code, "", ""),
+    HashedField(
+        "zp",
+        paths(*_address_paths(("zip", "postalCode", "postal_code"), ("zip", "postalCode"))),
+        postal_code,
+        "",
+        "",
+    ),
+    HashedField("country", paths(*_address_paths(("country",), ("country",))), country, "", ""),
+    HashedField(
+        "hashed_maids",
+        paths("context.device.advertisingId", "context.device.idfa", "context.device.aaid"),
+        advertising_id,
+        "advertising_id_zero",
+        "This advertising ID is all zeros: the user limits ad tracking.",
+    ),
+    HashedField(
+        "external_id",
+        paths(
+            "userId",
+            "traits.userId",
+            "traits.id",
+            "context.traits.userId",
+            "context.traits.id",
+            "anonymousId",
+        ),
+        str,
+        "",
+        "",
+    ),
+)
+"""Everything that is hashed. ``context.externalId`` is read apart: it is a list of objects."""
+
+_WITHOUT_EXTERNAL_ID = tuple(field for field in HASHED_FIELDS if field.name != "external_id")
+
+PLAIN_FIELDS: tuple[TextField, ...] = (
+    TextField("client_user_agent", paths("context.userAgent", "properties.userAgent")),
+    TextField(
+        "click_id",
+        paths("properties.clickId", "properties.click_id", "properties.epik", "context.epik"),
+    ),
+    TextField("partner_id", paths("traits.partnerId", "context.traits.partnerId")),
+)
+"""What Pinterest takes unhashed; ``client_ip_address`` and ``epik=`` in a URL are read apart."""
+
+_IP_PATHS = paths("context.ip", "context.requestIP", "properties.ip", "properties.clientIpAddress")
+_REQUEST_IP = paths("request_ip")
+_CLICK_URLS = paths("context.page.url", "context.page.search", "properties.url")
+_EPIK = re.compile(r"(?:^|[?&])epik=([^&#]+)")
+
+
+def read_user_data(
+    sections: Sections, *, send_external_id: bool, sender_is_visitor: bool, warnings: list[Finding]
+) -> dict[str, Any]:
+    """``user_data`` of an event: arrays of SHA-256 hex digests and a few plain texts.
+
+    ``sender_is_visitor``: the address the event came from is the visitor's own, not a server's.
+    Raises EventRejected ``missing_user_data`` when Pinterest could not match anybody.
+    """
+    user_data: dict[str, Any] = {}
+    for field in HASHED_FIELDS if send_external_id else _WITHOUT_EXTERNAL_ID:
+        for section, key, path in field.paths:
+            value = sections[section].get(key)
+            if value is None:
+                continue
+            digests = _digests(value, field, path, warnings)
+            if digests:
+                user_data[field.name] = digests
+                break
+    if "em" not in user_data:
+        address = _email_among_external_ids(sections[2].get("externalId"))
+        if address:
+            user_data["em"] = [_digest(address)]
+    ip_address = _ip_address(sections, sender_is_visitor, warnings)
+    if ip_address:
+        user_data["client_ip_address"] = ip_address
+    read_texts(PLAIN_FIELDS, sections, user_data, warnings)
+    if "click_id" not in user_data:
+        click_id = _click_id_in_urls(sections)
+        if click_id:
+            user_data["click_id"] = click_id
+    if "em" not in user_data and "hashed_maids" not in user_data:
+        _require_ip_and_user_agent(user_data, warnings)
+    return user_data
+
+
+def _digests(value: Any, field: HashedField, path: str, warnings: list[Finding]) -> list[str]:
+    """The digests of one value or of a list of them; equal ones once, in order."""
+    if type(value) is str:
+        text = value.strip()
+    elif type(value) is list:
+        return _digests_of_list(value, field, path, warnings)
+    elif type(value) is int or type(value) is float:
+        text = decimal_text(value) or ""
+    else:
+        warnings.append(wrong_type(path))
+        return []
+    if not text:
+        return []
+    if len(text) == 64 and _HEX_DIGEST.fullmatch(text):
+        return [text.lower()]
+    normal = field.normalise(text)
+    if type(normal) is str:
+        return [_digest(normal)] if normal else []
+    if normal is None:
+        warnings.append(Finding(field.code, path, field.message))
+        return []
+    return list(dict.fromkeys(_digest(form) for form in normal if form))
+
+
+def _digests_of_list(
+    values: list[Any], field: HashedField, path: str, warnings: list[Finding]
+) -> list[str]:
+    digests: dict[str, None] = {}
+    remarks: list[Finding] = []
+    for position, value in enumerate(values):
+        if type(value) is list:
+            remarks.append(wrong_type(f"{path}[{position}]"))
+        elif value is not None:
+            digests.update(dict.fromkeys(_digests(value, field, f"{path}[{position}]", remarks)))
+    # One remark for a list, however long it is.
+    warnings.extend(remarks[:1])
+    return list(digests)
+
+
+def _digest(text: str) -> str:
+    try:
+        return sha256(text.encode()).hexdigest()
+    except UnicodeEncodeError:
+        return sha256(well_formed(text).encode()).hexdigest()
+
+
+def _email_among_external_ids(external_ids: Any) -> str | None:
+    """The first external ID that is an e-mail address: RudderStack lists them as {type, id}."""
+    if external_ids is None:
+        return None
+    for entry in external_ids if type(external_ids) is list else [external_ids]:
+        value = entry.get("id") if type(entry) is dict else entry
+        if type(value) is str and _EMAIL_LIKE.fullmatch(value.strip()):
+            return value.strip().lower()
+    return None
+
+
+def _ip_address(sections: Sections, sender_is_visitor: bool, warnings: list[Finding]) -> str | None:
+    for section, key, path in _IP_PATHS + _REQUEST_IP if sender_is_visitor else _IP_PATHS:
+        value = sections[section].get(key)
+        if value is None:
+            continue
+        text = value.strip() if type(value) is str else usable_text(value)
+        if text and _is_usable_address(text):
+            return text
+        if text:
+            warnings.append(
+                Finding("ip_address_invalid", path, "This is not a usable IPv4 or IPv6 address.")
+            )
+        elif type(value) is not str:
+            warnings.append(wrong_type(path))
+    return None
+
+
+def _is_usable_address(text: str) -> bool:
+    try:
+        # inet_pton takes exactly the standard forms, and is many times faster than ipaddress.
+        return any(inet_pton(AF_INET6 if ":" in text else AF_INET, text))
+    except (OSError, ValueError):
+        return False
+
+
+def _click_id_in_urls(sections: Sections) -> str | None:
+    """The ``epik`` that Pinterest puts into the landing page's address."""
+    for section, key, _ in _CLICK_URLS:
+        url = sections[section].get(key)
+        if type(url) is str and "epik=" in url:
+            found = _EPIK.search(url)
+            if found:
+                return usable_text(unquote_plus(well_formed(found[1])))
+    return None
+
+
+def _require_ip_and_user_agent(user_data: dict[str, Any], warnings: list[Finding]) -> None:
+    has_address = "client_ip_address" in user_data
+    has_agent = "client_user_agent" in user_data
+    if has_address and has_agent:
+        return
+    if has_address:
+        has = "only an IP address"
+    elif has_agent:
+        has = "only a user agent"
+    else:
+        has = "none of them"
+    message = (
+        "Pinterest needs an e-mail (em), a mobile advertising ID (hashed_maids), or both an IP "
+        f"address (client_ip_address) and a user agent (client_user_agent); this event has {has}."
+    )
+    raise EventRejected((Finding("missing_user_data", "", message),), tuple(warnings))
