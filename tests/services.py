@@ -1,0 +1,81 @@
+"""Which real services can the tests use here? Looked at once, at the usual local addresses."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import socket
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+LOCAL_POSTGRES = "postgres://postgres@127.0.0.1:5432/postgres"
+LOCAL_REDIS = "redis://127.0.0.1:6379/15"
+LOCAL_RABBITMQ = "amqp://guest:guest@127.0.0.1:5672//"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@cache
+def postgres_url() -> str:
+    """A PostgreSQL server on which databases may be made, or ''."""
+    import psycopg
+
+    url = os.environ.get("TEST_DATABASE_URL", "") or LOCAL_POSTGRES
+    try:
+        with psycopg.connect(url, connect_timeout=3) as connection:
+            allowed = connection.execute(
+                "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user"
+            ).fetchone()
+    except psycopg.OperationalError:
+        return ""
+    return url if allowed and allowed[0] else ""
+
+
+@cache
+def redis_url() -> str:
+    """A Redis server, or ''."""
+    import redis
+
+    url = os.environ.get("TEST_REDIS_URL", "") or LOCAL_REDIS
+    try:
+        redis.Redis.from_url(url, socket_connect_timeout=3, socket_timeout=3).ping()
+    except (redis.RedisError, OSError):
+        return ""
+    return url
+
+
+@cache
+def rabbitmq_url() -> str:
+    """A RabbitMQ server whose port answers, or ''."""
+    url = os.environ.get("TEST_RABBITMQ_URL", "") or LOCAL_RABBITMQ
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 5672), 3).close()
+    except OSError:
+        return ""
+    return url
+
+
+@cache
+def browser_path() -> str:
+    """A Chromium that Playwright can drive, or ''."""
+    if importlib.util.find_spec("playwright") is None:
+        return ""
+    if chosen := os.environ.get("CHROMIUM", ""):
+        return chosen
+    return next((found for name in BROWSERS if (found := shutil.which(name))), "")
+
+
+@cache
+def npm_path() -> str:
+    """npm, with node beside it, or ''."""
+    return (shutil.which("npm") or "") if shutil.which("node") else ""
+
+
+@cache
+def shared_folder() -> str:
+    """The folder with larger samples that some machines have beside the repository, or ''."""
+    chosen = os.environ.get("CAPI_SHARED_DIR", "")
+    folder = Path(chosen) if chosen else Path(__file__).resolve().parent.parent.parent / "shared"
+    return str(folder) if (folder / "data").is_dir() else ""
