@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable
 
-from django.core.cache import cache
+from celery import current_app
+from django.conf import settings
 from kombu.exceptions import OperationalError
 
 logger = logging.getLogger(__name__)
 
-RING_INTERVAL_SECONDS = 1
-"""A flood of requests rings once in this time: a worker that is awake drains what it finds."""
+DELIVER_TASK = "deliveries.tasks.deliver"
+_last_rung: dict[int, float] = {}
 
 
-def ring(destination_ids: Iterable[int]) -> None:
+def ring(destination_ids: Iterable[int], *, at_once: bool = False) -> None:
     """Ask for a delivery run of each destination; call it on commit, never inside a transaction.
 
-    Coalesced through the shared cache. A broker or cache that does not answer is logged and
-    forgiven: the events are stored, and the sweep finds them.
+    A flood of events rings once for each process, destination and second: a worker that is awake
+    drains all it finds. ``at_once`` rings in any case. A broker that does not answer is logged
+    and forgiven: the events are stored, and the sweep finds them.
     """
-    from deliveries.tasks import deliver
-
+    now = time.monotonic()
     for destination_id in destination_ids:
+        if not at_once and now - _last_rung.get(destination_id, -1e9) < settings.SWEEP_SECONDS:
+            continue
+        _last_rung[destination_id] = now
         try:
-            if cache.add(f"bell:{destination_id}", 1, RING_INTERVAL_SECONDS):
-                deliver.apply_async((destination_id,), expires=60, retry=False)
+            current_app.send_task(DELIVER_TASK, (destination_id,), expires=60, retry=False)
         except (OperationalError, OSError) as error:
-            logger.warning("The doorbell is out of order (%s); the sweep will find the work.", type(error).__name__)
+            logger.warning("No broker (%s): the sweep will find the work.", type(error).__name__)

@@ -1,0 +1,339 @@
+"""The story of a batch: claim, transform, send, settle. Read it from top to bottom."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.utils import timezone
+
+from deliveries.bodies import unpack
+from deliveries.models import Delivery
+from deliveries.operations import pause
+from deliveries.outbox import Claimed, ClaimRules, claim, release
+from deliveries.retry import RetryPolicy
+from deliveries.settlement import Judged, SentRequest, settle
+from destinations.connections import client_for
+from destinations.models import Destination
+from destinations.pinterest.client import PinterestClient, encode_request
+from destinations.pinterest.findings import EventFiltered, EventRejected, Finding
+from destinations.pinterest.isolation import Isolation
+from destinations.pinterest.outcomes import Outcome, OutcomeKind, Stage
+from destinations.pinterest.replies import read_reply
+from destinations.pinterest.transform import TransformConfig, transform
+from destinations.secrets import SecretUnreadable
+
+logger = logging.getLogger(__name__)
+
+POLICY = RetryPolicy()
+TEST_MODE_CONVERSIONS = 20
+"""Pinterest looks at no more than the first 20 of a test request."""
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedDelivery:
+    """What dispatch needs to know of a claimed delivery and its event."""
+
+    id: int
+    attempts_used: int
+    conversion_name: str
+    message_id: str
+    body: bytes | memoryview | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A delivery with its conversion, encoded."""
+
+    delivery: ClaimedDelivery
+    conversion: bytes
+    event_id: str
+    warnings: tuple[Finding, ...]
+
+
+def deliver_batch(
+    destination_id: int,
+    *,
+    clock: Clock = timezone.now,
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> int:
+    """Claim, transform, send and settle one batch of a destination; says how many were claimed.
+
+    0 means there is nothing to do for this destination now. What is claimed and not settled when
+    this returns or raises is given back untried.
+    """
+    destination = (
+        Destination.objects.filter(pk=destination_id, paused_at__isnull=True)
+        .prefetch_related("event_mappings")
+        .first()
+    )
+    if destination is None:
+        return 0
+    try:
+        client = client_for(destination)
+    except SecretUnreadable as error:
+        pause(destination.pk, "token_unreadable", str(error))
+        return 0
+    claimed = claim(destination.pk, _claim_rules(destination), clock(), _worker_name())
+    if claimed is None:
+        return 0
+    try:
+        _work_off(claimed, destination, client, clock, is_stopping)
+    finally:
+        release(claimed)
+    return len(claimed.delivery_ids)
+
+
+def _work_off(
+    claimed: Claimed,
+    destination: Destination,
+    client: PinterestClient,
+    clock: Clock,
+    is_stopping: Callable[[], bool],
+) -> None:
+    ready, judged = _transform_all(
+        _load(claimed), destination.transform_config(), clock().timestamp()
+    )
+    if judged:
+        settle(claimed, judged, None, policy=POLICY, now=clock(), draw_jitter=random.random)
+    for batch in _cut_by_size(ready, settings.BATCH_MAX_BYTES):
+        if is_stopping() or not _send(batch, claimed, destination, client, clock, is_stopping):
+            return
+
+
+def _load(claimed: Claimed) -> list[ClaimedDelivery]:
+    """The claimed deliveries with their events, in one query, oldest due first."""
+    found = {
+        row[0]: ClaimedDelivery(*row)
+        for row in Delivery.objects.filter(
+            id__in=claimed.delivery_ids, claim_token=claimed.token
+        ).values_list("id", "attempt_count", "conversion_name", "event__message_id", "event__body")
+    }
+    return [found[delivery_id] for delivery_id in claimed.delivery_ids if delivery_id in found]
+
+
+def _transform_all(
+    deliveries: Sequence[ClaimedDelivery], config: TransformConfig, now: float
+) -> tuple[list[Ready], list[Judged]]:
+    """Split into what can be sent and what ends (or waits) here."""
+    ready: list[Ready] = []
+    judged: list[Judged] = []
+    for delivery in deliveries:
+        if delivery.attempts_used > POLICY.budget_attempts:
+            judged.append(_spent(delivery))
+            continue
+        if delivery.body is None:
+            judged.append(_bodyless(delivery))
+            continue
+        try:
+            event: dict[str, Any] = orjson.loads(unpack(delivery.body))
+            conversion = transform(event, delivery.conversion_name, config, now)
+            encoded = orjson.dumps(conversion.fields)
+        except EventFiltered as filtered:
+            judged.append(
+                Judged(
+                    delivery.id,
+                    delivery.attempts_used,
+                    Outcome(OutcomeKind.REJECTED, Stage.TRANSFORM, filtered.code),
+                    filtered=filtered,
+                )
+            )
+        except EventRejected as rejected:
+            judged.append(_rejected(delivery, rejected))
+        except Exception as error:
+            # One event that our code trips over must not hold up its neighbours. It is tried
+            # again (a fixed release may be on its way) and ends dead, never lost.
+            logger.exception("Delivery %s could not be transformed", delivery.id)
+            judged.append(
+                Judged(
+                    delivery.id,
+                    delivery.attempts_used,
+                    Outcome(
+                        OutcomeKind.RETRYABLE,
+                        Stage.TRANSFORM,
+                        "transform_failed",
+                        message=f"CAPI Relay failed on this event ({type(error).__name__}); "
+                        "its own log has the details.",
+                    ),
+                )
+            )
+        else:
+            event_id = conversion.fields["event_id"]
+            ready.append(
+                Ready(
+                    delivery,
+                    encoded,
+                    "" if event_id == delivery.message_id else event_id[:256],
+                    conversion.warnings,
+                )
+            )
+    return ready, judged
+
+
+def _send(
+    batch: Sequence[Ready],
+    claimed: Claimed,
+    destination: Destination,
+    client: PinterestClient,
+    clock: Clock,
+    is_stopping: Callable[[], bool],
+) -> bool:
+    """Send one batch, in parts if Pinterest refuses it whole; False: send nothing more now."""
+    search = Isolation(len(batch))
+    batch_of_position: dict[int, tuple[int | None, int]] = {}
+    may_go_on = True
+    while (span := search.next_span()) is not None:
+        if not _lease_lasts(claimed, clock()) or (search.request_count > 1 and is_stopping()):
+            return False  # what is undecided is given back untried
+        part = batch[span.start : span.stop]
+        sent_at = clock()
+        body = encode_request([one.conversion for one in part])
+        reply = client.send(body)
+        reading = read_reply(reply, len(part))
+        judged = [
+            _judged(batch[position], outcome, position, span.start, batch_of_position)
+            for position, outcome in search.learn(span, reading)
+        ]
+        batch_id = settle(
+            claimed,
+            judged,
+            SentRequest(destination, sent_at, body, len(part), reply, reading),
+            policy=POLICY,
+            now=clock(),
+            draw_jitter=random.random,
+        )
+        if span.size == 1:
+            batch_of_position[span.start] = (batch_id, 0)
+        may_go_on = all(
+            outcome.kind in (OutcomeKind.DELIVERED, OutcomeKind.REJECTED)
+            for outcome in reading.outcomes
+        )
+    undecided = search.undecided()
+    if undecided:
+        settle(
+            claimed,
+            [
+                _judged(batch[position], outcome, position, 0, batch_of_position, sent=False)
+                for position, outcome in undecided
+            ],
+            None,
+            policy=POLICY,
+            now=clock(),
+            draw_jitter=random.random,
+        )
+    if search.pause_reason is not None:
+        reason = search.pause_reason
+        pause(destination.pk, reason.code, reason.message, clock())
+        logger.warning("Destination %s is paused: %s", destination.pk, reason.code)
+        return False
+    return may_go_on
+
+
+def _judged(
+    ready: Ready,
+    outcome: Outcome,
+    position: int,
+    span_start: int,
+    batch_of_position: dict[int, tuple[int | None, int]],
+    *,
+    sent: bool = True,
+) -> Judged:
+    earlier_batch, place = batch_of_position.get(
+        position, (None, position - span_start if sent else None)
+    )
+    return Judged(
+        ready.delivery.id,
+        ready.delivery.attempts_used,
+        outcome,
+        position=place,
+        batch_id=earlier_batch,
+        conversion_event_id=ready.event_id,
+        warnings=ready.warnings,
+    )
+
+
+def _rejected(delivery: ClaimedDelivery, rejected: EventRejected) -> Judged:
+    first = rejected.errors[0]
+    return Judged(
+        delivery.id,
+        delivery.attempts_used,
+        Outcome(
+            OutcomeKind.REJECTED,
+            Stage.TRANSFORM,
+            first.code,
+            first.field,
+            " ".join(error.message for error in rejected.errors),
+        ),
+        warnings=rejected.warnings,
+    )
+
+
+def _spent(delivery: ClaimedDelivery) -> Judged:
+    """Its workers died on it until the budget was gone; this claim is not a try."""
+    return Judged(
+        delivery.id,
+        delivery.attempts_used - 1,
+        Outcome(
+            OutcomeKind.UNKNOWN,
+            Stage.TRANSPORT,
+            "worker_lost",
+            message="The worker stopped during the last try, and no tries are left.",
+        ),
+    )
+
+
+def _bodyless(delivery: ClaimedDelivery) -> Judged:
+    return Judged(
+        delivery.id,
+        delivery.attempts_used,
+        Outcome(
+            OutcomeKind.REJECTED,
+            Stage.TRANSFORM,
+            "event_pruned",
+            message="The event's body was deleted when its retention was over.",
+        ),
+    )
+
+
+def _cut_by_size(ready: Sequence[Ready], max_bytes: int) -> Iterator[Sequence[Ready]]:
+    """Batches whose JSON stays below ``max_bytes`` (a single larger conversion goes alone)."""
+    start = size = 0
+    for position, one in enumerate(ready):
+        if size and size + len(one.conversion) + 1 > max_bytes - len(b'{"data":[]}'):
+            yield ready[start:position]
+            start, size = position, 0
+        size += len(one.conversion) + 1
+    if start < len(ready):
+        yield ready[start:]
+
+
+def _claim_rules(destination: Destination) -> ClaimRules:
+    return ClaimRules(
+        size=min(settings.BATCH_MAX_CONVERSIONS, TEST_MODE_CONVERSIONS)
+        if destination.test_mode
+        else settings.BATCH_MAX_CONVERSIONS,
+        linger=timedelta(seconds=settings.BATCH_LINGER_SECONDS),
+        lease=timedelta(seconds=settings.LEASE_SECONDS),
+        concurrency=destination.concurrency_limit or settings.DESTINATION_CONCURRENCY,
+    )
+
+
+def _lease_lasts(claimed: Claimed, now: datetime) -> bool:
+    """Is there time for one more request before the deliveries may be claimed by others?"""
+    longest = settings.CONNECT_TIMEOUT_SECONDS + settings.READ_TIMEOUT_SECONDS
+    return now + timedelta(seconds=longest) < claimed.expires_at
+
+
+def _worker_name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}:{threading.current_thread().name}"[:200]

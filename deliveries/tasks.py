@@ -1,0 +1,51 @@
+"""Celery's doors: thin, and safe to lose, to repeat and to run side by side."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from celery import shared_task
+from celery.signals import worker_shutting_down
+from django.utils import timezone
+
+from deliveries.dispatch import deliver_batch
+from deliveries.doorbell import ring
+from deliveries.outbox import destinations_with_due_deliveries
+
+RUN_SECONDS = 10
+"""A run hands over to other destinations after this long, and queues up again."""
+
+_stopping = threading.Event()
+
+
+@worker_shutting_down.connect
+def _note_shutdown(**_: object) -> None:
+    """A worker that was told to stop finishes its request and gives back the rest."""
+    _stopping.set()
+
+
+@shared_task
+def sweep() -> int:
+    """Start a run for every destination with something due; finds whatever no bell announced."""
+    destination_ids = list(
+        destinations_with_due_deliveries(timezone.now()).values_list("pk", flat=True)
+    )
+    ring(destination_ids, at_once=True)
+    return len(destination_ids)
+
+
+@shared_task
+def deliver(destination_id: int) -> int:
+    """Send what is due for one destination, batch by batch; returns how many were claimed."""
+    started = time.monotonic()
+    count = 0
+    while not _stopping.is_set():
+        claimed_count = deliver_batch(destination_id, is_stopping=_stopping.is_set)
+        count += claimed_count
+        if not claimed_count:
+            break
+        if time.monotonic() - started > RUN_SECONDS:
+            ring([destination_id], at_once=True)
+            break
+    return count
