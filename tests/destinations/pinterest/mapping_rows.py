@@ -79,9 +79,7 @@ PATHS: dict[str, tuple[str, ...]] = {
     "4.fn": under_traits("firstName", "firstname", "first_name"),
     "4.ct": by_key("address.city", "city"),
     "4.st": by_key("address.state", "state"),
-    "4.zp": by_key(
-        "address.zip", "address.postalCode", "address.postal_code", "zip", "postalCode"
-    ),
+    "4.zp": by_key("address.zip", "address.postalCode", "address.postal_code", "zip", "postalCode"),
     "4.country": by_key("address.country", "country"),
     "4.hashed_maids": (
         "context.device.advertisingId",
@@ -239,13 +237,13 @@ RULES: dict[str, str] = {
     "standard": "add_payment_info add_to_wishlist app_install app_open contact customize_product "
     "find_location initiate_checkout schedule start_trial submit_application subscribe "
     "view_content any_spelling",
-    "unmapped": "by_name as_custom filter_keeps_mapped",
+    "unmapped": "by_name as_custom filter_keeps_mapped own_name too_long field",
     "event_time": "fallthrough unreadable offset no_zone date fraction epoch_s epoch_ms epoch_us "
     "epoch_text at_age_limit no_age_limit future nearly_now",
     "event_id": "dedup_key index order number object array blank absent destination_name "
-    "other_destination",
+    "other_destination personal generated",
     "action_source": "web order fallthrough android device_android server sources default "
-    "default_web",
+    "default_web assumed",
     "opt_out": "true text null number",
     "advertiser_tracking_enabled": "android v3",
     "app_id": "blank",
@@ -272,11 +270,12 @@ RULES: dict[str, str] = {
     "click_id": "other_parameter",
     "required": "ip_ua",
     "missing_user_data": "ip_only ua_only phone_only bad_ip",
-    "ldp": "complete incomplete",
+    "ldp": "complete incomplete field list",
     "currency": "upper invalid",
     "value": "order text trailing_zeros exponent not_a_number fallthrough list zero",
     "custom_text": "number object fallthrough",
     "content_ids": "number fallthrough one_per_product",
+    "products": "entry",
     "quantity": "of_event text not_a_number",
     "item_price": "of_event text",
     "num_items": "sum null not_a_number",
