@@ -104,7 +104,7 @@ def test_every_expected_digest_is_of_the_text_written_beside_it(name: str) -> No
 def test_no_expected_digest_is_unexplained(name: str) -> None:
     case = CASES[name]
     expected = {text for text in every_text(case.expect) if DIGEST.fullmatch(text)}
-    received = {text.lower() for text in every_text(case.event)}
+    received = {text.strip().lower() for text in every_text(case.event)}
     assert expected - received <= set(case.digests.values())
 
 
