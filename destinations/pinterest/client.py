@@ -140,7 +140,7 @@ class PinterestClient:
                 stream=True,
             )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            code, sentence = _classify(error)
+            code, sentence = _classify(error, has_begun=stream.tell() > 0)
             return NoReply(
                 code=code,
                 message=sentence.format(host=self._host),
@@ -185,7 +185,7 @@ def _find_unusable(advertiser_id: str, token: str) -> NoReply | None:
     return None
 
 
-def _classify(error: Exception) -> tuple[str, str]:
+def _classify(error: Exception, *, has_begun: bool) -> tuple[str, str]:
     """Give code and sentence for a request without an answer.
 
     The sentences are our own: the texts of the libraries quote addresses and objects.
@@ -197,7 +197,8 @@ def _classify(error: Exception) -> tuple[str, str]:
 
     if isinstance(error, requests.exceptions.ProxyError):
         return "proxy_failure", "The proxy on the way to {host} did not connect."
-    if isinstance(error, requests.ConnectTimeout):
+    # A TLS handshake that stalls is called a read timeout too, before any of the request is sent.
+    if isinstance(error, requests.ConnectTimeout | requests.ReadTimeout) and not has_begun:
         return "connect_timeout", "{host} did not take the connection in time."
     if isinstance(error, requests.exceptions.SSLError):
         return "tls_failure", "No trusted TLS connection to {host} could be made."

@@ -54,13 +54,10 @@ class Wire:
         self._answers = list(answers)
         self._reads_body = reads_body
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._open: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def __enter__(self) -> Wire:
         return self
@@ -103,7 +100,7 @@ class Wire:
         received = b""
         while b"\r\n\r\n" not in received:
             chunk = connection.recv(65536)
-            if not chunk or received[:1] == b"\x16":  # A TLS handshake: not for us.
+            if not chunk or chunk[:1] == b"\x16":  # A TLS handshake: not for us.
                 return None
             received += chunk
         head, _, body = received.partition(b"\r\n\r\n")
