@@ -11,6 +11,7 @@ import dj_database_url
 from cryptography.fernet import Fernet
 from django.core.management.utils import get_random_secret_key
 
+from capi_project.admin_look import UNFOLD as UNFOLD  # how the admin looks
 from capi_project.environment import Environment
 
 env = Environment(os.environ)
@@ -67,6 +68,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "capi_project",
     "destinations",
     "deliveries",
 ]
@@ -157,7 +159,7 @@ else:
 CELERY_BROKER_URL = (
     env.url("CELERY_BROKER_URL", "", ("redis", "rediss", "amqp", "amqps", "filesystem"))
     or REDIS_URL
-    or "filesystem://"
+    or "filesystem://localhost"
 )
 
 # --- Where conversions go ------------------------------------------------------------------------

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from datetime import timedelta
 from typing import Any
 
+import orjson
+from django.utils import timezone
+
+from deliveries.bodies import pack
+from deliveries.models import Delivery, Event
 from destinations.models import Destination, EventMapping, Source
 
 _numbers = itertools.count(1)
@@ -51,3 +57,37 @@ def make_event(**fields: Any) -> dict[str, Any]:
         "context": {"traits": {"email": f"alex{number}@example.com"}},
         **fields,
     }
+
+
+def make_deliveries(
+    destination: Destination,
+    count: int = 1,
+    *,
+    events: list[dict[str, Any]] | None = None,
+    conversion_name: str = "checkout",
+    age_seconds: float = 60,
+) -> list[Delivery]:
+    """Stored events with a pending delivery each, due since ``age_seconds``; in event order."""
+    source = destination.sources.first() or make_source()
+    due_at = timezone.now() - timedelta(seconds=age_seconds)
+    deliveries = []
+    for event in events or [make_event() for _ in range(count)]:
+        event.setdefault("timestamp", due_at.isoformat())
+        stored = Event.objects.create(
+            source=source,
+            message_id=event["messageId"],
+            type=event["type"],
+            name=event.get("event", ""),
+            received_at=due_at,
+            body=pack(orjson.dumps(event)),
+        )
+        deliveries.append(
+            Delivery.objects.create(
+                event=stored,
+                destination=destination,
+                conversion_name=conversion_name,
+                due_at=due_at,
+                created_at=due_at,
+            )
+        )
+    return deliveries
