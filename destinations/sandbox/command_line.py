@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import signal
 import sys
 from collections.abc import Sequence
@@ -79,6 +80,7 @@ def run_sandbox(options: dict[str, Any]) -> int:
     except OSError as error:
         print(f"The ledger file cannot be used: {error}", file=sys.stderr)
         return 1
+    _spare_the_garbage_collector()
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -92,6 +94,15 @@ def run_sandbox(options: dict[str, Any]) -> int:
     stop.wait()
     sandbox.close()
     return 0
+
+
+def _spare_the_garbage_collector() -> None:
+    """Every request makes some ten thousand short-lived dicts and no cycle among them.
+
+    With the default thresholds the collector takes about 40 % of the sandbox's CPU time.
+    """
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 100)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
