@@ -12,6 +12,8 @@ from destinations.pinterest.outcomes import Stage
 from destinations.pinterest.transform import conversion_names
 from destinations.routing import Route
 
+LONGEST_CONVERSION_NAME = 100
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedDelivery:
@@ -58,5 +60,20 @@ def plan_deliveries(event: dict[str, Any], routes: Iterable[Route]) -> list[Plan
                 )
             )
         else:
-            planned += [PlannedDelivery(route.destination_id, name) for name in names]
+            planned += [_plan(route.destination_id, name) for name in names]
     return planned
+
+
+def _plan(destination_id: int, name: str) -> PlannedDelivery:
+    """A name that no column can hold is no name that Pinterest takes."""
+    if len(name) <= LONGEST_CONVERSION_NAME and "\x00" not in name:
+        return PlannedDelivery(destination_id, name)
+    return PlannedDelivery(
+        destination_id,
+        "",
+        DeliveryStatus.REJECTED,
+        Stage.TRANSFORM,
+        "event_name_too_long",
+        "event",
+        f"An event's name has at most {LONGEST_CONVERSION_NAME} characters, none of them NUL.",
+    )
