@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import kombu.transport
 from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "capi_project.settings")
@@ -41,6 +42,9 @@ app.conf.update(
     },
 )
 if app.conf.broker_url.startswith("filesystem"):
+    kombu.transport.TRANSPORT_ALIASES["filesystem"] = "capi_project.file_broker:Transport"
+    # Nobody sends commands to an embedded worker, and each would be a file to look for.
+    app.conf.worker_enable_remote_control = False
     folder = settings.DATA_DIR / "broker"
     for name in ("queue", "control"):
         (folder / name).mkdir(parents=True, exist_ok=True)

@@ -203,8 +203,14 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    # urllib3 logs full URLs, which hold advertiser IDs, at DEBUG.
-    "loggers": {"urllib3": {"level": "INFO"}},
+    "loggers": {
+        # urllib3 logs full URLs, which hold advertiser IDs, at DEBUG.
+        "urllib3": {"level": "INFO"},
+        # Celery says of every task that it was sent, received and done: three lines a second.
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+    },
 }
 
 env.finish()

@@ -1,0 +1,94 @@
+"""Celery's messages as files in the data folder: enough to try CAPI Relay out without any service.
+
+Kombu's own file transport lets a reader see a file before its content is in it (which ends a
+worker), reads through the system's temporary folder, and lets messages pile up for as long as no
+worker runs. Here a file appears complete or not at all, a message is taken by renaming it, and
+only the newest are kept: every message is a doorbell, and the sweep finds what a lost one
+announced.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+import uuid
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+from kombu.transport import filesystem
+from kombu.utils.json import dumps, loads
+
+MOST_MESSAGES = 1000
+"""More than this wait in a queue only if no worker runs: the oldest go."""
+
+
+class Channel(filesystem.Channel):
+    """A channel whose files are written and taken atomically."""
+
+    def get_table(self, exchange: str) -> list[Any]:
+        try:
+            text = self._exchange_file(exchange).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return []
+        return [filesystem.exchange_queue_t(*binding) for binding in loads(text)]
+
+    def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
+        binding = filesystem.exchange_queue_t(routing_key or "", pattern or "", queue or "")
+        if binding in self.get_table(exchange):
+            return
+        with (self.control_folder / ".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            bindings = {binding, *self.get_table(exchange)}
+            _write(self._exchange_file(exchange), dumps(sorted(bindings)))
+
+    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:
+        folder = Path(self.data_folder_out)
+        name = f"{time.time_ns():020d}-{uuid.uuid4().hex}.{queue}.msg"
+        _write(folder / name, dumps(payload))
+        for old in _waiting(folder, queue)[:-MOST_MESSAGES]:
+            (folder / old).unlink(missing_ok=True)
+
+    def _get(self, queue: str) -> Any:
+        folder = Path(self.data_folder_in)
+        for name in _waiting(folder, queue):
+            taken = folder / f".taken-{name}"
+            try:
+                (folder / name).rename(taken)
+            except FileNotFoundError:
+                continue  # another worker was first
+            text = taken.read_text(encoding="utf-8")
+            taken.unlink()
+            return loads(text)
+        raise Empty
+
+    def _size(self, queue: str) -> int:
+        return len(_waiting(Path(self.data_folder_in), queue))
+
+    def _purge(self, queue: str) -> int:
+        folder = Path(self.data_folder_in)
+        names = _waiting(folder, queue)
+        for name in names:
+            (folder / name).unlink(missing_ok=True)
+        return len(names)
+
+
+class Transport(filesystem.Transport):
+    """Kombu's file transport with that channel."""
+
+    Channel = Channel
+
+
+def _write(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+def _waiting(folder: Path, queue: str) -> list[str]:
+    """The names of the messages in a queue, oldest first."""
+    ending = f".{queue}.msg"
+    return sorted(
+        name for name in os.listdir(folder) if name.endswith(ending) and not name.startswith(".")
+    )

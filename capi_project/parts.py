@@ -1,0 +1,114 @@
+"""The parts of a running CAPI Relay: their options, their commands, their environment."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from capi_project.environment import Environment
+
+QUEUES = "live,bulk,maintenance"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to start, and where."""
+
+    host: str
+    port: int
+    web_workers: int
+    web_threads: int
+    sandbox_port: int
+    worker_pool: str
+    worker_concurrency: int
+    log_level: str
+
+
+def read_options(variables: Mapping[str, str]) -> Options:
+    """Options from the environment. Raises ImproperlyConfigured with every mistake."""
+    env = Environment(variables)
+    on_postgres = env.text("DATABASE_URL").startswith("postgres")
+    options = Options(
+        host=env.text("HOST", "127.0.0.1"),
+        port=env.integer("PORT", 8000, least=1, most=65535),
+        web_workers=env.integer("WEB_WORKERS", 2, least=1, most=256),
+        web_threads=env.integer("WEB_THREADS", 4, least=1, most=256),
+        sandbox_port=env.integer("SANDBOX_PORT", 8100, least=1, most=65535),
+        # SQLite has one writer: threads of one process serve it as well as processes would.
+        worker_pool=env.choice(
+            "WORKER_POOL", "prefork" if on_postgres else "threads", ("prefork", "threads", "solo")
+        ),
+        worker_concurrency=env.integer("WORKER_CONCURRENCY", 4, least=1, most=256),
+        log_level=env.text("LOG_LEVEL", "INFO").upper(),
+    )
+    env.finish()
+    return options
+
+
+def commands(options: Options) -> dict[str, list[str]]:
+    """The command of each part, by its name."""
+    python = sys.executable
+    celery = [python, "-m", "celery", "--quiet", "--app", "capi_project"]
+    return {
+        "sandbox": [python, "manage.py", "pinterest_sandbox", "--port", str(options.sandbox_port)],
+        "web": [
+            *(python, "-m", "granian", "--interface", "wsgi"),
+            *("--host", options.host, "--port", str(options.port)),
+            *("--workers", str(options.web_workers)),
+            *("--blocking-threads", str(options.web_threads)),
+            *("--respawn-failed-workers", "--workers-kill-timeout", "5"),
+            *("--no-ws", "--log-level", "warning"),
+            "capi_project.wsgi:application",
+        ],
+        "worker": [
+            *(*celery, "worker", "--queues", QUEUES, "--loglevel", options.log_level),
+            *("--pool", options.worker_pool, "--concurrency", str(options.worker_concurrency)),
+            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+        ],
+        # A pid file would outlive a kill -9 and then keep beat from starting.
+        "beat": [*celery, "beat", "--pidfile", "", "--loglevel", options.log_level],
+    }
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server on ``host``."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def allowed_hosts(host: str) -> list[str]:
+    """The names a server on ``host`` answers to when ALLOWED_HOSTS does not say so.
+
+    On every address (0.0.0.0 or ::): this machine's name and addresses. Never "*": a forged Host
+    header must not reach a link.
+    """
+    names = ["localhost", "127.0.0.1", "[::1]"]
+    if is_loopback(host):
+        return names
+    if host not in ("0.0.0.0", "::"):
+        return [*names, f"[{host}]" if ":" in host else host]
+    own = socket.gethostname()
+    names += [own, socket.getfqdn()]
+    try:
+        found = {entry[4][0] for entry in socket.getaddrinfo(own, None)}
+    except socket.gaierror:
+        found = set()  # a name that leads nowhere: it alone is allowed, then
+    names += sorted(f"[{address}]" if ":" in str(address) else str(address) for address in found)
+    return list(dict.fromkeys(names))
+
+
+def children_environment(options: Options, variables: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the parts: the supervisor's own, completed."""
+    environment = {"PYTHONUNBUFFERED": "1", **variables}
+    if not environment.get("SANDBOX_URL"):
+        environment["SANDBOX_URL"] = f"http://127.0.0.1:{options.sandbox_port}"
+    if not environment.get("ALLOWED_HOSTS") and not environment.get("ALLOWED_HOSTS_FILE"):
+        environment["ALLOWED_HOSTS"] = ",".join(allowed_hosts(options.host))
+    return environment

@@ -1,0 +1,30 @@
+"""`manage.py first_start`: give an empty installation its first admin and something to see."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from destinations.first_start import DEMO_WRITE_KEY, create_demo, create_first_admin
+
+
+class Command(BaseCommand):
+    help = (
+        "Creates the first admin (DJANGO_SUPERUSER_USERNAME, _PASSWORD, _EMAIL; else a random "
+        "password is printed once) and, in an empty database, a demo source and destination. "
+        "Does nothing where there is something already."
+    )
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument(
+            "--no-demo", action="store_true", help="without the demo source and destination"
+        )
+
+    def handle(self, *args: Any, no_demo: bool, **options: Any) -> None:
+        if admin := create_first_admin(os.environ):
+            password = admin.password or "as given in DJANGO_SUPERUSER_PASSWORD"
+            self.stdout.write(f"Created the admin {admin.username}, password: {password}")
+        if not no_demo and create_demo():
+            self.stdout.write(f"Created the demo source (write key {DEMO_WRITE_KEY}).")
