@@ -285,6 +285,36 @@ RULES: dict[str, str] = {
     "rejected_with_warnings event_map number list equal_digests hashed utf8 no_product broken_objects",
 }
 
+# For each field a value that its later paths may hold and that must not win; other fields: text.
+DECOYS: dict[str, object] = {
+    "3.event_time": "2020-01-01T00:00:00Z",
+    "3.action_source": "offline",
+    "3.app_platform": "ios",
+    "3.language": "xx",
+    "4.em": "decoy@example.com",
+    "4.ph": "4930123456",
+    "4.ge": "n",
+    "4.db": "20010203",
+    "4.zp": "10115",
+    "4.country": "fr",
+    "4.client_ip_address": "198.51.100.9",
+    "5.value": 99,
+    "5.predicted_ltv": 99,
+    "5.num_items": 99,
+    "5.contents.quantity": 99,
+    "5.contents.item_price": 99,
+}
+PATH_DECOYS: dict[str, object] = {
+    "context.externalId": [{"type": "email", "id": "decoy@example.com"}],
+    "context.page.url": "https://shop.example/?epik=decoy",
+    "context.page.search": "?epik=decoy",
+    "properties.url": "https://shop.example/?epik=decoy",
+}
+
+
+def decoy(field: str, path: str) -> object:
+    return PATH_DECOYS.get(path, DECOYS.get(field, "decoy"))
+
 
 def seed_tags() -> list[str]:
     return [f"seed:{row}" for row in SEED_ROWS]
