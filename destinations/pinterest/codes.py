@@ -39,8 +39,6 @@ WARNING_CODES: dict[str, str] = {
     "email_invalid": "An e-mail address has no @.",
     "gender_unknown": "A gender is none of the known spellings.",
     "birthday_invalid": "A birthday is not YYYYMMDD, an ISO date or YYYY/MM/DD, or no such day.",
-    "country_unknown": "A country is neither an ISO code nor a known English name.",
-    "advertising_id_zero": "The advertising ID is all zeros: the user limits ad tracking.",
     "ip_address_invalid": "An IP address is not a usable IPv4 or IPv6 address.",
     "currency_invalid": "A currency is not three letters.",
     "number_invalid": "A value is not a number.",

@@ -69,6 +69,8 @@ class TransformConfig:
     def __post_init__(self) -> None:
         steps = split_path(self.dedup_key)
         prepare = object.__setattr__
+        for name in ("app_id", "advertiser_id", "partner_name"):
+            prepare(self, name, getattr(self, name).strip())
         prepare(self, "targets", _targets_by_name(self.event_map))
         prepare(self, "dedup_steps", steps)
         prepare(self, "dedup_is_personal", not _PERSONAL_KEYS.isdisjoint(map(str.lower, steps)))

@@ -102,7 +102,8 @@ def country(text: str) -> Normalised:
 
 
 def advertising_id(text: str) -> Normalised:
-    return text.lower() if not _ZEROS_AND_DASHES.issuperset(text) else None
+    # All zeros is what devices give for users who limit ad tracking: nobody's ID.
+    return "" if _ZEROS_AND_DASHES.issuperset(text) else text.lower()
 
 
 # -- the table ----------------------------------------------------------------------------------
@@ -179,8 +180,8 @@ HASHED_FIELDS: tuple[HashedField, ...] = (
         "hashed_maids",
         paths("context.device.advertisingId", "context.device.idfa", "context.device.aaid"),
         advertising_id,
-        "advertising_id_zero",
-        "This advertising ID is all zeros: the user limits ad tracking.",
+        "",
+        "",
     ),
     HashedField(
         "external_id",
@@ -236,9 +237,9 @@ def read_user_data(
                 user_data[field.name] = digests
                 break
     if "em" not in user_data:
-        address = _email_among_external_ids(sections[2].get("externalId"))
-        if address:
-            user_data["em"] = [_digest(address)]
+        addresses = _emails_among_external_ids(sections[2].get("externalId"))
+        if addresses:
+            user_data["em"] = [_digest(address) for address in addresses]
     ip_address = _ip_address(sections, sender_is_visitor, warnings)
     if ip_address:
         user_data["client_ip_address"] = ip_address
@@ -298,15 +299,17 @@ def _digest(text: str) -> str:
         return sha256(well_formed(text).encode()).hexdigest()
 
 
-def _email_among_external_ids(external_ids: Any) -> str | None:
-    """The first external ID that is an e-mail address: RudderStack lists them as {type, id}."""
+def _emails_among_external_ids(external_ids: Any) -> dict[str, None]:
+    """The external IDs that are e-mail addresses, each once: RudderStack lists {type, id}."""
     if external_ids is None:
-        return None
+        return {}
+    found: dict[str, None] = {}
     for entry in external_ids if type(external_ids) is list else [external_ids]:
-        value = entry.get("id") if type(entry) is dict else entry
-        if type(value) is str and _EMAIL_LIKE.fullmatch(value.strip()):
-            return value.strip().lower()
-    return None
+        ids = entry.get("id") if type(entry) is dict else entry
+        for value in ids if type(ids) is list else [ids]:
+            if type(value) is str and _EMAIL_LIKE.fullmatch(value.strip()):
+                found[value.strip().lower()] = None
+    return found
 
 
 def _ip_address(sections: Sections, sender_is_visitor: bool, warnings: list[Finding]) -> str | None:

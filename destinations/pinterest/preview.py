@@ -1,0 +1,79 @@
+"""What would become of an event: one line of JSON in, one answer out. Nothing is sent or stored.
+
+A line is an event, or ``{"event": …, "config": …}`` with a RudderStack destination config.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from .findings import EventFiltered, EventRejected, Finding
+from .rudderstack_config import config_from_rudderstack
+from .transform import TransformConfig, conversion_names, transform
+
+Answer = dict[str, Any]
+"""``status`` is ok (with conversions, warnings), rejected (errors, warnings), filtered (reason) or
+error (error: why the line is no event)."""
+
+_DEFAULT = TransformConfig()
+
+
+def preview_line(line: bytes, default_config: TransformConfig | None, now: float) -> Answer:
+    """The answer to one line; ``default_config`` is for lines without a config of their own."""
+    try:
+        written = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        return _error("not_json", f"This line is not JSON: {error.msg}.")
+    if type(written) is not dict:
+        return _error("not_an_object", "This line is JSON, but not an object.")
+    config = default_config or _DEFAULT
+    event = written
+    if "event" in written and type(written["event"]) is dict:
+        event = written["event"]
+        stated = written.get("config")
+        if stated is not None:
+            if type(stated) is not dict:
+                return _error("config_not_an_object", "The config of this line is not an object.")
+            config = config_from_rudderstack(stated)[0].transform
+    return preview_event(event, config, now)
+
+
+def preview_event(event: dict[str, Any], config: TransformConfig, now: float) -> Answer:
+    """What the transform makes of an event, with each warning once."""
+    try:
+        conversions = [
+            transform(event, name, config, now) for name in conversion_names(event, config)
+        ]
+    except EventRejected as rejected:
+        return {
+            "status": "rejected",
+            "errors": _shown(rejected.errors),
+            "warnings": _shown(rejected.warnings),
+        }
+    except EventFiltered as filtered:
+        return {
+            "status": "filtered",
+            "reason": {"code": filtered.code, "message": filtered.message},
+        }
+    warnings = dict.fromkeys(
+        warning for conversion in conversions for warning in conversion.warnings
+    )
+    return {
+        "status": "ok",
+        "conversions": [conversion.fields for conversion in conversions],
+        "warnings": _shown(warnings),
+    }
+
+
+def _shown(findings: Iterable[Finding]) -> list[dict[str, str]]:
+    return [
+        {"code": finding.code, "field": finding.field, "message": finding.message}
+        for finding in findings
+    ]
+
+
+def _error(code: str, message: str) -> Answer:
+    return {"status": "error", "error": {"code": code, "message": message}}
