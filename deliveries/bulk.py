@@ -78,26 +78,13 @@ def _run(
     statement: str, fields: list[Any], rows: Sequence[Row], parameters: list[Any], *, fetch: bool
 ) -> list[tuple[Any, ...]]:
     """Run ``statement`` over a table expression ``changed`` that yields ``rows``."""
-    names = ", ".join(map(_column, fields))
     returned: list[tuple[Any, ...]] = []
+    expression_of = _rows_on_postgresql if connection.vendor == "postgresql" else _rows_on_sqlite
     step = len(rows) if connection.vendor == "postgresql" else SQLITE_PARAMETERS // len(fields)
+    names = ", ".join(map(_column, fields))
     with connection.cursor() as cursor:
         for start in range(0, len(rows), step or 1):
-            part = rows[start : start + step]
-            if connection.vendor == "postgresql":
-                expression = f"SELECT * FROM unnest({_typed_arrays(fields)})"
-                values: list[Any] = [
-                    [_prepared(field, row[position]) for row in part]
-                    for position, field in enumerate(fields)
-                ]
-            else:
-                one_row = "(" + ", ".join(["%s"] * len(fields)) + ")"
-                expression = "VALUES " + ", ".join([one_row] * len(part))
-                values = [
-                    field.get_db_prep_value(value, connection)
-                    for row in part
-                    for field, value in zip(fields, row, strict=True)
-                ]
+            expression, values = expression_of(fields, rows[start : start + step])
             cursor.execute(
                 f"WITH changed({names}) AS ({expression}) {statement}", [*values, *parameters]
             )
@@ -106,20 +93,45 @@ def _run(
     return returned
 
 
-def _prepared(field: Any, value: Any) -> Any:
-    """A value for an array of PostgreSQL: psycopg adapts all but JSON by itself."""
+def _rows_on_postgresql(fields: list[Any], rows: Sequence[Row]) -> tuple[str, list[Any]]:
+    """One array for each column; a column with the same value in every row travels once."""
+    selected, arrays, array_values, values = [], [], [], []
+    for position, field in enumerate(fields):
+        # "varchar(100)" is no name for an array's type: lengths are checked on insertion anyway.
+        kind = (field.rel_db_type if field.is_relation else field.db_type)(connection)
+        kind = kind.partition("(")[0]
+        column = [row[position] for row in rows]
+        first = column[0]
+        if position and all(value == first for value in column):
+            selected.append(f"%s::{kind}")
+            values.append(_for_psycopg(field, first))
+        else:
+            name = f"c{position}"
+            selected.append(name)
+            arrays.append((name, kind))
+            array_values.append([_for_psycopg(field, value) for value in column])
+    unnested = ", ".join(f"%s::{kind}[]" for _, kind in arrays)
+    aliases = ", ".join(name for name, _ in arrays)
+    return (
+        f"SELECT {', '.join(selected)} FROM unnest({unnested}) AS arrays({aliases})",
+        [*values, *array_values],
+    )
+
+
+def _rows_on_sqlite(fields: list[Any], rows: Sequence[Row]) -> tuple[str, list[Any]]:
+    one_row = "(" + ", ".join(["%s"] * len(fields)) + ")"
+    return "VALUES " + ", ".join([one_row] * len(rows)), [
+        field.get_db_prep_value(value, connection)
+        for row in rows
+        for field, value in zip(fields, row, strict=True)
+    ]
+
+
+def _for_psycopg(field: Any, value: Any) -> Any:
+    """psycopg adapts all but JSON by itself."""
     if isinstance(field, models.JSONField) and value is not None:
         return orjson.dumps(value).decode()
     return value
-
-
-def _typed_arrays(fields: list[Any]) -> str:
-    # "varchar(100)" is no name for an array's type: lengths are checked on insertion anyway.
-    types = (
-        field.rel_db_type(connection) if field.is_relation else field.db_type(connection)
-        for field in fields
-    )
-    return ", ".join(f"%s::{kind.partition('(')[0]}[]" for kind in types)
 
 
 def _fields(model: type[models.Model], names: Sequence[str]) -> list[Any]:

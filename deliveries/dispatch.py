@@ -117,7 +117,7 @@ def _load(claimed: Claimed) -> list[ClaimedDelivery]:
     found = {
         row[0]: ClaimedDelivery(*row)
         for row in Delivery.objects.filter(
-            id__in=claimed.delivery_ids, claim_token=claimed.token
+            id__any_of=claimed.delivery_ids, claim_token=claimed.token
         ).values_list("id", "attempt_count", "conversion_name", "event__message_id", "event__body")
     }
     return [found[delivery_id] for delivery_id in claimed.delivery_ids if delivery_id in found]

@@ -75,7 +75,7 @@ def claim(destination_id: int, rules: ClaimRules, now: datetime, worker: str) ->
             return None
         token, expires_at = uuid.uuid4(), now + rules.lease
         ids = [delivery_id for delivery_id, _ in due]
-        mine = Delivery.objects.filter(id__in=ids)
+        mine = Delivery.objects.filter(id__any_of=ids)
         taken_count = mine.due(now).update(
             status=DeliveryStatus.SENDING,
             due_at=expires_at,
@@ -105,7 +105,7 @@ def release(claimed: Claimed) -> int:
     """
     with transaction.atomic():
         count = Delivery.objects.filter(
-            id__in=claimed.delivery_ids, claim_token=claimed.token
+            id__any_of=claimed.delivery_ids, claim_token=claimed.token
         ).update(
             status=DeliveryStatus.PENDING,
             due_at=F("created_at"),

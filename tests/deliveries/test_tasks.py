@@ -1,0 +1,83 @@
+"""The doors of Celery, and the bell that opens them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from kombu.exceptions import OperationalError
+
+from deliveries import doorbell, tasks
+from deliveries.models import Delivery
+from deliveries.statuses import DeliveryStatus
+from destinations.sandbox.sandbox import Sandbox
+from tests.factories import make_deliveries, make_destination
+
+
+class RecordingApp:
+    """Takes the place of the broker: what would be sent, in order."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.sent: list[tuple[str, tuple[Any, ...]]] = []
+        self.error = error
+
+    def send_task(self, name: str, args: tuple[Any, ...], **options: Any) -> None:
+        if self.error is not None:
+            raise self.error
+        self.sent.append((name, args))
+
+
+@pytest.fixture
+def broker(monkeypatch: pytest.MonkeyPatch) -> RecordingApp:
+    app = RecordingApp()
+    monkeypatch.setattr(doorbell, "current_app", app)
+    monkeypatch.setattr(doorbell, "_last_rung", {})
+    return app
+
+
+def test_the_bell_rings_the_task_that_delivers(broker: RecordingApp) -> None:
+    doorbell.ring([7])
+    assert broker.sent == [(tasks.deliver.name, (7,))]
+
+
+def test_a_flood_of_events_rings_once_for_each_destination(broker: RecordingApp) -> None:
+    for _ in range(1000):
+        doorbell.ring([7, 8])
+    assert broker.sent == [(tasks.deliver.name, (7,)), (tasks.deliver.name, (8,))]
+
+
+def test_a_broker_that_is_down_is_forgiven(
+    broker: RecordingApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    broker.error = OperationalError("redis://:password@host refused")
+    doorbell.ring([7])
+    assert "the sweep will find the work" in caplog.text
+    assert "password" not in caplog.text
+
+
+@pytest.mark.django_db
+def test_the_sweep_rings_for_every_destination_with_something_due(broker: RecordingApp) -> None:
+    due = make_destination()
+    make_deliveries(due, 1)
+    make_destination()
+    assert tasks.sweep() == 1
+    assert broker.sent == [(tasks.deliver.name, (due.pk,))]
+
+
+@pytest.mark.django_db
+def test_a_run_drains_what_is_due_and_ends(broker: RecordingApp, sandbox: Sandbox) -> None:
+    destination = make_destination(test_mode=True)  # twenty a batch
+    make_deliveries(destination, 45)
+    assert tasks.deliver(destination.pk) == 45
+    assert set(Delivery.objects.values_list("status", flat=True)) == {DeliveryStatus.DELIVERED}
+
+
+@pytest.mark.django_db
+def test_a_long_run_hands_over_and_queues_up_again(
+    broker: RecordingApp, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "RUN_SECONDS", 0)
+    destination = make_destination(test_mode=True)
+    make_deliveries(destination, 45)
+    assert tasks.deliver(destination.pk) == 20
+    assert broker.sent == [(tasks.deliver.name, (destination.pk,))]
