@@ -1,0 +1,55 @@
+"""What ingest answers: plain text, with the statuses and sentences that RudderStack's SDKs know.
+
+Never JSON: rudder-sdk-python takes a 4xx with a JSON body that lacks ``code`` for a network fault
+and sends the whole batch again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.http import HttpResponse
+
+PLAIN_TEXT = "text/plain; charset=utf-8"
+
+NO_WRITE_KEY_IN_HEADER = "failed to read writekey from header"
+NO_WRITE_KEY_IN_QUERY = "failed to read writekey from query params"
+UNKNOWN_WRITE_KEY = "invalid write key"
+SOURCE_DISABLED = "source is disabled"
+ORIGIN_NOT_ALLOWED = "origin is not allowed"
+INVALID_JSON = "invalid json"
+UNREADABLE_BODY = "failed to read body from request"
+EMPTY_BATCH = "empty batch payload"
+INVALID_EVENT = "event is not a valid rudder event"
+NO_IDENTITY = "request neither has anonymousId nor userId"
+TOO_LARGE = "request size exceeds max limit"
+TOO_MANY_REQUESTS = "max requests limit reached"
+NO_STORAGE = "events cannot be stored at the moment"
+NO_DATABASE = "Cannot connect to db"
+WRONG_METHOD = "Method Not Allowed"
+UNKNOWN_PATH = "404 page not found"
+
+
+class RequestRefused(Exception):
+    """This request is answered with ``status`` and ``text``, and nothing of it was stored."""
+
+    def __init__(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+        self.headers = dict(headers or {})
+
+
+def accepted() -> HttpResponse:
+    """200 ``OK`` without a line end: one mobile SDK compares the whole body."""
+    return HttpResponse(b"OK", content_type=PLAIN_TEXT)
+
+
+def refused(status: int, text: str, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    """An error as Go's ``http.Error`` writes it."""
+    return HttpResponse(
+        text + "\n",
+        status=status,
+        content_type=PLAIN_TEXT,
+        headers={"X-Content-Type-Options": "nosniff", **(headers or {})},
+    )

@@ -1,0 +1,115 @@
+"""The raw body of a request: read up to a limit, gunzipped up to the same limit, parsed as JSON.
+
+The content type is never looked at: SDKs send JSON as ``text/plain`` and even as
+``application/x-www-form-urlencoded``.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.request import UnreadablePostError
+from rest_framework.parsers import BaseParser
+
+from deliveries.ingest import answers
+from deliveries.ingest.answers import RequestRefused
+from deliveries.ingest.strict_json import ParsedJSON, parse_json
+
+_GZIP = 31  # zlib's window bits for a gzip header
+_PIECE_BYTES = 65_536
+_MOST_MEMBERS = 64  # of a gzip stream; each one copies what is left of it
+
+
+class BodyRefused(RequestRefused):
+    """The body cannot be used; ``code`` and ``excerpt`` are for the refusals list."""
+
+    def __init__(self, status: int, text: str, code: str, excerpt: bytes = b"") -> None:
+        super().__init__(status, text)
+        self.code = code
+        self.excerpt = excerpt
+
+
+class RawBodyParser(BaseParser):
+    """Any content type, with or without gzip, read once from a Django request."""
+
+    media_type = "*/*"
+
+    def parse(
+        self,
+        stream: HttpRequest,
+        media_type: str | None = None,
+        parser_context: dict[str, Any] | None = None,
+    ) -> ParsedJSON:
+        """Raises BodyRefused: 413 for too much, 400 for what is no gzip or no JSON."""
+        body = read_body(stream, settings.MAX_REQUEST_BYTES)
+        try:
+            return parse_json(body)
+        except ValueError as error:
+            raise BodyRefused(400, answers.INVALID_JSON, "invalid_json", body[:2000]) from error
+
+
+def read_body(request: HttpRequest, limit: int) -> bytes:
+    """The body after gunzip, at most ``limit`` bytes before it and after it."""
+    meta = request.META
+    if meta.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
+        # Django reads nothing without a Content-Length; the server ends the stream.
+        body = _read_up_to(meta["wsgi.input"], None, limit)
+    else:
+        try:
+            length = int(meta.get("CONTENT_LENGTH") or 0)
+        except ValueError:
+            length = 0
+        if length > limit:
+            raise BodyRefused(413, answers.TOO_LARGE, "request_too_large")
+        body = _read_up_to(request, length, limit)
+    if meta.get("HTTP_CONTENT_ENCODING", "").strip().lower() in ("gzip", "x-gzip"):
+        return gunzip(body, limit)
+    return body
+
+
+def _read_up_to(stream: Any, length: int | None, limit: int) -> bytes:
+    """``length`` bytes, or all there are; memory never holds more than ``limit`` and a piece."""
+    pieces = []
+    size = 0
+    while length is None or size < length:
+        wanted = _PIECE_BYTES if length is None else length - size
+        try:
+            piece = stream.read(wanted)
+        except (UnreadablePostError, OSError) as error:
+            raise BodyRefused(400, answers.UNREADABLE_BODY, "unreadable_body") from error
+        if not piece:
+            break
+        size += len(piece)
+        if size > limit:
+            raise BodyRefused(413, answers.TOO_LARGE, "request_too_large")
+        pieces.append(piece)
+    if length is not None and size < length:
+        raise BodyRefused(400, answers.UNREADABLE_BODY, "incomplete_body")
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def gunzip(compressed: bytes, limit: int) -> bytes:
+    """All members of a gzip stream; stops at ``limit`` bytes however much would come out.
+
+    RudderStack answers 500 to a broken stream. That makes SDKs send the same bytes again and
+    again, so this is a 400.
+    """
+    pieces: list[bytes] = []
+    size = 0
+    while compressed:
+        member = zlib.decompressobj(_GZIP)
+        try:
+            piece = member.decompress(compressed, limit - size + 1)
+        except zlib.error as error:
+            raise BodyRefused(400, answers.UNREADABLE_BODY, "invalid_gzip") from error
+        size += len(piece)
+        if size > limit:
+            raise BodyRefused(413, answers.TOO_LARGE, "request_too_large")
+        if not member.eof or len(pieces) == _MOST_MEMBERS:
+            raise BodyRefused(400, answers.UNREADABLE_BODY, "invalid_gzip")
+        pieces.append(piece)
+        compressed = member.unused_data
+    return b"".join(pieces)

@@ -1,0 +1,158 @@
+"""What ingest checks of an event, and what it adds. Nothing that came in is changed or removed."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from django.conf import settings
+
+from deliveries.ingest.refusals import EventRefused
+from destinations.pinterest.times import unix_seconds
+
+LONGEST_MESSAGE_ID = 255
+_LONGEST_NAME = 255
+_LONGEST_TYPE = 20
+# What str.strip() leaves and RudderStack strips from an ID: zero-width spaces, joiners, the BOM.
+_INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\x00 \t\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """When and from where a request came; ``request_ip`` is "" when nobody knows."""
+
+    received_at: datetime
+    request_ip: str
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedEvent:
+    """An event that will be stored: the columns of its row and the JSON, as it came and added to."""
+
+    message_id: str
+    type: str
+    name: str
+    event: dict[str, Any]
+    body: bytes
+
+
+def accept_event(event: Any, path_type: str, arrival: Arrival) -> AcceptedEvent:
+    """Check ``event`` and add to it what is missing. Raises EventRefused.
+
+    ``path_type`` is the type that the path names ("track" for /v1/track); "" for a batch, whose
+    events name their own. Where an event contradicts its path the path wins, as it does at
+    RudderStack, and what the event said is kept as ``originalType``.
+    """
+    if type(event) is not dict:
+        raise EventRefused("not_an_object", "", "An event is a JSON object.")
+    if _is_blank(event.get("userId")) and _is_blank(event.get("anonymousId")):
+        raise EventRefused(
+            "missing_identity", "userId", "An event needs a userId or an anonymousId."
+        )
+    message_id = _read_message_id(event.get("messageId"))
+    added: dict[str, Any] = {}
+    if not message_id:
+        added["messageId"] = message_id = str(uuid.uuid4())
+    event_type = _read_type(event.get("type"))
+    if path_type and event_type != path_type:
+        if not _is_blank(event.get("type")):
+            added["originalType"] = event["type"]
+        added["type"] = event_type = path_type
+    if _is_blank(event.get("timestamp")):
+        added["timestamp"] = to_text(
+            _corrected_time(
+                arrival.received_at, event.get("sentAt"), event.get("originalTimestamp")
+            )
+        )
+    if _is_blank(event.get("receivedAt")):
+        added["receivedAt"] = to_text(arrival.received_at)
+    if arrival.request_ip and _is_blank(event.get("request_ip")):
+        added["request_ip"] = arrival.request_ip
+    complete = {**event, **added}
+    body = orjson.dumps(complete)
+    if len(body) > settings.MAX_EVENT_BYTES and _size_of(event) > settings.MAX_EVENT_BYTES:
+        raise EventRefused(
+            "event_too_large", "", f"The event is larger than {settings.MAX_EVENT_BYTES} bytes."
+        )
+    return AcceptedEvent(message_id, event_type, _read_name(event), complete, body)
+
+
+def to_text(moment: datetime) -> str:
+    """RFC 3339 with milliseconds, in UTC."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _size_of(event: dict[str, Any]) -> int:
+    return len(orjson.dumps(event))
+
+
+def _is_blank(value: Any) -> bool:
+    """Missing, null, or text of which nothing can be seen."""
+    return value is None or (type(value) is str and not _trim(value))
+
+
+def _trim(text: str) -> str:
+    return text.strip().strip(_INVISIBLE).strip()
+
+
+def _read_message_id(value: Any) -> str:
+    """ "" for a blank one. A number counts as its text; the event keeps it as it came."""
+    if type(value) is int or type(value) is float:
+        value = str(value)
+    if value is None:
+        return ""
+    if type(value) is not str or "\x00" in value:
+        raise EventRefused("invalid_message_id", "messageId", "A messageId is text without NUL.")
+    message_id = _trim(value)
+    if len(message_id) > LONGEST_MESSAGE_ID:
+        raise EventRefused(
+            "message_id_too_long",
+            "messageId",
+            f"A messageId has at most {LONGEST_MESSAGE_ID} characters.",
+        )
+    return message_id
+
+
+def _read_type(value: Any) -> str:
+    if type(value) is not str:
+        return ""
+    return value.strip().lower().replace("\x00", "")[:_LONGEST_TYPE]
+
+
+def _read_name(event: dict[str, Any]) -> str:
+    """What the log shows: ``event`` of a track call, else ``name``."""
+    for key in ("event", "name"):
+        value = event.get(key)
+        if type(value) is str and (name := value.replace("\x00", "").strip()):
+            return name[:_LONGEST_NAME]
+    return ""
+
+
+def _corrected_time(received_at: datetime, sent_at: Any, original: Any) -> datetime:
+    """When it happened by our clock: the sender's clock is trusted for differences only."""
+    sent = _read_moment(sent_at) or received_at
+    happened = _read_moment(original) or received_at
+    try:
+        return received_at - (sent - happened)
+    except OverflowError:
+        return received_at
+
+
+def _read_moment(value: Any) -> datetime | None:
+    if type(value) is str and value[4:5] == "-":
+        try:
+            moment = datetime.fromisoformat(value.strip())
+        except ValueError:
+            pass  # other spellings follow
+        else:
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    seconds = unix_seconds(value)
+    if seconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None

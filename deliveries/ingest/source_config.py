@@ -1,0 +1,50 @@
+"""What the browser SDK asks before it sends its first event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse, JsonResponse
+from rest_framework.request import Request
+
+from deliveries.ingest.authentication import HeaderWriteKeyAuthentication
+from deliveries.ingest.views import IngestView
+from destinations.routing import SourceRoutes
+
+
+class SourceConfigView(IngestView):
+    """Cloud mode, statistics off: the browser sends its events here and loads nothing else."""
+
+    authentication_classes = (HeaderWriteKeyAuthentication,)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        # A probe for ad blockers (HEAD …?view=ad); it only asks whether the path is blocked.
+        if request.method == "HEAD" and request.query_params.get("view") == "ad":
+            return
+        super().initial(request, *args, **kwargs)
+
+    def get(self, request: Request) -> HttpResponse:
+        return JsonResponse(
+            describe_source(request.auth) if request.auth else {},
+            headers={"Cache-Control": "no-store"},
+        )
+
+    def head(self, request: Request) -> HttpResponse:
+        return self.get(request)
+
+
+def describe_source(source: SourceRoutes) -> dict[str, Any]:
+    """The smallest answer with which the SDK starts and stays quiet."""
+    off = {"enabled": False}
+    return {
+        "source": {
+            "id": f"source_{source.source_id}",
+            "name": source.name,
+            "enabled": source.enabled,
+            "workspaceId": "capi-relay",
+            "config": {"statsCollection": {"errors": off, "metrics": off}},
+            "destinations": [],
+            "connections": [],
+            "dataplanes": {},
+        },
+    }

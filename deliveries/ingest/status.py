@@ -1,0 +1,72 @@
+"""Is it up, and which version is it? What load balancers, probes and robots ask."""
+
+from __future__ import annotations
+
+import logging
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
+
+from deliveries.ingest import answers
+from deliveries.ingest.envelope import to_text
+
+logger = logging.getLogger(__name__)
+
+
+@csrf_exempt
+@never_cache
+@require_safe
+def health(request: HttpRequest) -> HttpResponse:
+    """200 with RudderStack's words when this process and its database work, else 503."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            cursor.fetchone()
+    except DatabaseError as error:
+        logger.error("The database does not answer: %s.", type(error).__name__)
+        return answers.refused(503, answers.NO_DATABASE)
+    return JsonResponse(
+        {
+            "appType": "EMBEDDED",
+            "server": "UP",
+            "db": "UP",
+            "acceptingEvents": "TRUE",
+            "routingEvents": "TRUE",
+            "mode": "NORMAL",
+            "backendConfigMode": "JSON",
+            "lastSync": to_text(timezone.now()),
+            "lastRegulationSync": "",
+        }
+    )
+
+
+@csrf_exempt
+@require_safe
+def version(request: HttpRequest) -> HttpResponse:
+    return JsonResponse(
+        {
+            "Version": settings.VERSION,
+            "Commit": "",
+            "BuildDate": "",
+            "BuiltBy": "CAPI Relay",
+            "Features": {},
+        }
+    )
+
+
+@csrf_exempt
+@require_safe
+def robots(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("User-agent: * \nDisallow: / \n", content_type=answers.PLAIN_TEXT)
+
+
+@csrf_exempt
+def unknown_path(request: HttpRequest, **_: str) -> HttpResponse:
+    """An SDK reads the answer, so it is text and not a page."""
+    return answers.refused(404, answers.UNKNOWN_PATH)

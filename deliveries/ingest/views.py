@@ -1,0 +1,200 @@
+"""The doors for events: authenticate, read, accept or refuse each event, store, answer."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from rest_framework.exceptions import Throttled
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from deliveries.ingest import answers
+from deliveries.ingest.addresses import find_request_ip
+from deliveries.ingest.answers import RequestRefused
+from deliveries.ingest.authentication import (
+    QueryWriteKeyAuthentication,
+    WriteKeyAuthentication,
+)
+from deliveries.ingest.body import BodyRefused, RawBodyParser
+from deliveries.ingest.cors import allow_origin, answer_preflight, check_origin
+from deliveries.ingest.envelope import AcceptedEvent, Arrival, accept_event
+from deliveries.ingest.refusals import (
+    EventRefused,
+    RefusedEvent,
+    limit_refusals,
+    refuse_body,
+    refuse_event,
+)
+from deliveries.ingest.store import store_request
+from deliveries.ingest.strict_json import ParsedJSON, find_flaw
+from deliveries.ingest.throttling import SourceThrottle
+
+logger = logging.getLogger(__name__)
+
+MOST_EVENTS = 20_000
+"""In one request; a body within the size limit could hold a million tiny ones."""
+RETRY_SECONDS = "5"
+
+
+class IngestView(APIView):
+    """What all ingest routes share. No content negotiation, no renderers, no sessions."""
+
+    authentication_classes = (WriteKeyAuthentication,)
+    parser_classes = (RawBodyParser,)
+    throttle_classes = (SourceThrottle,)
+    permission_classes = ()
+    renderer_classes = ()
+    default_response_headers: dict[str, str] = {}
+
+    parsed: ParsedJSON | None = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        method = request.method.lower()
+        if method == "options":
+            return
+        if not hasattr(self, method) or method not in self.http_method_names:
+            allowed = ", ".join(self.allowed_methods)
+            raise RequestRefused(405, answers.WRONG_METHOD, {"Allow": allowed})
+        self.perform_authentication(request)
+        check_origin(request.META, request.auth.allowed_origins)
+        self.check_throttles(request)
+
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        return answer_preflight(request.META)
+
+    def read_body(self, request: Request) -> ParsedJSON:
+        """The parsed body; read once, however often it is asked for. Raises BodyRefused."""
+        if self.parsed is None:
+            self.parsed = self.parser_classes[0]().parse(request._request)
+        return self.parsed
+
+    def handle_exception(self, exc: Exception) -> HttpResponse:
+        if isinstance(exc, RequestRefused):
+            return answers.refused(exc.status, exc.text, exc.headers)
+        if isinstance(exc, Throttled):
+            retry_after = {"Retry-After": str(int(exc.wait or 1))}
+            return answers.refused(429, answers.TOO_MANY_REQUESTS, retry_after)
+        if isinstance(exc, DatabaseError):
+            # The error's own text may quote what was to be stored.
+            logger.error("Events cannot be stored: %s.", describe_error(exc))
+            return answers.refused(503, answers.NO_STORAGE, {"Retry-After": RETRY_SECONDS})
+        raise exc
+
+    def finalize_response(
+        self, request: HttpRequest, response: HttpResponse, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        if "HTTP_ORIGIN" in request.META and not response.has_header("Access-Control-Max-Age"):
+            source = getattr(request, "_auth", None)
+            allow_origin(response, request.META, source.allowed_origins if source else ())
+        return response
+
+
+class EventView(IngestView):
+    """One event; the path names its type."""
+
+    event_type = ""
+
+    def post(self, request: Request) -> HttpResponse:
+        parsed = self.read_or_refuse(request)
+        return self.take(request, [parsed.value], parsed.is_flawless)
+
+    def read_or_refuse(self, request: Request) -> ParsedJSON:
+        """A body that holds no event is noted as a refusal before the request is refused."""
+        try:
+            return self.read_body(request)
+        except BodyRefused as body_refused:
+            refusal = refuse_body(body_refused.code, body_refused.text, body_refused.excerpt)
+            store_request(request.auth, [], [refusal], timezone.now())
+            raise
+
+    def take(self, request: Request, events: list[Any], is_flawless: bool) -> HttpResponse:
+        """200 if at least one event was taken; else what RudderStack says of the first."""
+        if len(events) > MOST_EVENTS:
+            raise RequestRefused(413, answers.TOO_LARGE)
+        arrival = Arrival(
+            timezone.now(), find_request_ip(request.META, settings.TRUSTED_PROXY_COUNT)
+        )
+        accepted, refused = judge_events(events, self.event_type, arrival, is_flawless)
+        store_request(request.auth, accepted, limit_refusals(refused), arrival.received_at)
+        if not accepted:
+            return answers.refused(400, refused[0].answer)
+        return answers.accepted()
+
+
+class TrackView(EventView):
+    event_type = "track"
+
+
+class PageView(EventView):
+    event_type = "page"
+
+
+class ScreenView(EventView):
+    event_type = "screen"
+
+
+class IdentifyView(EventView):
+    event_type = "identify"
+
+
+class GroupView(EventView):
+    event_type = "group"
+
+
+class AliasView(EventView):
+    event_type = "alias"
+
+
+class MergeView(EventView):
+    event_type = "merge"
+
+
+class BatchView(EventView):
+    """``{"batch": [event, …]}``; each event names its own type."""
+
+    def post(self, request: Request) -> HttpResponse:
+        parsed = self.read_or_refuse(request)
+        events = parsed.value.get("batch") if isinstance(parsed.value, dict) else None
+        if not isinstance(events, list) or not events:
+            refusal = refuse_event(
+                EventRefused("empty_batch", "batch", "The body has no list of events.").finding,
+                parsed.value,
+            )
+            store_request(request.auth, [], [refusal], timezone.now())
+            raise RequestRefused(400, answers.EMPTY_BATCH)
+        return self.take(request, events, parsed.is_flawless)
+
+
+class BeaconView(BatchView):
+    """A batch from ``navigator.sendBeacon``, with the write key in the query."""
+
+    authentication_classes = (QueryWriteKeyAuthentication,)
+
+
+def judge_events(
+    events: list[Any], path_type: str, arrival: Arrival, is_flawless: bool
+) -> tuple[list[AcceptedEvent], list[RefusedEvent]]:
+    """Each event by itself: one that cannot be taken does not stop its neighbours."""
+    accepted = []
+    refused = []
+    for event in events:
+        flaw = None if is_flawless else find_flaw(event)
+        if flaw is None:
+            try:
+                accepted.append(accept_event(event, path_type, arrival))
+                continue
+            except EventRefused as event_refused:
+                flaw = event_refused.finding
+        refused.append(refuse_event(flaw, event))
+    return accepted, refused
+
+
+def describe_error(error: BaseException) -> str:
+    """An exception's type and SQLSTATE, without its text."""
+    sqlstate = getattr(error.__cause__, "sqlstate", None)
+    return f"{type(error).__name__} {sqlstate}" if sqlstate else type(error).__name__
