@@ -31,6 +31,7 @@ PROBES = {
     "shared": (services.shared_folder, "the folder with larger samples (CAPI_SHARED_DIR)"),
 }
 lacking: Counter[str] = Counter()
+used: Counter[str] = Counter()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,9 +43,11 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        used = set(getattr(item, "fixturenames", ()))
-        if used & DATABASE_FIXTURES or item.get_closest_marker("django_db"):
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & DATABASE_FIXTURES or item.get_closest_marker("django_db"):
             item.add_marker("database")
+    if os.environ.get("TEST_PASS") == "embedded":  # the other pass of bin/test runs these
+        items[:] = [item for item in items if not any(map(item.get_closest_marker, NEEDS))]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -55,6 +58,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if os.environ.get("REQUIRE_SERVICES") == "1" and marker != "shared":
             pytest.fail(f"REQUIRE_SERVICES=1, but this test {reason}", pytrace=False)
         pytest.skip(reason)
+    used.update(marker for marker in (*NEEDS, *PROBES) if item.get_closest_marker(marker))
 
 
 def _missing(item: pytest.Item) -> Iterator[tuple[str, str]]:
@@ -78,7 +82,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 def pytest_sessionfinish() -> None:
     """Tell bin/test, which sums up several passes."""
     if path := os.environ.get("CAPI_TEST_SUMMARY"):
-        Path(path).write_text(json.dumps(dict(lacking)), encoding="utf-8")
+        counts = {"lacking": lacking, "used": used}
+        Path(path).write_text(json.dumps(counts), encoding="utf-8")
 
 
 @pytest.fixture(autouse=True)

@@ -30,6 +30,7 @@ def use_test_settings() -> None:
 
     from django.conf import settings
 
+    settings.STATIC_ROOT.mkdir()
     # Several runs may share one server.
     if settings.DATABASE_URL.startswith("postgres"):
         settings.DATABASES["default"]["TEST"] = {"NAME": f"test_capi_relay_{os.getpid()}"}

@@ -79,3 +79,25 @@ def shared_folder() -> str:
     chosen = os.environ.get("CAPI_SHARED_DIR", "")
     folder = Path(chosen) if chosen else Path(__file__).resolve().parent.parent.parent / "shared"
     return str(folder) if (folder / "data").is_dir() else ""
+
+
+def drop_leftover_databases() -> None:
+    """Drop the test databases of runs on this machine that were killed."""
+    import psycopg
+    from psycopg import sql
+
+    url = postgres_url()
+    if not url or urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1"):
+        return
+    with psycopg.connect(url, autocommit=True) as connection:
+        names = connection.execute(
+            r"SELECT datname FROM pg_database WHERE datname ~ '^(test_capi_relay|capi_stack)_\d+'"
+        ).fetchall()
+        for (name,) in names:
+            pid = int(
+                name.removeprefix("test_capi_relay_").removeprefix("capi_stack_").split("_")[0]
+            )
+            if not Path(f"/proc/{pid}").exists() and Path("/proc/self").exists():
+                connection.execute(
+                    sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+                )
