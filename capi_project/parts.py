@@ -22,8 +22,8 @@ class Options:
     web_workers: int
     web_threads: int
     sandbox_port: int
-    worker_pool: str
-    worker_concurrency: int
+    worker_processes: int
+    worker_threads: int
     log_level: str
 
 
@@ -37,11 +37,11 @@ def read_options(variables: Mapping[str, str]) -> Options:
         web_workers=env.integer("WEB_WORKERS", 2, least=1, most=256),
         web_threads=env.integer("WEB_THREADS", 4, least=1, most=256),
         sandbox_port=env.integer("SANDBOX_PORT", 8100, least=1, most=65535),
-        # SQLite has one writer: threads of one process serve it as well as processes would.
-        worker_pool=env.choice(
-            "WORKER_POOL", "prefork" if on_postgres else "threads", ("prefork", "threads", "solo")
-        ),
-        worker_concurrency=env.integer("WORKER_CONCURRENCY", 4, least=1, most=256),
+        # SQLite has one writer: a second process would only wait for it.
+        worker_processes=env.integer("WORKER_PROCESSES", 2 if on_postgres else 1, least=1, most=64),
+        # Most of a delivery run is waiting for Pinterest: many threads, so that a slow
+        # destination (see DESTINATION_CONCURRENCY) leaves room for the others.
+        worker_threads=env.integer("WORKER_THREADS", 16 if on_postgres else 6, least=1, most=256),
         log_level=env.text("LOG_LEVEL", "INFO").upper(),
     )
     env.finish()
@@ -63,14 +63,25 @@ def commands(options: Options) -> dict[str, list[str]]:
             *("--no-ws", "--log-level", "warning"),
             "capi_project.wsgi:application",
         ],
-        "worker": [
-            *(*celery, "worker", "--queues", QUEUES, "--loglevel", options.log_level),
-            *("--pool", options.worker_pool, "--concurrency", str(options.worker_concurrency)),
-            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
-        ],
+        **{
+            name: [
+                *(*celery, "worker", "--queues", QUEUES, "--loglevel", options.log_level),
+                *("--pool", "threads", "--concurrency", str(options.worker_threads)),
+                *("--hostname", f"{name}@%h"),
+                *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+            ]
+            for name in worker_names(options)
+        },
         # A pid file would outlive a kill -9 and then keep beat from starting.
         "beat": [*celery, "beat", "--pidfile", "", "--loglevel", options.log_level],
     }
+
+
+def worker_names(options: Options) -> list[str]:
+    """One name for each worker process."""
+    if options.worker_processes == 1:
+        return ["worker"]
+    return [f"worker-{number}" for number in range(1, options.worker_processes + 1)]
 
 
 def is_loopback(host: str) -> bool:
