@@ -106,7 +106,7 @@ class ConversionsApi:
             entry.account = _first_advertiser_id(body)
         with self._traffic.in_flight(entry.account):
             judgement = self._judge(exchange, entry, body)
-            exchange.wait(self._faults.draw_latency(entry.account))
+            exchange.wait(self._draw_latency(entry))
         answer = judgement.answer
         answer.headers["x-pinterest-rid"] = entry.rid
         entry.status, entry.message = answer.status, answer.message
@@ -251,9 +251,15 @@ class ConversionsApi:
         if self._strike("truncate", entry):
             answer.body = answer.body[: len(answer.body) // 2]
             return "truncated"
-        if exchange.client_is_gone():
+        if exchange.cannot_answer():
             return "unread"
         return entry.answer
+
+    def _draw_latency(self, entry: RequestEntry) -> float:
+        """Seconds the answer has to wait: the sum of the latencies in force."""
+        wait, faults = self._faults.draw_latency(entry.account)
+        entry.faults.extend(fault.text for fault in faults)
+        return wait
 
     def _strike(self, name: str, entry: RequestEntry, *, moment: str = "") -> Fault | None:
         fault = self._faults.roll(name, entry.account, moment=moment)

@@ -54,14 +54,14 @@ class FaultBoard:
                     return fault
         return None
 
-    def draw_latency(self, account: str) -> float:
-        """Seconds the answer has to wait: the sum of the latencies in force."""
+    def draw_latency(self, account: str) -> tuple[float, list[Fault]]:
+        """Seconds the answer has to wait, and the latencies in force whose sum that is."""
         with self._lock:
-            wait = 0.0
-            for fault in self._in_force("latency", account):
-                wait += self._dice.uniform(*fault.seconds)
+            faults = self._in_force("latency", account)
+            wait = sum(self._dice.uniform(*fault.seconds) for fault in faults)
+            for fault in faults:
                 self._strike(fault)
-            return wait
+            return wait, faults
 
     def peek(self, name: str, account: str) -> Fault | None:
         """The first fault of this name in force for the account, not counted as struck."""

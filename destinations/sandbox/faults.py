@@ -18,7 +18,8 @@ A fault is written `NAME[=ARGUMENT][,account=ID][,for=N]`; the same line serves 
 
 RATE is a probability from 0 to 1: for `fail` and `partial422` of each conversion, else of each
 request. An event_id that looks like a rate is written `id:1`. `account` limits a fault to one
-ad account; `for` ends it after the N requests it struck. Status 422 is the one without details.
+ad account (v3: the one of the first conversion, which `drop=before` cannot see); `for` ends it
+after the N requests it struck. `status=422` is the 422 without results.
 """
 
 from __future__ import annotations

@@ -41,7 +41,8 @@ class Exchange(BaseHTTPRequestHandler):
         self.segments = [unquote(part) for part in split.path.split("/")[1:]]
         self.query = parse_qs(split.query, keep_blank_values=True)
         self.plain_path = split.path
-        self._body_read = not self.headers.get("Content-Length", "0").strip("0")
+        has_body = self.headers.get("Content-Length", "0").strip("0")
+        self._body_read = not (has_body or "Transfer-Encoding" in self.headers)
         try:
             self.server.application(self)
         except BodyUnreadable as refused:
@@ -82,8 +83,10 @@ class Exchange(BaseHTTPRequestHandler):
         if seconds:
             self.server.stopping.wait(seconds)
 
-    def client_is_gone(self) -> bool:
-        """Whether the client has closed its side and will not read an answer."""
+    def cannot_answer(self) -> bool:
+        """Whether no answer will be read: the client has closed its side, or the server stops."""
+        if self.server.stopping.is_set():
+            return True
         readable, _, _ = select.select([self.connection], [], [], 0)
         if not readable:
             return False
@@ -144,6 +147,8 @@ class HttpServer(ThreadingHTTPServer):
         self._connections: set[socket.socket] = set()
         self._connections_lock = Lock()
         self._thread: Thread | None = None
+        if ":" in address[0]:
+            self.address_family = socket.AF_INET6
         super().__init__(address, Exchange)
 
     def start(self) -> None:
