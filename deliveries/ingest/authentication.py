@@ -11,6 +11,7 @@ from rest_framework.request import Request
 
 from deliveries.ingest import answers
 from deliveries.ingest.answers import RequestRefused
+from deliveries.ingest.body import BodyRefused
 from deliveries.ingest.strict_json import ParsedJSON
 from destinations.routing import SourceRoutes, routes_for
 
@@ -38,7 +39,12 @@ class WriteKeyAuthentication(BaseAuthentication):
 
     def read_from_body(self, request: Request) -> str:
         view: Any = request.parser_context["view"]
-        parsed: ParsedJSON = view.read_body(request)
+        try:
+            parsed: ParsedJSON = view.read_body(request)
+        except BodyRefused as refused:
+            if refused.status == 400:
+                return ""
+            raise
         write_key = parsed.value.get("writeKey") if isinstance(parsed.value, dict) else None
         return write_key if isinstance(write_key, str) else ""
 

@@ -18,19 +18,19 @@ class SourceConfigView(IngestView):
     authentication_classes = (HeaderWriteKeyAuthentication,)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        # A probe for ad blockers (HEAD …?view=ad); it only asks whether the path is blocked.
-        if request.method == "HEAD" and request.query_params.get("view") == "ad":
-            return
-        super().initial(request, *args, **kwargs)
+        if not is_blocker_probe(request):
+            super().initial(request, *args, **kwargs)
 
     def get(self, request: Request) -> HttpResponse:
-        return JsonResponse(
-            describe_source(request.auth) if request.auth else {},
-            headers={"Cache-Control": "no-store"},
-        )
+        return JsonResponse(describe_source(request.auth), headers={"Cache-Control": "no-store"})
 
     def head(self, request: Request) -> HttpResponse:
-        return self.get(request)
+        return HttpResponse() if is_blocker_probe(request) else self.get(request)
+
+
+def is_blocker_probe(request: Request) -> bool:
+    """``HEAD …?view=ad`` only asks whether an ad blocker lets it pass; it carries no write key."""
+    return request.method == "HEAD" and request.query_params.get("view") == "ad"
 
 
 def describe_source(source: SourceRoutes) -> dict[str, Any]:

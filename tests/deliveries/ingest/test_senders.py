@@ -1,0 +1,304 @@
+"""Who sends: write keys, addresses, origins, rates; and what browsers ask besides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from deliveries.ingest.addresses import find_request_ip
+from deliveries.models import Delivery, Event, Refusal
+from destinations.models import Destination, Source
+from destinations.routing import forget_routes
+from tests.deliveries.ingest.sender import WRITE_KEY, Post, answer, basic, stored
+from tests.factories import make_event
+
+NO_KEY = (401, "failed to read writekey from header\n")
+UNKNOWN_KEY = (401, "invalid write key\n")
+ORIGIN = "https://shop.example"
+OTHER = "https://other.example"
+
+
+@pytest.mark.parametrize("header", ["", "Basic", "Basic !!!", "Basic Og==", "Bearer shop-key"])
+def test_a_missing_write_key_is_answered_401(post: Post, source: Source, header: str) -> None:
+    response = post("/v1/track", make_event(), write_key=None, HTTP_AUTHORIZATION=header)
+    assert answer(response) == NO_KEY
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert not response.has_header("WWW-Authenticate")
+
+
+def test_a_missing_write_key_on_the_beacon_names_the_query(post: Post, source: Source) -> None:
+    assert answer(post("/beacon/v1/batch", {"batch": [make_event()]}, write_key=None)) == (
+        401,
+        "failed to read writekey from query params\n",
+    )
+
+
+@pytest.mark.parametrize("key", ["wrong", "ä", "x" * 5000, "nul\x00", f"{WRITE_KEY} "])
+@pytest.mark.parametrize("place", ["header", "query", "body"])
+def test_an_unknown_write_key_is_answered_401_wherever_it_stands(
+    post: Post, source: Source, key: str, place: str
+) -> None:
+    event = make_event()
+    if place == "header":
+        expected = UNKNOWN_KEY if key != f"{WRITE_KEY} " else (200, "OK")
+        assert answer(post("/v1/track", event, write_key=key)) == expected
+        return
+    if place == "query":
+        response = post("/v1/track", event, write_key=None, QUERY_STRING=f"writeKey={key}")
+        assert answer(response) == UNKNOWN_KEY
+    else:
+        response = post("/v1/track", {**event, "writeKey": key}, write_key=None)
+        assert answer(response) == UNKNOWN_KEY
+    assert Event.objects.count() == 0
+
+
+def test_the_write_key_is_taken_from_the_query_or_the_body(post: Post, source: Source) -> None:
+    def send(path: str, content: Any, **meta: Any) -> tuple[int, str]:
+        return answer(post(path, content, write_key=None, content_type="text/plain", **meta))
+
+    query = {"QUERY_STRING": f"writeKey={WRITE_KEY}"}
+    in_body = {"writeKey": WRITE_KEY}
+    assert send("/v1/track", make_event(), **query) == (200, "OK")
+    assert send("/beacon/v1/batch", {"batch": [make_event()]}, **query) == (200, "OK")
+    assert send("/v1/batch", {"batch": [make_event()], **in_body}) == (200, "OK")
+    assert send("/v1/t", {**make_event(), **in_body}) == (200, "OK")
+    assert send("/v1/b", {"batch": [make_event()], **in_body}) == (200, "OK")
+    assert Event.objects.count() == 5
+
+
+def test_a_body_that_is_no_json_and_no_key_is_answered_401(post: Post, source: Source) -> None:
+    assert answer(post("/v1/track", b"{", write_key=None)) == NO_KEY
+    assert Refusal.objects.count() == 0
+
+
+def test_a_disabled_source_is_answered_404(post: Post, source: Source) -> None:
+    source.enabled = False
+    source.save()
+    forget_routes()
+    assert answer(post("/v1/track", make_event())) == (404, "source is disabled\n")
+    assert Event.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "proxies", "expected"),
+    [
+        (None, 0, "10.0.0.1"),
+        ("203.0.113.9", 0, "10.0.0.1"),
+        (None, 1, "10.0.0.1"),
+        ("203.0.113.9", 1, "203.0.113.9"),
+        ("6.6.6.6, 203.0.113.9", 1, "203.0.113.9"),
+        ("6.6.6.6, 203.0.113.9, 10.0.0.2", 2, "203.0.113.9"),
+        ("203.0.113.9", 2, "203.0.113.9"),
+        ("203.0.113.9:4711", 1, "203.0.113.9"),
+        ("[2001:db8::1]:4711", 1, "2001:db8::1"),
+        ("2001:DB8::1", 1, "2001:db8::1"),
+        ("unknown", 1, "10.0.0.1"),
+    ],
+)
+def test_only_addresses_that_trusted_proxies_wrote_are_believed(
+    forwarded: str | None, proxies: int, expected: str
+) -> None:
+    meta = {"REMOTE_ADDR": "10.0.0.1"}
+    if forwarded is not None:
+        meta["HTTP_X_FORWARDED_FOR"] = forwarded
+    assert find_request_ip(meta, proxies) == expected
+
+
+def test_a_socket_file_has_no_address_and_none_is_added(post: Post, source: Source) -> None:
+    assert answer(post("/v1/track", make_event(), REMOTE_ADDR="")) == (200, "OK")
+    assert "request_ip" not in stored(Event.objects.get())
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/track", "/v1/batch", "/v1/t", "/v1/b", "/beacon/v1/batch", "/sourceConfig/"],
+)
+def test_a_preflight_is_answered_204_without_a_write_key(client: Client, path: str) -> None:
+    response = client.options(
+        path,
+        HTTP_ORIGIN=ORIGIN,
+        HTTP_ACCESS_CONTROL_REQUEST_METHOD="POST",
+        HTTP_ACCESS_CONTROL_REQUEST_HEADERS="anonymousid,authorization,content-type,x-own",
+    )
+    assert (response.status_code, response.content) == (204, b"")
+    assert response["Access-Control-Allow-Origin"] == ORIGIN
+    assert response["Access-Control-Allow-Credentials"] == "true"
+    assert response["Access-Control-Allow-Headers"] == (
+        "anonymousid,authorization,content-type,x-own"
+    )
+    assert response["Access-Control-Allow-Methods"] == "GET, POST, HEAD"
+    assert response["Access-Control-Max-Age"] == "900"
+    assert response["Vary"] == (
+        "Access-Control-Request-Method, Access-Control-Request-Headers, Origin"
+    )
+
+
+@pytest.mark.parametrize("asked", ["", "a\r\nSet-Cookie: x", "ä", "x" * 1001])
+def test_a_strange_preflight_gets_the_headers_of_the_sdks(client: Client, asked: str) -> None:
+    response = client.options(
+        "/v1/track", HTTP_ORIGIN=ORIGIN, HTTP_ACCESS_CONTROL_REQUEST_HEADERS=asked
+    )
+    assert response.status_code == 204
+    names = set(response["Access-Control-Allow-Headers"].split(", "))
+    assert names >= {
+        "authorization",
+        "content-type",
+        "anonymousid",
+        "sentat",
+        "rsa-retry-attempt",
+        "rsa-since-last-attempt",
+        "rsa-since-first-attempt",
+        "rsa-retry-reason",
+        "rsa-recovered",
+    }
+
+
+def test_answers_and_errors_can_be_read_by_pages_of_any_origin(post: Post, source: Source) -> None:
+    for write_key, status in ((WRITE_KEY, 200), ("wrong", 401)):
+        response = post("/v1/track", make_event(), write_key=write_key, HTTP_ORIGIN=ORIGIN)
+        assert response.status_code == status
+        assert response["Access-Control-Allow-Origin"] == ORIGIN
+        assert response["Access-Control-Allow-Credentials"] == "true"
+        assert response["Vary"] == "Origin"
+
+
+def test_a_source_with_a_list_takes_events_from_those_origins_only(
+    post: Post, source: Source
+) -> None:
+    source.allowed_origins = f"https://one.example\n{ORIGIN}/"
+    source.save()
+    forget_routes()
+    response = post("/v1/track", make_event(), HTTP_ORIGIN=ORIGIN)
+    assert (response.status_code, response["Access-Control-Allow-Origin"]) == (200, ORIGIN)
+    response = post("/v1/track", make_event(), HTTP_ORIGIN=OTHER)
+    assert answer(response) == (403, "origin is not allowed\n")
+    assert not response.has_header("Access-Control-Allow-Origin")
+    assert post("/v1/track", make_event()).status_code == 200  # a server sends no origin
+    assert Event.objects.count() == 2
+
+
+@pytest.mark.parametrize("path", ["/admin/login/", "/health"])
+def test_other_pages_have_no_cross_origin_headers(client: Client, db: None, path: str) -> None:
+    response = client.get(path, HTTP_ORIGIN=ORIGIN)
+    assert response.status_code == 200
+    assert not response.has_header("Access-Control-Allow-Origin")
+
+
+def limit(source: Source, rate: int) -> None:
+    source.rate_limit_per_second = rate
+    source.save()
+    forget_routes()
+
+
+def test_above_its_rate_a_source_is_told_to_wait(
+    post: Post, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit(source, 2)
+    monkeypatch.setattr("deliveries.ingest.throttling.time.time", lambda: 1000.5)
+    for expected in (200, 200, 429, 429):
+        response = post("/v1/track", make_event(), HTTP_ORIGIN=ORIGIN)
+        assert response.status_code == expected
+    assert answer(response) == (429, "max requests limit reached\n")
+    assert response["Retry-After"] == "1"
+    assert response["Access-Control-Allow-Origin"] == ORIGIN
+    assert Event.objects.count() == 2
+    monkeypatch.setattr("deliveries.ingest.throttling.time.time", lambda: 1001.0)
+    assert post("/v1/track", make_event()).status_code == 200
+
+
+def test_a_cache_that_fails_lets_events_through(
+    post: Post, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ConnectionRefusedError
+
+    limit(source, 1)
+    monkeypatch.setattr(cache, "add", fail)
+    assert [post("/v1/track", make_event()).status_code for _ in range(3)] == [200] * 3
+
+
+def test_the_pixel_takes_an_event_from_its_query(
+    client: Client, source: Source, destination: Destination
+) -> None:
+    response = client.get(
+        "/pixel/v1/track",
+        {
+            "writeKey": WRITE_KEY,
+            "anonymousId": "a-1",
+            "event": "Product Added",
+            "properties.value": "35",
+            "context.page.url": "https://shop.example/?epik=1",
+            "context.page": "ignored",
+            "event.name": "odd",
+        },
+        HTTP_USER_AGENT="Mozilla/5.0",
+        REMOTE_ADDR="203.0.113.9",
+    )
+    assert (response.status_code, response["Content-Type"]) == (200, "image/gif")
+    assert response.content[:6] == b"GIF89a"
+    event = stored(Event.objects.get())
+    assert event["properties"] == {"value": "35"}
+    assert event["context"] == {
+        "page": {"url": "https://shop.example/?epik=1"},
+        "userAgent": "Mozilla/5.0",
+    }
+    assert (event["type"], event["channel"], event["event"], event["event.name"]) == (
+        "track",
+        "web",
+        "Product Added",
+        "odd",
+    )
+    assert (event["integrations"], event["request_ip"]) == ({"All": True}, "203.0.113.9")
+    assert event["originalTimestamp"] == event["sentAt"] == event["receivedAt"]
+    assert "writeKey" not in event
+    assert Delivery.objects.get().conversion_name == "add_to_cart"
+
+
+@pytest.mark.parametrize(
+    "query", ["", "writeKey=wrong", f"writeKey={WRITE_KEY}", f"writeKey={WRITE_KEY}&userId=%ff"]
+)
+def test_the_pixel_is_an_image_whatever_went_wrong(
+    client: Client, source: Source, query: str
+) -> None:
+    response = client.get("/pixel/v1/page", QUERY_STRING=query)
+    assert (response.status_code, response["Content-Type"]) == (200, "image/gif")
+
+
+def test_the_pixel_is_an_image_without_a_database_too(
+    client: Client, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.db import OperationalError
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr("deliveries.ingest.pixel.store_request", fail)
+    response = client.get("/pixel/v1/page", {"writeKey": WRITE_KEY, "userId": "u"})
+    assert (response.status_code, response["Content-Type"]) == (200, "image/gif")
+    assert Event.objects.count() == 0
+
+
+@pytest.mark.parametrize("path", ["/sourceConfig", "/sourceConfig/"])
+def test_the_browser_sdk_gets_a_configuration_that_lets_it_start(
+    client: Client, source: Source, path: str
+) -> None:
+    query = {"p": "npm", "v": "3.34.1", "build": "modern", "writeKey": WRITE_KEY}
+    response = client.get(path, query, HTTP_ORIGIN=ORIGIN)
+    assert response.status_code == 200
+    assert response["Access-Control-Allow-Origin"] == ORIGIN
+    said = response.json()["source"]
+    assert (said["enabled"], said["name"], said["destinations"]) == (True, "Shop", [])
+    assert said["config"]["statsCollection"] == {
+        "errors": {"enabled": False},
+        "metrics": {"enabled": False},
+    }
+    assert isinstance(said["id"], str)
+    assert client.get(path, HTTP_AUTHORIZATION=basic(WRITE_KEY)).json()["source"] == said
+    head = client.head(path, query)
+    assert (head.status_code, head.content) == (200, b"")
+    assert client.head(path, {"view": "ad"}).status_code == 200
+    assert answer(client.get(path, {"writeKey": "wrong"})) == UNKNOWN_KEY
+    assert answer(client.get(path)) == NO_KEY
