@@ -25,7 +25,8 @@ from .answers import (
 )
 from .fault_board import FaultBoard
 from .faults import Fault
-from .ledger import Ledger, Receipt
+from .ledger import Ledger
+from .receipts import Receipt
 from .server import BodyUnreadable, Exchange
 from .traffic import RequestEntry, Traffic
 from .validation import BodyRefused, validator_for
@@ -212,7 +213,7 @@ class ConversionsApi:
         entry.failed = len(failures)
         entry.processed = len(conversions) - len(failures)
         ledger = self._test_ledger if entry.is_test else self._ledger
-        receipt = ledger.record(
+        receipt = ledger.enter(
             conversions,
             entry.account
             if entry.api_version == "v5"

@@ -1,8 +1,7 @@
 """Every conversion the sandbox has judged, in the order of arrival.
 
-A request's conversions make one `Receipt`: three columns of JSON (about 70 bytes a conversion),
-and its body for as long as it is among the last `keep_conversions`. Conversions of a request that
-was refused as a whole are not here: Pinterest would have recorded nothing.
+A request's conversions make one `Receipt`. Conversions of a request that was refused as a whole
+are not here: Pinterest would have recorded nothing.
 """
 
 from __future__ import annotations
@@ -11,8 +10,6 @@ import os
 import time
 from bisect import bisect_right
 from collections import Counter, deque
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -20,31 +17,7 @@ from typing import Any
 import orjson
 
 from .key_set import KeySet
-
-Conversions = list[dict[str, Any]]
-
-
-@dataclass(slots=True, eq=False)
-class Receipt:
-    """The conversions of one judged request.
-
-    `columns` is JSON: [event_ids, event_names, event_times]. `accounts` is one account, or (v3)
-    one for each conversion. `failures`: position -> error_message. `body` is the request's body
-    while it is kept.
-    """
-
-    first_number: int
-    size: int
-    request_number: int
-    received_at: float
-    accounts: str | list[str]
-    columns: bytes
-    failures: dict[int, str]
-    body: bytes | None
-    keys: list[int]
-
-    def account_of(self, position: int) -> str:
-        return self.accounts if isinstance(self.accounts, str) else self.accounts[position]
+from .receipts import Receipt, as_line, entries_of
 
 
 class Ledger:
@@ -53,7 +26,6 @@ class Ledger:
     def __init__(self, keep_conversions: int = 50_000, file: Path | None = None) -> None:
         self._lock = Lock()
         self._keep_conversions = keep_conversions
-        self._file = file
         self._forget()
         if file is not None and file.exists():
             self._read_back(file)
@@ -83,9 +55,9 @@ class Ledger:
             if self._writer is not None:
                 self._writer.truncate(0)
 
-    def record(
+    def enter(
         self,
-        conversions: Conversions,
+        conversions: list[dict[str, Any]],
         accounts: str | list[str],
         *,
         request_number: int,
@@ -96,7 +68,7 @@ class Ledger:
         event_ids = [conversion["event_id"] for conversion in conversions]
         event_names = [conversion["event_name"] for conversion in conversions]
         event_times = [conversion["event_time"] for conversion in conversions]
-        return self._enter(
+        return self._add_receipt(
             [event_ids, event_names, event_times],
             accounts,
             request_number=request_number,
@@ -106,7 +78,7 @@ class Ledger:
             write=True,
         )
 
-    def _enter(
+    def _add_receipt(
         self,
         columns: list[list[Any]],
         accounts: str | list[str],
@@ -137,7 +109,7 @@ class Ledger:
             self._keep_body(receipt)
             self._count(receipt, owners, event_ids)
             if write and self._writer is not None:
-                self._writer.write(_as_line(receipt, columns))
+                self._writer.write(as_line(receipt, columns))
                 self._writer.flush()
         return receipt
 
@@ -209,7 +181,7 @@ class Ledger:
             entry
             for receipt in receipts
             if needle in receipt.columns
-            for entry in _entries(receipt, with_conversions=True)
+            for entry in entries_of(receipt, with_conversions=True)
             if entry["event_id"] == event_id
         ]
 
@@ -222,7 +194,7 @@ class Ledger:
             receipts = self._receipts[max(0, start - 1) : start + limit]
         found: list[dict[str, Any]] = []
         for receipt in receipts:
-            for entry in _entries(receipt, with_conversions=with_conversions):
+            for entry in entries_of(receipt, with_conversions=with_conversions):
                 if entry["number"] > after:
                     found.append(entry)
             if len(found) >= limit:
@@ -248,7 +220,7 @@ class Ledger:
                     break  # the process was killed while it wrote this line
                 whole_bytes += len(line)
                 entry = orjson.loads(line)
-                receipt = self._enter(
+                receipt = self._add_receipt(
                     [entry["event_ids"], entry["event_names"], entry["event_times"]],
                     entry["account"],
                     request_number=entry["request"],
@@ -268,42 +240,3 @@ def _add(counter: Counter[str], judged: int, failed: int, repeated: int, explain
     counter["events_failed"] += failed
     counter["duplicates"] += repeated
     counter["duplicates_unexplained"] += repeated - explained
-
-
-def _as_line(receipt: Receipt, columns: list[list[Any]]) -> bytes:
-    event_ids, event_names, event_times = columns
-    return orjson.dumps(
-        {
-            "request": receipt.request_number,
-            "received_at": receipt.received_at,
-            "account": receipt.accounts,
-            "event_ids": event_ids,
-            "event_names": event_names,
-            "event_times": event_times,
-            "failures": {str(at): message for at, message in receipt.failures.items()},
-        },
-        option=orjson.OPT_APPEND_NEWLINE,
-    )
-
-
-def _entries(receipt: Receipt, *, with_conversions: bool) -> Iterator[dict[str, Any]]:
-    event_ids, event_names, event_times = orjson.loads(receipt.columns)
-    body = receipt.body
-    conversions: Conversions | None = None
-    if with_conversions and body is not None:
-        conversions = orjson.loads(body)["data"]
-    for position, event_id in enumerate(event_ids):
-        entry: dict[str, Any] = {
-            "number": receipt.first_number + position,
-            "event_id": event_id,
-            "event_name": event_names[position],
-            "account": receipt.account_of(position),
-            "event_time": event_times[position],
-            "received_at": receipt.received_at,
-            "request": receipt.request_number,
-            "outcome": "failed" if position in receipt.failures else "processed",
-            "error_message": receipt.failures.get(position, ""),
-        }
-        if with_conversions:
-            entry["conversion"] = conversions[position] if conversions is not None else None
-        yield entry

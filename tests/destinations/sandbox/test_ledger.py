@@ -15,10 +15,10 @@ from tests.destinations.sandbox.conftest import ACCOUNT, Post
 from tests.destinations.sandbox.conversions import make_conversion, make_conversions
 
 
-def record(ledger: Ledger, *event_ids: str, account: str = "1", request: int = 1) -> None:
+def enter(ledger: Ledger, *event_ids: str, account: str = "1", request: int = 1) -> None:
     conversions = [make_conversion(event_id) for event_id in event_ids]
     body = orjson.dumps({"data": conversions})
-    receipt = ledger.record(conversions, account, request_number=request, failures={}, body=body)
+    receipt = ledger.enter(conversions, account, request_number=request, failures={}, body=body)
     ledger.note_answered(receipt)
 
 
@@ -43,13 +43,13 @@ def test_every_event_is_found_with_what_was_sent(sandbox: Sandbox, post: Post) -
 def test_an_event_id_of_any_characters_is_found() -> None:
     ledger = Ledger()
     odd = ['a"b', "a\\b", "ü/ö?#", "", "a\nb"]
-    record(ledger, *odd)
+    enter(ledger, *odd)
     assert [ledger.find(event_id)[0]["number"] for event_id in odd] == [1, 2, 3, 4, 5]
 
 
 def test_a_name_equal_to_an_event_id_is_not_taken_for_it() -> None:
     ledger = Ledger()
-    record(ledger, "a")
+    enter(ledger, "a")
     assert ledger.find("checkout") == []
 
 
@@ -92,7 +92,7 @@ def test_a_third_sending_after_a_whole_answer_has_no_excuse(sandbox: Sandbox, po
 def test_pages_follow_each_other_across_requests() -> None:
     ledger = Ledger()
     for request in range(10):
-        record(ledger, *(f"{request}-{one}" for one in range(7)), request=request)
+        enter(ledger, *(f"{request}-{one}" for one in range(7)), request=request)
     everything = [entry["event_id"] for entry in ledger.page(0, 1000)]
     assert len(everything) == 70
     for limit in (1, 6, 7, 8, 70):
@@ -112,7 +112,7 @@ def test_pages_follow_each_other_across_requests() -> None:
 def test_only_the_last_conversions_stay_readable_in_full() -> None:
     ledger = Ledger(keep_conversions=10)
     for request in range(4):
-        record(ledger, *(f"{request}-{one}" for one in range(4)), request=request)
+        enter(ledger, *(f"{request}-{one}" for one in range(4)), request=request)
     kept = [entry["conversion"] is not None for entry in ledger.page(0, 99, with_conversions=True)]
     assert kept == [False] * 8 + [True] * 8
     assert ledger.find("0-0")[0]["conversion"] is None
@@ -136,8 +136,8 @@ def test_clearing_forgets_events_requests_and_duplicates(sandbox: Sandbox, post:
 def test_a_ledger_file_carries_the_events_over_a_restart(tmp_path: Path) -> None:
     file = tmp_path / "ledger.jsonl"
     first = Ledger(file=file)
-    record(first, "a", "b", request=4)
-    record(first, "c", account="2", request=5)
+    enter(first, "a", "b", request=4)
+    enter(first, "c", account="2", request=5)
     first.close()
     with file.open("ab") as torn:
         torn.write(b'{"request":6,"rec')
@@ -147,7 +147,7 @@ def test_a_ledger_file_carries_the_events_over_a_restart(tmp_path: Path) -> None
     assert second.last_request_number() == 5
     assert second.find("c")[0]["account"] == "2"
     assert second.find("c")[0]["conversion"] is None
-    record(second, "a", request=6)
+    enter(second, "a", request=6)
     assert second.summary()["duplicates"] == 1
     assert second.summary()["duplicates_unexplained"] == 1
     second.close()
@@ -162,7 +162,7 @@ def test_a_ledger_file_carries_the_events_over_a_restart(tmp_path: Path) -> None
 def test_failures_survive_in_the_ledger_file(tmp_path: Path) -> None:
     file = tmp_path / "ledger.jsonl"
     with Sandbox(ledger_file=file) as sandbox:
-        sandbox.ledger.record(
+        sandbox.ledger.enter(
             make_conversions(2), "1", request_number=1, failures={1: "no"}, body=None
         )
     reread = Ledger(file=file)
