@@ -15,6 +15,7 @@ from pathlib import Path
 from capi_project.restarts import RestartPolicy
 
 LEASH = Path(__file__).with_name("leash.py")
+BASE_DIR = LEASH.parent.parent
 LINES_KEPT = 30
 
 
@@ -52,6 +53,7 @@ class Child:
         self.restart_at = None
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), *self._command],
+            cwd=BASE_DIR,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -18,7 +18,7 @@ from tests.environment import use_test_settings
 use_test_settings()
 
 DATABASE_FIXTURES = frozenset(
-    {"db", "transactional_db", "live_server", "admin_user", "admin_client", "stack"}
+    {"db", "transactional_db", "live_server", "admin_user", "admin_client", "stack", "own_stack"}
 )
 NEEDS = {
     "postgres": ("TEST_DATABASE_URL", "PostgreSQL (TEST_DATABASE_URL; bin/test finds it)"),
@@ -107,3 +107,38 @@ def _forget() -> None:
             client.delete(*keys)
     else:
         cache.clear()
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Any]:
+    """A stand-in Pinterest on a real socket, to which SANDBOX_URL points."""
+    from django.test import override_settings
+
+    from destinations.sandbox import Sandbox
+
+    with Sandbox() as running, override_settings(SANDBOX_URL=running.url):
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Any]:
+    """The whole of CAPI Relay as real processes, shared: use ``stack.add_shop()``."""
+    with _new_stack() as running:
+        yield running
+
+
+@pytest.fixture
+def own_stack() -> Iterator[Any]:
+    """The same for one test alone, which may kill what it likes."""
+    with _new_stack() as running:
+        yield running
+
+
+def _new_stack(**options: Any) -> Any:
+    from tests.stack import Stack
+
+    return Stack(
+        database_url=os.environ.get("TEST_DATABASE_URL", ""),
+        redis_url=os.environ.get("TEST_REDIS_URL", ""),
+        **options,
+    )
