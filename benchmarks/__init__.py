@@ -1,0 +1,1 @@
+"""Measurements, each run as `bin/bench NAME`. Never part of the tests."""

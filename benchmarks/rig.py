@@ -1,0 +1,184 @@
+"""The whole system as real processes on a scratch PostgreSQL database, for a benchmark."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+
+POSTGRES_URL = os.environ.get("TEST_DATABASE_URL") or (
+    "postgres://postgres@127.0.0.1:5432/postgres"
+)
+REDIS_URL = os.environ.get("TEST_REDIS_URL") or "redis://127.0.0.1:6379/14"
+WRITE_KEY = "bench-write-key"
+
+
+class Rig:
+    """A scratch database and the processes on it; use as a context manager.
+
+    The settings are read when capi_project is first imported: a process makes one rig, before it
+    imports anything of the product (hence the imports inside functions).
+    """
+
+    def __init__(self, sandbox_faults: tuple[str, ...] = (), **options: int) -> None:
+        self.database = f"capi_relay_bench_{secrets.token_hex(4)}"
+        self.database_url = urlunsplit(urlsplit(POSTGRES_URL)._replace(path=f"/{self.database}"))
+        self.folder = tempfile.TemporaryDirectory(prefix="capi-relay-bench-")
+        port, sandbox_port = free_port(), free_port()
+        self.sandbox_faults = sandbox_faults
+        self.environment = {
+            **os.environ,
+            "DATABASE_URL": self.database_url,
+            "REDIS_URL": REDIS_URL,
+            "CAPI_DATA_DIR": self.folder.name,
+            "SANDBOX_URL": f"http://127.0.0.1:{sandbox_port}",
+            "DJANGO_SETTINGS_MODULE": "capi_project.settings",
+            "LOG_LEVEL": "WARNING",
+        }
+        os.environ.update(self.environment)
+        from capi_project.parts import Options
+
+        self.options = Options(
+            **{
+                "host": "127.0.0.1",
+                "port": port,
+                "web_workers": 2,
+                "web_threads": 4,
+                "sandbox_port": sandbox_port,
+                "worker_processes": 2,
+                "worker_threads": 16,
+                "log_level": "WARNING",
+                **options,
+            }
+        )
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def web_url(self) -> str:
+        return f"http://127.0.0.1:{self.options.port}"
+
+    def configure_django(self) -> None:
+        import django
+
+        django.setup()
+        from django.core.management import call_command
+
+        call_command("migrate", verbosity=0)
+
+    def start(self, *names: str) -> None:
+        """Start parts (sandbox, web, workers, beat) with the commands of bin/run."""
+        from capi_project.parts import commands, worker_names
+
+        wanted = [
+            one
+            for name in names
+            for one in (worker_names(self.options) if name == "workers" else [name])
+        ]
+        for name in wanted:
+            command = list(commands(self.options)[name])
+            if name == "sandbox":
+                command += [part for fault in self.sandbox_faults for part in ("--fault", fault)]
+            with Path(self.folder.name, f"{name}.log").open("wb") as log:
+                self.running[name] = subprocess.Popen(
+                    command,
+                    env=self.environment,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    cwd=Path(__file__).resolve().parent.parent,
+                )
+        for name, port in (("sandbox", self.options.sandbox_port), ("web", self.options.port)):
+            if name in wanted:
+                wait_until(lambda port=port: is_listening(port), f"{name} to listen")
+
+    def stop(self, *names: str) -> None:
+        for name in names or tuple(self.running):
+            process = self.running.pop(name)
+            os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+    def rss_mb(self, name: str) -> float:
+        """Resident memory of a part and all its children, in MB."""
+        group = self.running[name].pid
+        total = 0
+        for status in Path("/proc").glob("[0-9]*/status"):
+            try:
+                if os.getpgid(int(status.parent.name)) != group:
+                    continue
+                lines = status.read_text().splitlines()
+            except (OSError, ProcessLookupError):
+                continue
+            total += next((int(line.split()[1]) for line in lines if line.startswith("VmRSS")), 0)
+        return total / 1024
+
+    def __enter__(self) -> Rig:
+        with psycopg.connect(POSTGRES_URL, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{self.database}"')
+        import redis
+
+        redis.Redis.from_url(REDIS_URL).flushdb()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+        from django.db import connections
+
+        connections.close_all()
+        with psycopg.connect(POSTGRES_URL, autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE "{self.database}" WITH (FORCE)')
+        self.folder.cleanup()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def is_listening(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    """Poll until ``condition`` holds. Raises TimeoutError naming ``what``."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"Waited {seconds:.0f} s for {what}.")
+        time.sleep(0.05)
+
+
+def make_shop(rig: Rig) -> int:
+    """One source and one sandbox destination; returns the destination's ID."""
+    from destinations.models import Destination, Source
+
+    source = Source.objects.create(name="Bench shop", write_key=WRITE_KEY)
+    destination = Destination.objects.create(
+        name="Bench",
+        service=Destination.Service.SANDBOX,
+        advertiser_id="549755885175",
+        conversion_token="bench-token",
+    )
+    destination.sources.add(source)
+    return destination.pk
+
+
+if __name__ == "__main__":
+    sys.exit("This is the rig of the benchmarks: run bin/bench NAME.")
