@@ -56,6 +56,8 @@ X_FRAME_OPTIONS = "DENY"
 URL_PREFIX = env.text("URL_PREFIX").strip("/")
 """Serve everything below this path, for example ``relay`` for https://example.com/relay/."""
 APPEND_SLASH = False  # ingest paths have no slash; a redirect would lose the body of a POST
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 ROOT_URLCONF = "capi_project.urls"
 WSGI_APPLICATION = "capi_project.wsgi.application"
 

@@ -10,6 +10,7 @@ from django.views.generic import RedirectView
 pages = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("", include("deliveries.ingest.urls")),
+    path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
 ]
 urlpatterns = [path(f"{settings.URL_PREFIX}/", include(pages))] if settings.URL_PREFIX else pages

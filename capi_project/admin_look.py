@@ -1,0 +1,98 @@
+"""How the admin looks and what its side bar offers: the settings of django-unfold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+
+def _static(path: str) -> Callable[[HttpRequest], str]:
+    return lambda request: static(path)
+
+
+def _allowed(permission: str) -> Callable[[HttpRequest], bool]:
+    return lambda request: request.user.has_perm(permission)
+
+
+def _entry(title: str, icon: str, model: str) -> dict[str, Any]:
+    """A line of the side bar that leads to the list of ``app.model``, for those who may see it."""
+    app, _, name = model.partition(".")
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{app}_{name}_changelist"),
+        "permission": _allowed(f"{app}.view_{name}"),
+    }
+
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "CAPI Relay",
+    "SITE_HEADER": "CAPI Relay",
+    "SITE_SUBHEADER": "Your events, at Pinterest",
+    "SITE_ICON": _static("relay/mark.svg"),
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": _static("relay/mark.svg")},
+    ],
+    "SITE_URL": None,
+    "SHOW_VIEW_ON_SITE": False,
+    "BORDER_RADIUS": "8px",
+    "DASHBOARD_CALLBACK": "deliveries.overview.add_overview",
+    "STYLES": [_static("relay/relay.css")],
+    "SCRIPTS": [_static("relay/relay.js")],
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97.5% .014 255)",
+            "100": "oklch(94% .032 255)",
+            "200": "oklch(88.5% .06 255)",
+            "300": "oklch(81% .1 256)",
+            "400": "oklch(71.5% .145 257)",
+            "500": "oklch(62% .185 259)",
+            "600": "oklch(52.5% .195 261)",
+            "700": "oklch(46% .18 262)",
+            "800": "oklch(40% .15 263)",
+            "900": "oklch(35.5% .115 264)",
+            "950": "oklch(27% .085 265)",
+        },
+    },
+    "SIDEBAR": {
+        "show_search": False,
+        "show_all_applications": False,
+        "navigation": [
+            {
+                "items": [
+                    {
+                        "title": "Home",
+                        "icon": "space_dashboard",
+                        "link": reverse_lazy("admin:index"),
+                    }
+                ],
+            },
+            {
+                "title": "What happened",
+                "items": [
+                    _entry("Delivery log", "receipt_long", "deliveries.delivery"),
+                    _entry("Batches", "stacks", "deliveries.batch"),
+                    _entry("Refusals", "block", "deliveries.refusal"),
+                ],
+            },
+            {
+                "title": "Set up",
+                "items": [
+                    _entry("Sources", "sensors", "destinations.source"),
+                    _entry("Destinations", "flag", "destinations.destination"),
+                ],
+            },
+            {
+                "title": "People",
+                "items": [
+                    _entry("Users", "person", "auth.user"),
+                    _entry("Groups", "group", "auth.group"),
+                ],
+            },
+        ],
+    },
+}

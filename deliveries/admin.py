@@ -1,0 +1,255 @@
+"""The browser's view of the log: deliveries, batches and refusals. Nothing here can be edited."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import Prefetch, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.decorators import action, display
+
+from deliveries import filters
+from deliveries.admin_pages import BatchPages, DeliveryPages
+from deliveries.log_admin import LogAdmin, related
+from deliveries.models import Batch, Delivery, Event, Refusal
+from deliveries.operations import retry
+from deliveries.phrases import say_next_try, show_answer, show_status, show_time
+from destinations.models import Destination, Source
+
+MOST_FOUND = 1000
+"""A search shows the newest this many: an event id that many deliveries share is no event id."""
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(DeliveryPages):
+    list_display = (
+        "shown_time",
+        "shown_event",
+        "shown_conversion",
+        "shown_destination",
+        "shown_status",
+        "shown_attempts",
+        "shown_error",
+        "shown_next_try",
+    )
+    list_filter = (
+        filters.StatusFilter,
+        filters.DestinationFilter,
+        filters.ConversionNameFilter,
+        filters.ErrorCodeFilter,
+        filters.DayFilter,
+    )
+    search_fields = ("event__message_id",)
+    search_help_text = "Message ID or event ID, complete"
+    actions = ("retry_selected", "discard_selected")
+    page_prefetches = (
+        Prefetch("event", Event.objects.defer("body")),
+        Prefetch("destination", Destination.objects.only("name", "paused_at")),
+    )
+    empty_title = "No deliveries yet"
+    empty_text = (
+        "When a source sends an event, its delivery to each destination appears here within "
+        "seconds. The page of a source has a line to try it with."
+    )
+    empty_link = ("admin:destinations_source_changelist", "Go to sources")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        """Exact matches only: each side is one look into an index."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        if len(term) > 256 or "\x00" in term:
+            return queryset.none(), False
+        event_ids = list(
+            Event.objects.filter(message_id=term).values_list("pk", flat=True)[:MOST_FOUND]
+        )
+        found = Delivery.objects.filter(event_id__in=event_ids).values_list("pk", flat=True)
+        by_event_id = Delivery.objects.filter(
+            ~Q(conversion_event_id=""), conversion_event_id=term
+        ).values_list("pk", flat=True)
+        ids = {*found.order_by("-pk")[:MOST_FOUND], *by_event_id.order_by("-pk")[:MOST_FOUND]}
+        return queryset.filter(pk__in=ids), False
+
+    @display(description="Time")
+    def shown_time(self, delivery: Delivery) -> SafeString:
+        return format_html(
+            '<a class="relay-link" href="{}">{}</a>',
+            self.detail_url(delivery.pk),
+            show_time(delivery.created_at),
+        )
+
+    @display(description="Source event")
+    def shown_event(self, delivery: Delivery) -> SafeString | str:
+        event = related(delivery, "event")
+        if event is None:
+            return "no longer kept"
+        return format_html(
+            '<a class="relay-link relay-link--strong" href="{}" title="{}">{}</a>'
+            '<small class="relay-under">{}</small>',
+            self.detail_url(delivery.pk),
+            event.message_id,
+            event.name or event.type,
+            event.type,
+        )
+
+    @display(description="Pinterest event")
+    def shown_conversion(self, delivery: Delivery) -> SafeString | str:
+        if not delivery.conversion_name:
+            return "–"
+        return format_html("<code>{}</code>", delivery.conversion_name)
+
+    @display(description="Destination")
+    def shown_destination(self, delivery: Delivery) -> str:
+        destination = related(delivery, "destination")
+        return destination.name if destination else f"deleted (no. {delivery.destination_id})"
+
+    @display(description="Status")
+    def shown_status(self, delivery: Delivery) -> SafeString:
+        return show_status(delivery.status)
+
+    @display(description="Tries")
+    def shown_attempts(self, delivery: Delivery) -> int:
+        return delivery.attempt_count
+
+    @display(description="Error")
+    def shown_error(self, delivery: Delivery) -> SafeString | str:
+        if not delivery.error_code and not delivery.error_message:
+            return ""
+        return format_html(
+            '<span class="relay-error" title="{1}"><code>{0}</code><small>{1}</small></span>',
+            delivery.error_code,
+            delivery.error_message,
+        )
+
+    @display(description="Next try")
+    def shown_next_try(self, delivery: Delivery) -> str:
+        return say_next_try(delivery, related(delivery, "destination"), timezone.now())
+
+    @action(description="Retry", permissions=["operate"])
+    def retry_selected(self, request: HttpRequest, queryset: QuerySet) -> None:
+        chosen = len(request.POST.getlist(ACTION_CHECKBOX_NAME))
+        self.report_retry(request, retry(queryset), chosen)
+
+    @action(description="Discard …", permissions=["operate"])
+    def discard_selected(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
+        ids = [int(pk) for pk in request.POST.getlist(ACTION_CHECKBOX_NAME) if pk.isdecimal()]
+        return self.ask_before_discard(request, ids)
+
+
+@admin.register(Batch)
+class BatchAdmin(BatchPages):
+    list_display = (
+        "shown_time",
+        "shown_destination",
+        "shown_answer",
+        "shown_counts",
+        "shown_duration",
+        "shown_request_id",
+    )
+    list_filter = (filters.DestinationFilter, filters.SentDayFilter)
+    page_prefetches = (Prefetch("destination", Destination.objects.only("name")),)
+    empty_title = "No batches yet"
+    empty_text = (
+        "A batch is one request to Pinterest with up to 1000 conversions. The first one appears "
+        "when the first event is delivered."
+    )
+    empty_link = ("admin:deliveries_delivery_changelist", "Go to the delivery log")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Batch]:
+        return super().get_queryset(request).defer("request_body", "response_body")
+
+    @display(description="Sent")
+    def shown_time(self, batch: Batch) -> SafeString:
+        return format_html(
+            '<a class="relay-link" href="{}">{}</a>',
+            self.detail_url(batch.pk),
+            show_time(batch.sent_at),
+        )
+
+    @display(description="Destination")
+    def shown_destination(self, batch: Batch) -> str:
+        destination = related(batch, "destination")
+        name = destination.name if destination else f"deleted (no. {batch.destination_id})"
+        return f"{name} (test mode)" if batch.test_mode else name
+
+    @display(description="Answer")
+    def shown_answer(self, batch: Batch) -> SafeString:
+        return format_html(
+            '{}<span class="relay-error" title="{}"><small>{}</small></span>',
+            show_answer(batch),
+            batch.error_message,
+            batch.error_message or batch.error_code,
+        )
+
+    @display(description="Conversions")
+    def shown_counts(self, batch: Batch) -> SafeString:
+        return format_html(
+            '<span class="relay-counts"><b>{}</b> {}{}{}{}</span>',
+            batch.conversion_count,
+            _count(batch.delivered_count, "delivered"),
+            _count(batch.rejected_count, "rejected"),
+            _count(batch.retryable_count, "to try again"),
+            format_html("<small>split to find the cause</small>") if batch.was_split else "",
+        )
+
+    @display(description="Duration")
+    def shown_duration(self, batch: Batch) -> str:
+        return f"{batch.duration_ms:,} ms"
+
+    @display(description="Pinterest request ID")
+    def shown_request_id(self, batch: Batch) -> SafeString | str:
+        return format_html("<code>{}</code>", batch.request_id) if batch.request_id else "–"
+
+
+@admin.register(Refusal)
+class RefusalAdmin(LogAdmin):
+    list_display = ("shown_time", "shown_source", "shown_reason", "shown_field", "shown_excerpt")
+    list_filter = (filters.SourceFilter, filters.ReceivedDayFilter)
+    page_prefetches = (Prefetch("source", Source.objects.only("name")),)
+    detail_template = "admin/deliveries/refusal/detail.html"
+    empty_title = "Nothing was refused"
+    empty_text = "Events that cannot be taken are listed here with the reason. There are none."
+    empty_link = ("admin:deliveries_delivery_changelist", "Go to the delivery log")
+
+    @display(description="Received")
+    def shown_time(self, refusal: Refusal) -> SafeString:
+        return format_html(
+            '<a class="relay-link" href="{}">{}</a>',
+            self.detail_url(refusal.pk),
+            show_time(refusal.received_at),
+        )
+
+    @display(description="Source")
+    def shown_source(self, refusal: Refusal) -> str:
+        source = related(refusal, "source")
+        return source.name if source else f"deleted (no. {refusal.source_id})"
+
+    def read_details(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        return {"source": Source.objects.filter(pk=row.source_id).first()}
+
+    @display(description="Reason")
+    def shown_reason(self, refusal: Refusal) -> SafeString:
+        return format_html(
+            '<span class="relay-error" title="{1}"><code>{0}</code><small>{1}</small></span>',
+            refusal.code,
+            refusal.message,
+        )
+
+    @display(description="Field")
+    def shown_field(self, refusal: Refusal) -> SafeString | str:
+        return format_html("<code>{}</code>", refusal.field) if refusal.field else "–"
+
+    @display(description="What was sent")
+    def shown_excerpt(self, refusal: Refusal) -> SafeString:
+        return format_html('<code class="relay-excerpt">{}</code>', refusal.excerpt[:200])
+
+
+def _count(number: int, word: str) -> SafeString | str:
+    return format_html("<small>{} {}</small>", number, word) if number else ""

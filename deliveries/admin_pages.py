@@ -1,0 +1,221 @@
+"""Pages and buttons of the log beyond Django's own: doors that call one verb and report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.core.exceptions import PermissionDenied
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+
+from deliveries.bodies import unpack
+from deliveries.details import batch_panes, read_details
+from deliveries.log_admin import LogAdmin
+from deliveries.models import Batch, Delivery
+from deliveries.operations import discard, pause, resume, retry
+from destinations.models import Destination
+
+MOST_COUNTED = 10_000
+PAUSED_BY_A_PERSON = "paused_by_a_person"
+
+
+class DeliveryPages(LogAdmin):
+    """The page of one delivery, retry and discard, and a destination's pause and resume."""
+
+    detail_template = "admin/deliveries/delivery/detail.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("discard/", view(self.discard_view), name="deliveries_delivery_discard"),
+            path("<int:pk>/retry/", view(self.retry_view), name="deliveries_delivery_retry"),
+            path(
+                "destination/<int:pk>/pause/",
+                view(self.pause_view),
+                name="deliveries_destination_pause",
+            ),
+            path(
+                "destination/<int:pk>/resume/",
+                view(self.resume_view),
+                name="deliveries_destination_resume",
+            ),
+            *super().get_urls(),
+        ]
+
+    def read_details(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        return {
+            "details": read_details(row, timezone.now()),
+            "may_operate": self.has_operate_permission(request),
+        }
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """May retry and discard: whoever may change deliveries."""
+        return request.user.has_perm("deliveries.change_delivery")
+
+    def retry_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not self.has_operate_permission(request):
+            raise PermissionDenied
+        self.report_retry(request, retry(Delivery.objects.filter(pk=pk)), 1)
+        return HttpResponseRedirect(self._after_change(pk))
+
+    def discard_view(self, request: HttpRequest) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not self.has_operate_permission(request):
+            raise PermissionDenied
+        ids = [int(pk) for pk in request.POST.getlist("delivery") if pk.isdecimal()]
+        if "confirmed" not in request.POST:
+            return self.ask_before_discard(request, ids)
+        reason = request.POST.get("reason", "").strip()[:500]
+        count = discard(Delivery.objects.filter(pk__in=ids), reason=reason)
+        left = len(ids) - count
+        if count:
+            messages.success(request, f"{_deliveries(count)} discarded.")
+        if left:
+            messages.warning(
+                request,
+                f"{_deliveries(left)} left as {'it is' if left == 1 else 'they are'}: "
+                "delivered, in flight or discarded already.",
+            )
+        if len(ids) == 1:
+            return HttpResponseRedirect(self._after_change(ids[0]))
+        return HttpResponseRedirect(reverse("admin:deliveries_delivery_changelist"))
+
+    def ask_before_discard(self, request: HttpRequest, ids: list[int]) -> HttpResponse:
+        """The page that says how many deliveries it is about, and asks why."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Discard deliveries",
+            "opts": self.opts,
+            "ids": ids,
+            "count": len(ids),
+        }
+        return TemplateResponse(request, "admin/deliveries/delivery/discard.html", context)
+
+    def report_retry(self, request: HttpRequest, count: int, chosen: int) -> None:
+        """Say how many will be sent again and how many were left alone."""
+        if count:
+            messages.success(request, f"{_deliveries(count)} will be sent again now.")
+        if count < chosen:
+            left = chosen - count
+            messages.warning(
+                request,
+                f"{_deliveries(left)} left as {'it is' if left == 1 else 'they are'}: delivered or "
+                "waiting already, or still without a Pinterest event.",
+            )
+
+    def pause_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        destination = self._destination_to_change(request, pk)
+        if isinstance(destination, HttpResponse):
+            return destination
+        reason = request.POST.get("reason", "").strip()[:500]
+        said = f"{request.user.get_username()} paused it" + (f": {reason}" if reason else ".")
+        if pause(destination.pk, PAUSED_BY_A_PERSON, said):
+            self._note(request, destination, "Paused.")
+            messages.success(request, f"“{destination}” is paused. New deliveries wait.")
+        else:
+            messages.info(request, f"“{destination}” was paused already.")
+        return HttpResponseRedirect(_destination_url(destination))
+
+    def resume_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        destination = self._destination_to_change(request, pk)
+        if isinstance(destination, HttpResponse):
+            return destination
+        if resume(destination.pk):
+            self._note(request, destination, "Resumed.")
+            waiting = _count_waiting(destination)
+            messages.success(request, f"“{destination}” is resumed. {waiting}")
+        else:
+            messages.info(request, f"“{destination}” was not paused.")
+        return HttpResponseRedirect(_destination_url(destination))
+
+    def _destination_to_change(self, request: HttpRequest, pk: int) -> Destination | HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not request.user.has_perm("destinations.change_destination"):
+            raise PermissionDenied
+        return get_object_or_404(Destination, pk=pk)
+
+    def _note(self, request: HttpRequest, destination: Destination, message: str) -> None:
+        """Who did it, in the destination's history."""
+        LogEntry.objects.log_actions(
+            request.user.pk, [destination], CHANGE, change_message=message, single_object=True
+        )
+
+    def _after_change(self, pk: int) -> str:
+        """The delivery's page; a retry may have replaced a row that had no Pinterest event."""
+        if Delivery.objects.filter(pk=pk).exists():
+            return self.detail_url(pk)
+        return reverse("admin:deliveries_delivery_changelist")
+
+
+class BatchPages(LogAdmin):
+    """The page of one batch, and its exact bodies to download."""
+
+    detail_template = "admin/deliveries/batch/detail.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        return [
+            path(
+                "<int:pk>/<str:side>.json",
+                self.admin_site.admin_view(self.body_view),
+                name="deliveries_batch_body",
+            ),
+            *super().get_urls(),
+        ]
+
+    def read_details(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        return {
+            "panes": batch_panes(row),
+            "destination": Destination.objects.filter(pk=row.destination_id).first(),
+            "rate_limit_headers": sorted(row.rate_limit_headers.items()),
+            "deliveries": Delivery.objects.filter(batch_id=row.pk).order_by("batch_position")[:50],
+        }
+
+    def body_view(self, request: HttpRequest, pk: int, side: str) -> HttpResponse:
+        """The exact bytes of a request or response."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if side not in ("request", "response"):
+            raise Http404
+        batch = get_object_or_404(Batch, pk=pk)
+        stored = batch.request_body if side == "request" else batch.response_body
+        if stored is None:
+            raise Http404
+        return HttpResponse(
+            unpack(stored),
+            content_type="application/octet-stream",
+            headers={"Content-Disposition": f'attachment; filename="batch-{pk}-{side}.json"'},
+        )
+
+
+def _deliveries(count: int) -> str:
+    return "1 delivery" if count == 1 else f"{count:,} deliveries"
+
+
+def _destination_url(destination: Destination) -> str:
+    return reverse("admin:destinations_destination_change", args=[destination.pk])
+
+
+def _count_waiting(destination: Destination) -> str:
+    """How many deliveries wait there, counted only as far as it is quick."""
+    waiting = Delivery.objects.filter(destination=destination, due_at__isnull=False)
+    count = len(waiting.values_list("pk")[: MOST_COUNTED + 1])
+    if count > MOST_COUNTED:
+        return f"More than {MOST_COUNTED:,} deliveries that waited are sent now."
+    if count == 0:
+        return "Nothing was waiting."
+    return f"{_deliveries(count)} that waited {'is' if count == 1 else 'are'} sent now."

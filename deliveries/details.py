@@ -1,0 +1,181 @@
+"""What the page of one delivery, or of one batch, shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from deliveries.bodies import unpack
+from deliveries.models import Attempt, Batch, Delivery, Event
+from deliveries.phrases import pretty, pretty_json, say_next_try
+from deliveries.statuses import OPEN, RETRYABLE_BY_A_PERSON, DeliveryStatus
+from destinations.models import Destination, Source
+from destinations.pinterest.codes import ALL_CODES
+
+MOST_SIBLINGS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Pane:
+    """One of the three panes: its JSON, or the reason why there is none."""
+
+    title: str
+    text: str = ""
+    absence: str = ""
+    summary: str = ""
+    """Pinterest's own sentence, shown above the JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryDetails:
+    delivery: Delivery
+    event: Event | None
+    source: Source | None
+    destination: Destination | None
+    batch: Batch | None
+    panes: tuple[Pane, Pane, Pane]
+    attempts: list[Attempt]
+    siblings: list[Delivery]
+    next_try: str
+    explanation: str
+    can_be_retried: bool
+    can_be_discarded: bool
+
+    @property
+    def event_id(self) -> str:
+        """The ``event_id`` that Pinterest saw or will see, as far as it is known."""
+        return self.delivery.conversion_event_id or (self.event.message_id if self.event else "")
+
+
+def read_details(delivery: Delivery, now: datetime) -> DeliveryDetails:
+    """Everything about one delivery; a constant number of queries, whatever rows are gone."""
+    event = Event.objects.filter(pk=delivery.event_id).first()
+    source = Source.objects.filter(pk=event.source_id).first() if event else None
+    destination = Destination.objects.filter(pk=delivery.destination_id).first()
+    batch = Batch.objects.filter(pk=delivery.batch_id).first() if delivery.batch_id else None
+    siblings = list(
+        Delivery.objects.filter(event_id=delivery.event_id)
+        .exclude(pk=delivery.pk)
+        .prefetch_related("destination")
+        .order_by("pk")[:MOST_SIBLINGS]
+    )
+    return DeliveryDetails(
+        delivery=delivery,
+        event=event,
+        source=source,
+        destination=destination,
+        batch=batch,
+        panes=(
+            _received_pane(event),
+            _sent_pane(delivery, batch),
+            _answered_pane(delivery, batch),
+        ),
+        attempts=list(Attempt.objects.filter(delivery_id=delivery.pk).order_by("number", "pk")),
+        siblings=siblings,
+        next_try=say_next_try(delivery, destination, now),
+        explanation=ALL_CODES.get(delivery.error_code, ""),
+        can_be_retried=delivery.status in RETRYABLE_BY_A_PERSON,
+        can_be_discarded=delivery.status == DeliveryStatus.PENDING
+        or (
+            delivery.status in RETRYABLE_BY_A_PERSON and delivery.status != DeliveryStatus.DISCARDED
+        ),
+    )
+
+
+def batch_panes(batch: Batch) -> tuple[Pane, Pane]:
+    """The whole request and the whole response of a batch."""
+    request = Pane("Request", absence="The request is no longer kept: its retention time is over.")
+    response = Pane("Response", absence="The response is no longer kept, or none came.")
+    if batch.request_body is not None:
+        request = Pane("Request", pretty_json(unpack(batch.request_body)))
+    if batch.response_body is not None:
+        body = unpack(batch.response_body)
+        response = Pane("Response", pretty_json(body), "The response had no body.")
+    elif batch.status_code is None:
+        response = Pane("Response", absence="No response came: " + (batch.error_message or "?"))
+    return request, response
+
+
+def _received_pane(event: Event | None) -> Pane:
+    title = "Received"
+    if event is None:
+        return Pane(title, absence="The event is no longer in the log.")
+    if event.body is None:
+        return Pane(title, absence="The event is no longer kept: its retention time is over.")
+    return Pane(title, pretty_json(unpack(event.body)))
+
+
+def _sent_pane(delivery: Delivery, batch: Batch | None) -> Pane:
+    title = "Sent"
+    if delivery.batch_id is None:
+        return Pane(title, absence=_why_not_sent(delivery))
+    if batch is None:
+        return Pane(title, absence="The batch is no longer in the log.")
+    if batch.request_body is None:
+        return Pane(title, absence="The request is no longer kept: its retention time is over.")
+    conversion = _at(_list_in(_read(batch.request_body), "data"), delivery.batch_position)
+    if conversion is None:
+        return Pane(title, absence="The stored request has no conversion at this position.")
+    return Pane(title, pretty(conversion))
+
+
+def _answered_pane(delivery: Delivery, batch: Batch | None) -> Pane:
+    title = "Answered"
+    if delivery.batch_id is None:
+        return Pane(title, absence="Pinterest was not asked about this event.")
+    if batch is None:
+        return Pane(title, absence="The batch is no longer in the log.")
+    if batch.response_body is None:
+        if batch.status_code is None:
+            return Pane(title, absence="No answer came. " + batch.error_message)
+        return Pane(title, absence="The response is no longer kept, or it had no body.")
+    answer = _read(batch.response_body)
+    result = _at(_results_in(answer), delivery.batch_position)
+    if result is None:  # a refusal of the whole request, or something unreadable: show all of it
+        return Pane(title, pretty_json(unpack(batch.response_body)), summary=_words(answer))
+    return Pane(title, pretty(result), summary=_words(result))
+
+
+def _why_not_sent(delivery: Delivery) -> str:
+    if delivery.status in OPEN:
+        return "Not sent yet."
+    if delivery.status == DeliveryStatus.FILTERED:
+        return "Not sent: this event is not meant for Pinterest. " + delivery.error_message
+    if delivery.status == DeliveryStatus.DISCARDED:
+        return "Not sent: somebody decided against it."
+    return "Not sent: it was rejected before a request was made. " + delivery.error_message
+
+
+def _read(stored: bytes | memoryview) -> Any:
+    try:
+        return orjson.loads(unpack(stored))
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _list_in(value: Any, key: str) -> list[Any]:
+    found = value.get(key) if isinstance(value, dict) else None
+    return found if isinstance(found, list) else []
+
+
+def _results_in(answer: Any) -> list[Any]:
+    """The per-event results: ``events``, or ``details.events`` of a 422."""
+    details = answer.get("details") if isinstance(answer, dict) else None
+    return _list_in(details, "events") or _list_in(answer, "events")
+
+
+def _at(values: list[Any], position: int | None) -> Any:
+    return values[position] if position is not None and position < len(values) else None
+
+
+def _words(result: Any) -> str:
+    if not isinstance(result, dict):
+        return ""
+    sentences: Iterable[Any] = (
+        result.get(key) for key in ("error_message", "warning_message", "message")
+    )
+    return " ".join(text for text in sentences if isinstance(text, str) and text)

@@ -1,0 +1,156 @@
+"""The filters of the log, each with a condition that an index can answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+
+from django.contrib.admin import ModelAdmin, SimpleListFilter
+from django.db import models
+from django.http import HttpRequest
+from django.utils import timezone
+
+from deliveries.models import Delivery
+from deliveries.paging import distinct_values, first_id_since
+from deliveries.statuses import OPEN, DeliveryStatus
+from destinations.models import Destination, EventMapping, Source
+from destinations.pinterest.event_names import STANDARD_NAMES
+
+CLOCK_SLACK = timedelta(minutes=10)
+"""How far rows written at the same time may be out of the order of their ids."""
+
+
+class BarFilter(SimpleListFilter):
+    """A filter in the bar above the list; ``control`` is the template of its form control."""
+
+    control = "relay/filters/choice.html"
+
+    def has_output(self) -> bool:
+        return True
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Iterable[tuple[str, str]]:
+        return ()
+
+
+class StatusFilter(BarFilter):
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Iterable[tuple[str, str]]:
+        return DeliveryStatus.choices
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet) -> models.QuerySet:
+        status = self.value()
+        if not status:
+            return queryset
+        if status in OPEN:  # said twice, so that the small index of what is due can be used
+            return queryset.filter(status=status, due_at__isnull=False)
+        return queryset.filter(status=status)
+
+
+class DestinationFilter(BarFilter):
+    title = "destination"
+    parameter_name = "destination"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Iterable[tuple[str, str]]:
+        return [(str(pk), name) for pk, name in Destination.objects.values_list("pk", "name")]
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet) -> models.QuerySet:
+        return _filter_by_id(queryset, "destination_id", self.value())
+
+
+class SourceFilter(BarFilter):
+    title = "source"
+    parameter_name = "source"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Iterable[tuple[str, str]]:
+        return [(str(pk), name) for pk, name in Source.objects.values_list("pk", "name")]
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet) -> models.QuerySet:
+        return _filter_by_id(queryset, "source_id", self.value())
+
+
+class ConversionNameFilter(BarFilter):
+    """Free text, because a destination may send events under names of its own."""
+
+    title = "Pinterest event"
+    parameter_name = "pinterest_event"
+    control = "relay/filters/text.html"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Iterable[tuple[str, str]]:
+        mapped = EventMapping.objects.values_list("pinterest_event_name", flat=True).distinct()
+        own = sorted(set(mapped.order_by()) - set(STANDARD_NAMES))
+        return [(name, name) for name in (*own, *STANDARD_NAMES)]
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet) -> models.QuerySet:
+        name = (self.value() or "").strip()
+        return queryset.filter(conversion_name=name) if name else queryset
+
+
+class ErrorCodeFilter(BarFilter):
+    title = "error code"
+    parameter_name = "error_code"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Iterable[tuple[str, str]]:
+        return [(code, code) for code in distinct_values(Delivery, "error_code")]
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet) -> models.QuerySet:
+        code = self.value()
+        # Without the second condition the planner may not see that the partial index fits.
+        return queryset.filter(~models.Q(error_code=""), error_code=code) if code else queryset
+
+
+class DayFilter(BarFilter):
+    """One calendar day in the server's time zone, through a range of ids."""
+
+    title = "day"
+    parameter_name = "day"
+    control = "relay/filters/day.html"
+    time_field = "created_at"
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet) -> models.QuerySet:
+        if not (text := self.value()):
+            return queryset
+        try:
+            day = date.fromisoformat(text)
+        except ValueError:
+            return queryset.none()
+        return within(queryset, self.time_field, *_bounds(day))
+
+
+class SentDayFilter(DayFilter):
+    time_field = "sent_at"
+
+
+class ReceivedDayFilter(DayFilter):
+    time_field = "received_at"
+
+
+def within(
+    queryset: models.QuerySet, field: str, start: datetime, end: datetime | None = None
+) -> models.QuerySet:
+    """Rows with ``start <= field < end``, found through their ids (see first_id_since)."""
+    model = queryset.model
+    conditions: dict[str, object] = {
+        "pk__gte": first_id_since(model, field, start - CLOCK_SLACK),
+        f"{field}__gte": start,
+    }
+    if end is not None:
+        conditions["pk__lt"] = first_id_since(model, field, end + CLOCK_SLACK)
+        conditions[f"{field}__lt"] = end
+    return queryset.filter(**conditions)
+
+
+def _bounds(day: date) -> tuple[datetime, datetime]:
+    zone = timezone.get_current_timezone()
+    next_day = min(day, date.max - timedelta(days=2)) + timedelta(days=1)
+    return (
+        datetime.combine(max(day, date(2, 1, 1)), time.min, zone),
+        datetime.combine(next_day, time.min, zone),
+    )
+
+
+def _filter_by_id(queryset: models.QuerySet, field: str, text: str | None) -> models.QuerySet:
+    if not text:
+        return queryset
+    return queryset.filter(**{field: int(text)}) if text.isdecimal() else queryset.none()

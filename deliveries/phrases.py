@@ -1,0 +1,131 @@
+"""How the admin says times, states and JSON to a person."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from deliveries.models import Batch, Delivery
+from deliveries.statuses import DeliveryStatus
+from destinations.models import Destination
+
+LONGEST_SHOWN_CHARACTERS = 200_000
+"""A pretty-printed request of 1000 conversions is megabytes; the exact body can be downloaded."""
+
+STATUS_ICONS: dict[str, str] = {
+    DeliveryStatus.PENDING: "schedule",
+    DeliveryStatus.SENDING: "sync",
+    DeliveryStatus.DELIVERED: "check_circle",
+    DeliveryStatus.REJECTED: "cancel",
+    DeliveryStatus.DEAD: "heart_broken",
+    DeliveryStatus.FILTERED: "filter_alt",
+    DeliveryStatus.DISCARDED: "delete",
+}
+"""With the word beside it: a state is never told by its colour alone."""
+
+OUTCOME_LOOKS: dict[str, tuple[str, str]] = {
+    "delivered": ("Delivered", "delivered"),
+    "rejected": ("Rejected", "rejected"),
+    "retryable": ("Failed, can be tried again", "pending"),
+    "unknown": ("No clear answer", "pending"),
+    "paused": ("Destination refused, not judged", "dead"),
+}
+"""Outcome of an attempt → what to call it, and which status it looks like."""
+
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+def say_duration(seconds: float) -> str:
+    """``45 s``, ``3 min``, ``2 h 5 min``, ``1 d 4 h``: the two largest units, from a minute on."""
+    rest = max(0, round(seconds))
+    for position, (length, unit) in enumerate(_UNITS):
+        if rest >= length:
+            whole, rest = divmod(rest, length)
+            small_length, small_unit = _UNITS[min(position + 1, len(_UNITS) - 1)]
+            small = rest // small_length
+            if small and small_unit != unit and small_unit != "s":
+                return f"{whole} {unit} {small} {small_unit}"
+            return f"{whole} {unit}"
+    return "0 s"
+
+
+def say_ago(moment: datetime, now: datetime) -> str:
+    """``3 min ago``, or ``in 3 min`` for what is still to come."""
+    seconds = (now - moment).total_seconds()
+    if abs(seconds) < 1:
+        return "just now"
+    return f"{say_duration(seconds)} ago" if seconds > 0 else f"in {say_duration(-seconds)}"
+
+
+def show_time(moment: datetime | None, now: datetime | None = None) -> SafeString | str:
+    """A moment in the viewer's zone with how long ago it was."""
+    if moment is None:
+        return "–"
+    now = now or timezone.now()
+    local = timezone.localtime(moment)
+    return format_html(
+        '<time class="relay-time" datetime="{}" title="{}"><span>{}</span> <small>{}</small></time>',
+        local.isoformat(),
+        local.strftime("%Y-%m-%d %H:%M:%S %Z"),
+        local.strftime("%d %b %H:%M:%S"),
+        say_ago(moment, now),
+    )
+
+
+def show_status(status: str, look: str = "", label: str = "") -> SafeString:
+    """A badge: colour, icon and word."""
+    look = look or status
+    return format_html(
+        '<span class="relay-badge relay-badge--{}">'
+        '<span class="material-symbols-outlined" aria-hidden="true">{}</span>{}</span>',
+        look,
+        STATUS_ICONS.get(look, "help"),
+        label or dict(DeliveryStatus.choices).get(status, status),
+    )
+
+
+def show_outcome(outcome: str) -> SafeString:
+    """A badge for what one attempt came to."""
+    label, look = OUTCOME_LOOKS.get(outcome, (outcome, "discarded"))
+    return show_status(look, look, label)
+
+
+def show_answer(batch: Batch) -> SafeString:
+    """A badge for how Pinterest answered one request."""
+    good = batch.status_code is not None and batch.status_code < 300 and not batch.error_code
+    label = f"HTTP {batch.status_code}" if batch.status_code else "no answer"
+    return show_status("", "delivered" if good else "rejected", label)
+
+
+def say_next_try(delivery: Delivery, destination: Destination | None, now: datetime) -> str:
+    """When this delivery is tried next, or "" when nothing more will be tried."""
+    if delivery.status == DeliveryStatus.SENDING:
+        return "being sent now"
+    if delivery.status != DeliveryStatus.PENDING or delivery.due_at is None:
+        return ""
+    if destination is not None and destination.paused_at is not None:
+        return "when its destination is resumed"
+    if delivery.due_at - now > timedelta(seconds=1):
+        return f"in {say_duration((delivery.due_at - now).total_seconds())}"
+    return "as soon as a worker is free"
+
+
+def pretty_json(body: bytes) -> str:
+    """JSON indented for reading; anything else as the text it is. Cut at a readable length."""
+    try:
+        text = pretty(orjson.loads(body))
+    except orjson.JSONDecodeError:
+        text = body.decode(errors="replace")
+    if len(text) <= LONGEST_SHOWN_CHARACTERS:
+        return text
+    return text[:LONGEST_SHOWN_CHARACTERS] + "\n… (cut here: download the exact body for the rest)"
+
+
+def pretty(value: Any) -> str:
+    """A JSON value, indented."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()

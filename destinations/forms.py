@@ -1,0 +1,147 @@
+"""The forms behind sources and destinations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
+
+from destinations.models import Destination, EventMapping, Source
+from destinations.pinterest.event_names import target_name
+from destinations.secrets import Secret
+
+DATALIST_ID = "pinterest-event-names"
+
+
+class SourceForm(forms.ModelForm):
+    """A source with its destinations; the write key is made by itself unless one is given."""
+
+    destinations = forms.ModelMultipleChoiceField(
+        queryset=Destination.objects.all(),
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text="Where the events of this source are sent.",
+    )
+
+    class Meta:
+        model = Source
+        fields = (
+            "name",
+            "enabled",
+            "destinations",
+            "write_key",
+            "allowed_origins",
+            "rate_limit_per_second",
+        )
+        widgets = {"enabled": UnfoldBooleanSwitchWidget}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.initial["destinations"] = list(
+                self.instance.destinations.values_list("pk", flat=True)
+            )
+
+    def _save_m2m(self) -> None:
+        super()._save_m2m()
+        if "destinations" in self.cleaned_data:
+            self.instance.destinations.set(self.cleaned_data["destinations"])
+
+
+class DestinationForm(forms.ModelForm):
+    """A destination; its token can be written here and is never shown again."""
+
+    conversion_token = forms.CharField(
+        required=False,
+        max_length=2000,
+        label="Conversion token",
+        widget=UnfoldAdminPasswordWidget(
+            render_value=False, attrs={"autocomplete": "new-password", "spellcheck": "false"}
+        ),
+    )
+
+    class Meta:
+        model = Destination
+        fields = (
+            "name",
+            "service",
+            "advertiser_id",
+            "enabled",
+            "conversion_token",
+            "sources",
+            "unmapped_events",
+            "default_action_source",
+            "send_external_id",
+            "test_mode",
+            "api_version",
+            "dedup_key",
+            "max_age_hours",
+            "app_id",
+            "partner_name",
+            "concurrency_limit",
+        )
+        widgets = {
+            "sources": UnfoldAdminCheckboxSelectMultipleWidget,
+            "enabled": UnfoldBooleanSwitchWidget,
+            "send_external_id": UnfoldBooleanSwitchWidget,
+            "test_mode": UnfoldBooleanSwitchWidget,
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "conversion_token" not in self.fields:  # a person who may only look
+            return
+        self.initial["conversion_token"] = ""  # so that only a typed token counts as a change
+        field = self.fields["conversion_token"]
+        place = "Ads Manager → Conversions → Conversions API → Set up API."
+        if self.instance.conversion_token:
+            field.help_text = f"A token is set. Leave this blank to keep it. {place}"
+            field.widget.attrs["placeholder"] = "•••••••• (set; type to replace it)"
+        else:
+            field.help_text = f"No token is set. {place} It is kept encrypted and never shown."
+
+    def clean_conversion_token(self) -> Secret:
+        typed = self.cleaned_data["conversion_token"]
+        if not typed:
+            return self.instance.conversion_token
+        if any(character.isspace() or not character.isprintable() for character in typed):
+            raise ValidationError(
+                "This is not a token alone: it has spaces in it. Paste the token without "
+                "“Bearer” or line breaks."
+            )
+        if not typed.isascii():
+            raise ValidationError("A token has no such characters. Copy it again from Pinterest.")
+        return Secret.seal(typed)
+
+
+class EventMappingForm(forms.ModelForm):
+    """One row of the event map: your event → a Pinterest event."""
+
+    class Meta:
+        model = EventMapping
+        fields = ("source_event_name", "pinterest_event_name")
+        widgets = {
+            "source_event_name": UnfoldAdminTextInputWidget(
+                attrs={"placeholder": "Order Completed"}
+            ),
+            "pinterest_event_name": UnfoldAdminTextInputWidget(
+                attrs={"placeholder": "checkout", "list": DATALIST_ID, "autocomplete": "off"}
+            ),
+        }
+
+    def clean_pinterest_event_name(self) -> str:
+        """``AddToCart`` or ``watch video`` become the API's spelling; other names stay."""
+        typed = self.cleaned_data["pinterest_event_name"]
+        name = target_name(typed)
+        if not name:
+            raise ValidationError(
+                "Choose one of the names in the list, or letters, digits, _ and -."
+            )
+        return name
