@@ -22,9 +22,10 @@ from typing import Any
 import orjson
 
 from benchmarks.rig import WRITE_KEY, Rig, make_shop, wait_until
-from benchmarks.shop_events import event_lines
+from benchmarks.workload import make_lines
 
 BATCH = 100
+CONNECTIONS = 4
 
 
 def main() -> int:
@@ -35,7 +36,7 @@ def main() -> int:
     parser.add_argument("--backlog", type=int, default=60_000, help="events of the drain phase")
     parser.add_argument("--only", choices=("drain", "sustained", "latency"))
     options = parser.parse_args()
-    lines = [_without_message_id(line) for line in event_lines(2000)]
+    lines = [_without_message_id(line) for line in make_lines(2000)]
     half = options.rate // 2
     phases = {
         "drain": (_drain, (lines, options.backlog)),
@@ -74,6 +75,7 @@ def _drain(lines: list[bytes], count: int) -> dict[str, Any]:
         from deliveries.statuses import OPEN
 
         rig.start("workers", "beat")
+        cpu_before = rig.cpu_seconds()
         ring([destination_id] * 4, at_once=True)
         peak = 0.0
 
@@ -85,6 +87,7 @@ def _drain(lines: list[bytes], count: int) -> dict[str, Any]:
             return not Delivery.objects.filter(status__in=OPEN).exists()
 
         wait_until(is_drained, "the backlog to drain", 600)
+        cpu = _cpu_per_event(cpu_before, rig.cpu_seconds(), count)
         drained_per_second = _rate_between_batches(count)
         floor = _floor(rig, destination_id)
     return {
@@ -92,6 +95,7 @@ def _drain(lines: list[bytes], count: int) -> dict[str, Any]:
         "stored_per_second_in_process": round(count / stored_seconds),
         "peak_worker_rss_mb": round(peak),
         "drain_floor_per_second": round(floor),
+        "drain_cpu_us_per_event": cpu,
         "drain_share_of_floor": round(drained_per_second / floor, 2),
     }
 
@@ -175,6 +179,7 @@ def _sustained(lines: list[bytes], rate: int, seconds: float) -> dict[str, Any]:
         rig.configure_django()
         make_shop(rig)
         rig.start("sandbox", "web", "workers", "beat")
+        cpu_before = rig.cpu_seconds()
         from deliveries.models import Delivery, Event
         from deliveries.statuses import OPEN
 
@@ -190,6 +195,7 @@ def _sustained(lines: list[bytes], rate: int, seconds: float) -> dict[str, Any]:
             posted = posting.result()
         wait_until(lambda: not Delivery.objects.filter(status__in=OPEN).exists(), "the rest", 120)
         stored = Event.objects.count()
+        cpu = _cpu_per_event(cpu_before, rig.cpu_seconds(), stored)
         latencies = _latencies()
         span = _posting_span_seconds()
     half = len(backlog) // 2
@@ -201,6 +207,7 @@ def _sustained(lines: list[bytes], rate: int, seconds: float) -> dict[str, Any]:
         "failed_requests": posted["failures"],
         "backlog_first_half_mean": round(statistics.mean(backlog[:half] or [0])),
         "backlog_second_half_mean": round(statistics.mean(backlog[half:] or [0])),
+        "cpu_us_per_event": cpu,
         "latency_p50_seconds": latencies[0],
         "latency_p95_seconds": latencies[1],
         "peak_worker_rss_mb": round(peak),
@@ -221,7 +228,26 @@ def _bodies(lines: list[bytes]) -> list[list[bytes]]:
 def _post(
     port: int, bodies: list[list[bytes]], rate: int, seconds: float, tag: str
 ) -> dict[str, Any]:
-    """Runs in a process of its own: post batches of 100 at a steady rate over one connection."""
+    """Runs in a process of its own: batches of 100 at a steady rate over four connections."""
+    with ThreadPoolExecutor(CONNECTIONS) as senders:
+        posted = list(
+            senders.map(
+                lambda sender: _post_over_one_connection(
+                    port, bodies, rate / CONNECTIONS, seconds, f"{tag}-{sender}"
+                ),
+                range(CONNECTIONS),
+            )
+        )
+    return {
+        "events": sum(events for events, _ in posted),
+        "failures": sum(failures for _, failures in posted),
+        "seconds": seconds,
+    }
+
+
+def _post_over_one_connection(
+    port: int, bodies: list[list[bytes]], rate: float, seconds: float, tag: str
+) -> tuple[int, int]:
     authorization = "Basic " + base64.b64encode(f"{WRITE_KEY}:".encode()).decode()
     headers = {"Authorization": authorization, "Content-Type": "application/json"}
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
@@ -240,11 +266,15 @@ def _post(
         answer.read()
         failures += answer.status != 200
         number += 1
-    return {
-        "events": (number - failures) * BATCH,
-        "failures": failures,
-        "seconds": time.perf_counter() - started,
-    }
+    return (number - failures) * BATCH, failures
+
+
+def _cpu_per_event(
+    before: dict[str, float], after: dict[str, float], count: int
+) -> dict[str, float]:
+    """CPU microseconds for each event, by part: what the cores really spent."""
+    spent = {name: round((after[name] - before[name]) / count * 1e6, 1) for name in after}
+    return {**spent, "total": round(sum(spent.values()), 1)}
 
 
 def _latencies() -> tuple[float, float]:

@@ -113,17 +113,25 @@ class Rig:
 
     def rss_mb(self, name: str) -> float:
         """Resident memory of a part and all its children, in MB."""
+        pages = sum(
+            int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self._pids(name)
+        )
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """CPU time used so far by each part, and by PostgreSQL's sessions on our database."""
+        used = {name: sum(map(_cpu_seconds, self._pids(name))) for name in self.running}
+        postgres = [
+            int(entry.parent.name)
+            for entry in Path("/proc").glob("[0-9]*/cmdline")
+            if self.database in _read(entry) and _read(entry).startswith("postgres:")
+        ]
+        return {**used, "postgres": sum(map(_cpu_seconds, postgres))}
+
+    def _pids(self, name: str) -> list[int]:
         group = self.running[name].pid
-        total = 0
-        for status in Path("/proc").glob("[0-9]*/status"):
-            try:
-                if os.getpgid(int(status.parent.name)) != group:
-                    continue
-                lines = status.read_text().splitlines()
-            except (OSError, ProcessLookupError):
-                continue
-            total += next((int(line.split()[1]) for line in lines if line.startswith("VmRSS")), 0)
-        return total / 1024
+        pids = [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
+        return [pid for pid in pids if _process_group(pid) == group]
 
     def __enter__(self) -> Rig:
         with psycopg.connect(POSTGRES_URL, autocommit=True) as connection:
@@ -141,6 +149,30 @@ class Rig:
         with psycopg.connect(POSTGRES_URL, autocommit=True) as connection:
             connection.execute(f'DROP DATABASE "{self.database}" WITH (FORCE)')
         self.folder.cleanup()
+
+
+def _read(path: Path) -> str:
+    """A file of /proc; "" when its process has ended in the meantime."""
+    try:
+        return path.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def _process_group(pid: int) -> int:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return 0
+
+
+def _cpu_seconds(pid: int) -> float:
+    """User and system time of a process, its ended children included."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return 0.0
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def free_port() -> int:
