@@ -32,6 +32,8 @@ EVENT_TIME_PATHS = paths("timestamp", "originalTimestamp", "receivedAt")
 _FUTURE_SECONDS = 300
 # These channels send from the visitor's own device, so the address an event came from is theirs.
 _VISITOR_CHANNELS = ("web", "mobile")
+# Segment's browser SDK names no channel; this is its context.library.name.
+_BROWSER_LIBRARY = "analytics.js"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def transform(event: dict[str, Any], name: str, config: TransformConfig, now: fl
     fields["user_data"] = user_data = read_user_data(
         sections,
         send_external_id=config.send_external_id,
-        sender_is_visitor=channel in _VISITOR_CHANNELS,
+        sender_is_visitor=_is_sent_by_visitor(event, channel),
         warnings=warnings,
     )
     custom_data = read_custom_data(sections, warnings)
@@ -130,6 +132,14 @@ def transform(event: dict[str, Any], name: str, config: TransformConfig, now: fl
         warnings.append(Finding("event_name_unusual", "event", message))
     fields["event_id"] = _read_event_id(event, config, fields, warnings)
     return Conversion(fields, tuple(warnings))
+
+
+def _is_sent_by_visitor(event: dict[str, Any], channel: str) -> bool:
+    if channel:
+        return channel in _VISITOR_CHANNELS
+    context = event.get("context")
+    library = context.get("library") if type(context) is dict else None
+    return type(library) is dict and library.get("name") == _BROWSER_LIBRARY
 
 
 def _read_event_time(

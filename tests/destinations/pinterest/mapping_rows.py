@@ -266,7 +266,7 @@ RULES: dict[str, str] = {
     "country": "alpha2 alpha3 name unknown",
     "hashed_maids": "normalised zero zero_first",
     "external_id": "normalised order fallthrough off",
-    "client_ip_address": "v6 zero invalid padded fallthrough mobile server no_channel",
+    "client_ip_address": "v6 zero invalid padded fallthrough mobile server no_channel browser_library",
     "click_id": "other_parameter",
     "required": "ip_ua request_ip",
     "missing_user_data": "ip_only ua_only phone_only bad_ip server_ip",
