@@ -106,9 +106,8 @@ class DeliveryAdmin(DeliveryPages):
         return format_html("<code>{}</code>", delivery.conversion_name)
 
     @display(description="Destination")
-    def shown_destination(self, delivery: Delivery) -> str:
-        destination = related(delivery, "destination")
-        return destination.name if destination else f"deleted (no. {delivery.destination_id})"
+    def shown_destination(self, delivery: Delivery) -> SafeString:
+        return _clamp(_name_of(related(delivery, "destination"), delivery.destination_id))
 
     @display(description="Status")
     def shown_status(self, delivery: Delivery) -> SafeString:
@@ -174,10 +173,9 @@ class BatchAdmin(BatchPages):
         )
 
     @display(description="Destination")
-    def shown_destination(self, batch: Batch) -> str:
-        destination = related(batch, "destination")
-        name = destination.name if destination else f"deleted (no. {batch.destination_id})"
-        return f"{name} (test mode)" if batch.test_mode else name
+    def shown_destination(self, batch: Batch) -> SafeString:
+        name = _name_of(related(batch, "destination"), batch.destination_id)
+        return _clamp(f"{name} (test mode)" if batch.test_mode else name)
 
     @display(description="Answer")
     def shown_answer(self, batch: Batch) -> SafeString:
@@ -227,9 +225,8 @@ class RefusalAdmin(LogAdmin):
         )
 
     @display(description="Source")
-    def shown_source(self, refusal: Refusal) -> str:
-        source = related(refusal, "source")
-        return source.name if source else f"deleted (no. {refusal.source_id})"
+    def shown_source(self, refusal: Refusal) -> SafeString:
+        return _clamp(_name_of(related(refusal, "source"), refusal.source_id))
 
     def read_details(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         return {"source": Source.objects.filter(pk=row.source_id).first()}
@@ -249,6 +246,15 @@ class RefusalAdmin(LogAdmin):
     @display(description="What was sent")
     def shown_excerpt(self, refusal: Refusal) -> SafeString:
         return format_html('<code class="relay-excerpt">{}</code>', refusal.excerpt[:200])
+
+
+def _name_of(row: Destination | Source | None, pk: int) -> str:
+    return row.name if row else f"deleted (no. {pk})"
+
+
+def _clamp(text: str) -> SafeString:
+    """At most two lines, the whole text as its title."""
+    return format_html('<span class="relay-clamp" title="{0}">{0}</span>', text)
 
 
 def _count(number: int, word: str) -> SafeString | str:

@@ -5,4 +5,4 @@ class DeliveriesConfig(AppConfig):
     """The queue of what is owed to Pinterest, and its log."""
 
     name = "deliveries"
-    verbose_name = "Deliveries"
+    verbose_name = "What happened"

@@ -46,6 +46,11 @@ class DeliveryDetails:
     can_be_discarded: bool
 
     @property
+    def ended_by_itself(self) -> bool:
+        """Whether its status is not just what the last attempt came to."""
+        return not self.attempts or self.attempts[-1].outcome != self.delivery.status
+
+    @property
     def event_id(self) -> str:
         """The ``event_id`` that Pinterest saw or will see, as far as it is known."""
         return self.delivery.conversion_event_id or (self.event.message_id if self.event else "")

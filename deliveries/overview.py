@@ -9,15 +9,19 @@ from typing import Any
 from django.db.models import Count, Min, Prefetch, Sum
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
 from deliveries.filters import within
 from deliveries.models import Batch, Delivery, Event, Lane
 from deliveries.phrases import say_ago, say_duration
 from deliveries.statuses import DeliveryStatus
+from destinations.badges import show_badge
 from destinations.models import Destination, Source
 
 WINDOW = timedelta(hours=24)
 LATEST_PROBLEMS = 6
+LATE_AFTER = timedelta(minutes=1)
+"""A delivery that has been due for so long is late: a batch lingers for seconds only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +29,7 @@ class DestinationState:
     """One destination on the home page. The numbers of a day come from its batches."""
 
     destination: Destination
-    look: str
-    state: str
+    badge: SafeString
     sentence: str
     waiting: int
     delivered: int
@@ -124,11 +127,10 @@ def _state(
     lane: Lane | None,
     now: datetime,
 ) -> DestinationState:
-    look, state, sentence = _say_state(destination, waiting.get("oldest"), lane, now)
+    (look, icon, word), sentence = _say_state(destination, waiting.get("oldest"), lane, now)
     return DestinationState(
         destination=destination,
-        look=look,
-        state=state,
+        badge=show_badge(look, icon, word),
         sentence=sentence,
         waiting=waiting.get("count", 0),
         delivered=sums.get("delivered") or 0,
@@ -139,24 +141,29 @@ def _state(
 
 def _say_state(
     destination: Destination, oldest_due: datetime | None, lane: Lane | None, now: datetime
-) -> tuple[str, str, str]:
-    """(look of the badge, its word, one sentence)."""
+) -> tuple[tuple[str, str, str], str]:
+    """What badge (its look, icon and word) and which sentence tell how it goes."""
     if destination.paused_at is not None:
         since = say_duration((now - destination.paused_at).total_seconds())
-        return "dead", "Paused", f"For {since}: {destination.paused_reason}"
+        return ("dead", "pause_circle", "Paused"), f"For {since}: {destination.paused_reason}"
     if not destination.enabled:
-        return "discarded", "Off", "New events make no deliveries here."
+        off = ("discarded", "power_settings_new", "Off")
+        return off, "New events make no deliveries here."
     if lane is not None and lane.hold_until is not None and lane.hold_until > now:
         rest = say_duration((lane.hold_until - now).total_seconds())
-        return "pending", "Holding back", f"Pinterest asked to wait, or fails. Next try in {rest}."
+        holding = ("pending", "hourglass_top", "Holding back")
+        return holding, f"Pinterest asked to wait, or fails. Next try in {rest}."
     if lane is not None and lane.failure_count:
-        return "pending", "Failing", f"{lane.failure_count} requests in a row failed."
-    if oldest_due is not None and now - oldest_due > timedelta(minutes=1):
+        failing = ("pending", "warning", "Failing")
+        return failing, f"Requests in a row that failed: {lane.failure_count}."
+    if oldest_due is not None and now - oldest_due > LATE_AFTER:
         late = say_duration((now - oldest_due).total_seconds())
-        return "pending", "Behind", f"The oldest has been due for {late}. Does the worker run?"
+        behind = ("pending", "schedule", "Behind")
+        return behind, f"The oldest has been due for {late}. Does the worker run?"
     if lane is not None and lane.last_success_at is not None:
-        return "delivered", "Flowing", f"Last delivered {say_ago(lane.last_success_at, now)}."
-    return "sending", "Ready", "Nothing has been sent yet."
+        flowing = ("delivered", "check_circle", "Flowing")
+        return flowing, f"Last delivered {say_ago(lane.last_success_at, now)}."
+    return ("sending", "flag", "Ready"), "Nothing has been delivered yet."
 
 
 def _latest_problems() -> list[Delivery]:

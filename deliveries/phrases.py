@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from deliveries.models import Batch, Delivery
 from deliveries.statuses import DeliveryStatus
+from destinations.badges import show_badge
 from destinations.models import Destination
 
 LONGEST_SHOWN_CHARACTERS = 200_000
@@ -80,9 +81,7 @@ def show_time(moment: datetime | None, now: datetime | None = None) -> SafeStrin
 def show_status(status: str, look: str = "", label: str = "") -> SafeString:
     """A badge: colour, icon and word."""
     look = look or status
-    return format_html(
-        '<span class="relay-badge relay-badge--{}">'
-        '<span class="material-symbols-outlined" aria-hidden="true">{}</span>{}</span>',
+    return show_badge(
         look,
         STATUS_ICONS.get(look, "help"),
         label or dict(DeliveryStatus.choices).get(status, status),
@@ -109,10 +108,10 @@ def say_next_try(delivery: Delivery, destination: Destination | None, now: datet
     if delivery.status != DeliveryStatus.PENDING or delivery.due_at is None:
         return ""
     if destination is not None and destination.paused_at is not None:
-        return "when its destination is resumed"
+        return "when resumed"
     if delivery.due_at - now > timedelta(seconds=1):
         return f"in {say_duration((delivery.due_at - now).total_seconds())}"
-    return "as soon as a worker is free"
+    return "now"
 
 
 def pretty_json(body: bytes) -> str:

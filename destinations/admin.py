@@ -22,6 +22,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
+from destinations.badges import show_badge
 from destinations.event_purposes import EVENT_PURPOSES
 from destinations.forms import DATALIST_ID, DestinationForm, EventMappingForm, SourceForm
 from destinations.models import Destination, EventMapping, Source, generate_write_key
@@ -36,7 +37,6 @@ class RoutedAdmin(ModelAdmin):
     Nothing is deleted here, because the log keeps pointing to it: it is switched off instead.
     """
 
-    show_full_result_count = False
     warn_unsaved_form = True
 
     def save_related(
@@ -138,7 +138,11 @@ class SourceAdmin(RoutedAdmin):
 
     @display(description="State")
     def shown_state(self, source: Source) -> SafeString:
-        return _badge("delivered", "On") if source.enabled else _badge("discarded", "Off")
+        return (
+            show_badge("delivered", "check_circle", "On")
+            if source.enabled
+            else show_badge("discarded", "power_settings_new", "Off")
+        )
 
     @display(description="Write key")
     def shown_key(self, source: Source) -> SafeString:
@@ -153,6 +157,7 @@ class EventMappingInline(TabularInline):
     model = EventMapping
     form = EventMappingForm
     extra = 1
+    hide_title = True
     verbose_name = "event map row"
     verbose_name_plural = "Event map: your event → Pinterest event"
 
@@ -250,16 +255,16 @@ class DestinationAdmin(RoutedAdmin):
         if destination.paused_at is not None:
             return format_html(
                 '{}<span class="relay-error" title="{}"><small>since {}: {}</small></span>',
-                _badge("dead", "Paused", "pause_circle"),
+                show_badge("dead", "pause_circle", "Paused"),
                 destination.paused_reason,
                 timezone.localtime(destination.paused_at).strftime("%d %b %H:%M"),
                 destination.paused_reason,
             )
         if not destination.enabled:
-            return _badge("discarded", "Off", "power_settings_new")
+            return show_badge("discarded", "power_settings_new", "Off")
         if destination.test_mode:
-            return _badge("pending", "On, test mode", "science")
-        return _badge("delivered", "On")
+            return show_badge("pending", "science", "On, test mode")
+        return show_badge("delivered", "check_circle", "On")
 
     @display(description="Account")
     def shown_account(self, destination: Destination) -> SafeString:
@@ -290,14 +295,3 @@ def server_url(request: HttpRequest) -> str:
     """This server as the outside sees it, with the prefix, without a slash at the end."""
     prefix = f"/{settings.URL_PREFIX}" if settings.URL_PREFIX else ""
     return f"{request.scheme}://{request.get_host()}{prefix}"
-
-
-def _badge(look: str, text: str, icon: str = "") -> SafeString:
-    icons = {"delivered": "check_circle", "discarded": "power_settings_new", "pending": "schedule"}
-    return format_html(
-        '<span class="relay-badge relay-badge--{}">'
-        '<span class="material-symbols-outlined" aria-hidden="true">{}</span>{}</span>',
-        look,
-        icon or icons[look],
-        text,
-    )

@@ -5,4 +5,4 @@ class DestinationsConfig(AppConfig):
     """Where events come from and go to."""
 
     name = "destinations"
-    verbose_name = "Sources and destinations"
+    verbose_name = "Set up"

@@ -96,6 +96,8 @@ class DestinationForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "sources" in self.fields:  # they are made on a page of their own
+            self.fields["sources"].widget.can_add_related = False
         if "conversion_token" not in self.fields:  # a person who may only look
             return
         self.initial["conversion_token"] = ""  # so that only a typed token counts as a change

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django import template
-from django.utils.safestring import SafeString
 
 from deliveries.phrases import show_answer, show_outcome, show_status, show_time
 
@@ -12,9 +11,3 @@ register.filter("status_badge", show_status)
 register.filter("outcome_badge", show_outcome)
 register.filter("answer_badge", show_answer)
 register.filter("moment", show_time)
-
-
-@register.filter
-def look_badge(look: str, text: str) -> SafeString:
-    """A badge that looks like a status and says something else."""
-    return show_status("", look, text)
