@@ -1,0 +1,52 @@
+"""`manage.py import_rudderstack FILE [--dry-run]`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from destinations.rudderstack_import import NotRudderStack, find_destinations, import_destination
+
+
+class Command(BaseCommand):
+    help = (
+        "Make destinations, with event maps, of RudderStack's Pinterest destinations: FILE is a "
+        "destination's config, a list of them, or a workspace export ('-' reads standard input). "
+        "A destination whose name is here already is left as it is."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", metavar="FILE")
+        parser.add_argument("--dry-run", action="store_true", help="Say what would happen only.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            text = (
+                sys.stdin.buffer.read()
+                if options["file"] == "-"
+                else Path(options["file"]).read_bytes()
+            )
+            found, reports = find_destinations(orjson.loads(text))
+        except OSError as error:
+            raise CommandError(f"{options['file']} cannot be read: {error.strerror}.") from error
+        except orjson.JSONDecodeError as error:
+            raise CommandError(f"{options['file']} is not JSON: {error}.") from error
+        except NotRudderStack as error:
+            raise CommandError(str(error)) from error
+        reports += [import_destination(one, dry_run=options["dry_run"]) for one in found]
+        for report in reports:
+            self.stdout.write(f"{report.name}: {report.result}")
+            for note in report.notes:
+                self.stdout.write(f"  - {note}")
+        counts = {
+            result: sum(report.result == result for report in reports)
+            for result in ("created", "unchanged", "skipped")
+        }
+        prefix = "Dry run, nothing was changed: " if options["dry_run"] else ""
+        self.stdout.write(
+            prefix + ", ".join(f"{count} {result}" for result, count in counts.items())
+        )
