@@ -1,0 +1,171 @@
+"""The law of the layout: who may import whom, and how long a file may be."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+PACKAGES = ("capi_project", "destinations", "deliveries")
+MOST_LINES = 500
+
+
+def source_files(*folders: str) -> list[Path]:
+    return sorted(
+        path
+        for folder in folders
+        for path in (BASE_DIR / folder).rglob("*.py")
+        if not {"migrations", "node_modules", "__pycache__"} & set(path.parts)
+    )
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(BASE_DIR).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Every module that a file imports, anywhere in it, with relative imports resolved."""
+    package = module_name(path).split(".")
+    if path.name != "__init__.py":
+        package = package[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *(node.module or "").split(".")]).strip(".")
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def is_within(module: str, *packages: str) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in packages)
+
+
+def offences(files: list[Path], *forbidden: str, but: tuple[str, ...] = ()) -> list[str]:
+    """``file imports module`` for each import of a forbidden package."""
+    return sorted(
+        {
+            f"{path.relative_to(BASE_DIR)} imports {module}"
+            for path in files
+            for module in imports_of(path)
+            if is_within(module, *forbidden) and not is_within(module, *but)
+        }
+    )
+
+
+@pytest.mark.parametrize("package", ["destinations.pinterest", "destinations.sandbox"])
+def test_the_folders_that_the_rules_speak_of_are_there(package: str) -> None:
+    assert source_files(package.replace(".", "/"))
+
+
+def test_the_pinterest_package_imports_only_the_standard_library_requests_and_orjson() -> None:
+    outsiders = sorted(
+        {
+            f"{path.relative_to(BASE_DIR)} imports {module}"
+            for path in source_files("destinations/pinterest")
+            for module in imports_of(path)
+            if module.split(".")[0]
+            not in {*sys.stdlib_module_names, "requests", "urllib3", "orjson", "__future__"}
+            and not is_within(module, "destinations.pinterest")
+        }
+    )
+    assert outsiders == []
+
+
+def test_the_pinterest_package_can_be_imported_without_django() -> None:
+    modules = [module_name(path) for path in source_files("destinations/pinterest")]
+    script = (
+        "import sys\n"
+        "sys.modules['django'] = None\n"
+        f"for name in {modules!r}:\n"
+        "    __import__(name)\n"
+        "assert not [name for name in sys.modules if name.startswith(('celery', 'django.'))]\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=BASE_DIR, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_sandbox_shares_no_code_with_what_it_judges() -> None:
+    others = ("destinations", "deliveries", "capi_project", "django")
+    assert (
+        offences(source_files("destinations/sandbox"), *others, but=("destinations.sandbox",)) == []
+    )
+
+
+def test_nothing_but_its_command_and_the_supervisor_uses_the_sandbox() -> None:
+    files = [
+        path
+        for path in source_files(*PACKAGES)
+        if "sandbox" not in path.parts and path.name != "pinterest_sandbox.py"
+    ]
+    assert offences(files, "destinations.sandbox") == []
+
+
+def test_destinations_never_import_deliveries() -> None:
+    assert offences(source_files("destinations"), "deliveries") == []
+
+
+def test_the_retry_policy_knows_no_orm_no_clock_and_no_settings() -> None:
+    forbidden = ("django", "celery", "time", "deliveries.models", "capi_project")
+    assert offences([BASE_DIR / "deliveries" / "retry.py"], *forbidden) == []
+
+
+def test_only_connections_and_dispatch_know_both_the_client_and_the_orm() -> None:
+    """Reply and NoReply are values that anyone may read; sending is what is kept in one place."""
+    client = ("destinations.pinterest.client.PinterestClient", "requests")
+    users = {
+        str(path.relative_to(BASE_DIR))
+        for path in source_files(*PACKAGES)
+        if not {"pinterest", "sandbox"} & set(path.relative_to(BASE_DIR).parts)
+        and any(is_within(module, *client) for module in imports_of(path))
+    }
+    assert users <= {"destinations/connections.py", "deliveries/dispatch.py"}
+
+
+def test_models_and_what_they_stand_on_import_nothing_above_them() -> None:
+    low = ["models", "statuses", "querysets", "bodies", "bulk"]
+    files = [BASE_DIR / "deliveries" / f"{name}.py" for name in low]
+    files.append(BASE_DIR / "destinations" / "models.py")
+    above = (
+        *(f"deliveries.{name}" for name in ("outbox", "settlement", "dispatch", "operations")),
+        *(f"deliveries.{name}" for name in ("tasks", "admin", "ingest", "doorbell")),
+        "destinations.admin",
+        "destinations.connections",
+    )
+    assert offences(files, *above) == []
+
+
+def test_the_queue_below_the_doors_imports_no_door() -> None:
+    names = ["outbox", "settlement", "dispatch", "operations", "planning", "lanes", "doorbell"]
+    files = [BASE_DIR / "deliveries" / f"{name}.py" for name in names]
+    doors = ("deliveries.tasks", "deliveries.admin", "deliveries.ingest", "deliveries.management")
+    assert offences([path for path in files if path.exists()], *doors) == []
+
+
+def test_ingest_does_not_send() -> None:
+    senders = ("deliveries.dispatch", "deliveries.outbox", "deliveries.settlement", "requests")
+    assert offences(source_files("deliveries/ingest"), *senders) == []
+
+
+def test_no_code_uses_signals_of_the_orm() -> None:
+    forbidden = ("django.db.models.signals", "django.dispatch")
+    assert offences(source_files(*PACKAGES), *forbidden) == []
+
+
+def test_no_file_is_longer_than_500_lines() -> None:
+    files = source_files(*PACKAGES, "tests", "bin")
+    too_long = {
+        str(path.relative_to(BASE_DIR)): count
+        for path in files
+        if (count := len(path.read_text(encoding="utf-8").splitlines())) > MOST_LINES
+    }
+    assert too_long == {}
