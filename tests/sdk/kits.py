@@ -1,0 +1,77 @@
+"""Which SDKs the tests run: their snippet, the calls that follow it, and what the SDK can do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from destinations.snippets import fill_in
+
+CALLS = Path(__file__).resolve().parent / "calls"
+
+
+@dataclass(frozen=True, slots=True)
+class Sdk:
+    """One SDK in one way of using it.
+
+    ``edits`` are applied to the snippet: (text, its replacement). ``sends_again`` is False for the
+    beacon, which no SDK hears back from. ``tries_with_wrong_key`` is per batch.
+    """
+
+    name: str
+    language: str
+    snippet: str
+    requirements: str = ""
+    edits: tuple[tuple[str, str], ...] = ()
+    has_screen: bool = True
+    sends_again: bool = True
+    tries_with_wrong_key: int = 1
+
+    def program(self, server_url: str, write_key: str) -> str:
+        """The snippet as the docs show it, then this project's calls."""
+        code = fill_in(self.snippet, server_url, write_key)
+        for text, replacement in self.edits:
+            assert text in code, f"{self.snippet} no longer has {text!r}"
+            code = code.replace(text, replacement)
+        return code + (CALLS / f"{self.language}.txt").read_text(encoding="utf-8")
+
+
+RUDDERSTACK_NODE = Sdk("rudder-sdk-node", "node", "rudderstack-node")
+SEGMENT_NODE = Sdk("analytics-node 3", "node", "segment-node")
+
+SERVER_SDKS = (
+    Sdk("rudder-sdk-python", "python", "rudderstack-python", "rudderstack"),
+    Sdk("segment-analytics-python 2.4", "python", "segment-python", "segment"),
+    Sdk("segment-analytics-python 2.3", "python", "segment-python", "segment-2.3"),
+    RUDDERSTACK_NODE,
+    Sdk(
+        "rudder-sdk-node without gzip",
+        "node",
+        "rudderstack-node",
+        edits=(("retryCount: 10,", "retryCount: 10, gzip: false,"),),
+    ),
+    SEGMENT_NODE,
+    Sdk(
+        "analytics-node 2",
+        "node",
+        "segment-node",
+        edits=(
+            ('"@segment/analytics-node"', '"@segment/analytics-node-2"'),
+            ('host: "', 'maxRetries: 10, host: "'),
+        ),
+        tries_with_wrong_key=11,
+    ),
+)
+BROWSER_SDKS = (
+    Sdk("analytics-js", "browser", "rudderstack-js", has_screen=False),
+    Sdk("analytics-js in batches", "browser", "rudderstack-js-batches", has_screen=False),
+    Sdk(
+        "analytics-js by beacon",
+        "browser",
+        "rudderstack-js-beacon",
+        has_screen=False,
+        sends_again=False,
+    ),
+    Sdk("analytics-next", "browser", "segment-js"),
+    Sdk("analytics-next in batches", "browser", "segment-js-batches"),
+)

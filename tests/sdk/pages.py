@@ -1,0 +1,101 @@
+"""SDKs of browsers: real Chromium opens a shop's page, whose origin is not the server's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests import services
+
+CHROMIUM_OPTIONS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+CLICK_ID = "dj0yJnU9"
+LANDING = f"?utm_source=pinterest&epik={CLICK_ID}"
+
+
+@contextmanager
+def open_shop(scripts: dict[str, str]) -> Iterator[str]:
+    """A web server with a page ``/<name>`` for each script; gives its origin."""
+
+    class Shop(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            name = urlsplit(self.path).path.strip("/")
+            if name.endswith(".js") and name[:-3] in scripts:
+                self._answer("text/javascript", scripts[name[:-3]])
+            elif name in scripts:
+                head = f'<!doctype html><meta charset="utf-8"><title>{name}</title>'
+                self._answer("text/html", f'{head}<script src="/{name}.js"></script>')
+            else:
+                self.send_error(404)
+
+        def _answer(self, content_type: str, text: str) -> None:
+            body = text.encode()
+            self.send_response(200)
+            self.send_header("Content-Type", f"{content_type}; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Shop)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
+def open_chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=services.browser_path(), args=CHROMIUM_OPTIONS, headless=True
+        )
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """A visitor (a fresh profile) on one page. ``requested`` are the origins it spoke to."""
+
+    def __init__(self, browser: Browser, address: str) -> None:
+        self._context = browser.new_context(locale="en-GB")
+        self.page: Page = self._context.new_page()
+        self.requested: set[str] = set()
+        self.mistakes: list[str] = []
+        self.page.on("request", self._note)
+        self.page.on("pageerror", lambda error: self.mistakes.append(str(error)))
+        self.page.goto(address + LANDING)
+
+    def send_phase(self, trial: dict[str, Any], phase: int) -> None:
+        self.page.evaluate("([trial, phase]) => sendPhase(trial, phase)", [trial, phase])
+
+    def wait(self, milliseconds: float) -> None:
+        """Let the page and Playwright work for so long."""
+        self.page.wait_for_timeout(milliseconds)
+
+    def close(self) -> None:
+        self._context.close()
+
+    def _note(self, request: Any) -> None:
+        parts = urlsplit(request.url)
+        self.requested.add(f"{parts.scheme}://{parts.netloc}")
