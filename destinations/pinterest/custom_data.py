@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .event import Sections, paths, under
+from .event import PROPERTIES, Path, Sections, paths, under
 from .findings import Finding
-from .texts import TextField, read_texts
+from .texts import TextField, TextRow, read_texts
 from .values import decimal_text, integer, usable_text
 
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
-_PROPERTIES = 3
 
 
 def currency(value: Any) -> str | None:
@@ -22,11 +21,13 @@ def currency(value: Any) -> str | None:
     return text.upper() if _CURRENCY.fullmatch(text) else None
 
 
-def _properties(*keys: str) -> Any:
+def _properties(*keys: str) -> tuple[Path, ...]:
     return paths(*under(("properties",), *keys))
 
 
 _NOT_A_NUMBER = ("number_invalid", "This is not a number.")
+
+OPT_OUT_PATHS = _properties("optOutType", "opt_out_type")
 
 CUSTOM_FIELDS: tuple[TextField, ...] = (
     TextField(
@@ -39,7 +40,7 @@ CUSTOM_FIELDS: tuple[TextField, ...] = (
     TextField("value", _properties("value", "total", "revenue"), decimal_text, *_NOT_A_NUMBER),
     TextField("order_id", _properties("order_id", "orderId")),
     TextField("search_string", _properties("query", "search_string")),
-    TextField("opt_out_type", _properties("optOutType", "opt_out_type")),
+    TextField("opt_out_type", OPT_OUT_PATHS),
     TextField("content_name", _properties("contentName", "content_name")),
     TextField("content_category", _properties("contentCategory", "content_category")),
     TextField("content_brand", _properties("contentBrand", "content_brand")),
@@ -58,13 +59,15 @@ PRODUCT_TEXTS = (("name", "item_name"), ("category", "item_category"), ("brand",
 NUM_ITEMS_KEYS = ("numOfItems", "num_items")
 
 
-def read_custom_data(sections: Sections, warnings: list[Finding]) -> dict[str, Any]:
+def read_custom_data(
+    rows: tuple[TextRow, ...], sections: Sections, warnings: list[Finding]
+) -> dict[str, Any]:
     """``custom_data`` of an event; empty when its properties hold nothing Pinterest knows."""
-    properties = sections[_PROPERTIES]
+    properties = sections[PROPERTIES]
     custom_data: dict[str, Any] = {}
     if not properties:
         return custom_data
-    read_texts(CUSTOM_FIELDS, sections, custom_data, warnings)
+    read_texts(rows, sections, custom_data, warnings)
     products = properties.get("products")
     if type(products) is list:
         _add_products(products, properties, custom_data, warnings)
@@ -117,30 +120,35 @@ def _add_products(
             )
             continue
         content: dict[str, Any] = {}
+        read = product.get
         for key in PRODUCT_ID_KEYS:
-            value = product.get(key)
+            value = read(key)
             if value is not None:
                 product_id = usable_text(value)
                 if product_id is not None:
                     content["id"] = product_id
                     content_ids.append(product_id)
                     break
-        price = decimal_text(product.get("price"))
-        if price is not None:
-            content["item_price"] = price
         for key, name in PRODUCT_TEXTS:
-            value = product.get(key)
+            value = read(key)
             if value is not None:
                 text = usable_text(value)
                 if text is not None:
                     content[name] = text
-        quantity = integer(product.get("quantity"))
-        if not content and quantity is None:
+        value = read("price")
+        price = None if value is None else decimal_text(value)
+        value = read("quantity")
+        quantity = None if value is None else integer(value)
+        if not content and price is None and quantity is None:
             continue
-        if price is None and event_price is not None:
-            content["item_price"] = event_price
-        content["quantity"] = event_quantity if quantity is None else quantity
-        num_items += content["quantity"]
+        if price is None:
+            price = event_price
+        if price is not None:
+            content["item_price"] = price
+        if quantity is None:
+            quantity = event_quantity
+        content["quantity"] = quantity
+        num_items += quantity
         contents.append(content)
     if invalid:
         warnings.append(invalid)

@@ -6,17 +6,14 @@ import re
 from typing import Any
 
 from .config import ACTION_SOURCES, TransformConfig
-from .event import Sections, paths
+from .event import DEVICE, NETWORK, SYSTEM, Sections, Step, paths
 from .findings import EventRejected, Finding
-from .texts import TextField, read_texts, wrong_type
+from .texts import TextField, TextRow, read_texts, wrong_type
 from .values import boolean, usable_text
 
 APP_SOURCES = ("app_ios", "app_android")
 
 _LANGUAGE = re.compile(r"([A-Za-z]{2})(?:[-_.@].*)?", re.DOTALL)
-_DEVICE = 9
-_NETWORK = 11
-_SYSTEM = 10
 
 ACTION_SOURCE_PATHS = paths(
     "traits.action_source",
@@ -64,13 +61,17 @@ def channel_of(event: dict[str, Any]) -> str:
 
 
 def read_action_source(
-    sections: Sections, channel: str, config: TransformConfig, warnings: list[Finding]
+    steps: tuple[Step, ...],
+    sections: Sections,
+    channel: str,
+    config: TransformConfig,
+    warnings: list[Finding],
 ) -> str:
     """Where the event happened: what it says, else what its channel says, else the default.
 
     Raises EventRejected ``action_source_invalid`` for an explicit value Pinterest does not know.
     """
-    for section, key, path in ACTION_SOURCE_PATHS:
+    for section, key, path in steps:
         value = sections[section].get(key)
         if value is None:
             continue
@@ -95,7 +96,7 @@ def read_action_source(
 
 
 def _app_source(sections: Sections) -> str | None:
-    for value in (sections[_SYSTEM].get("name"), sections[_DEVICE].get("type")):
+    for value in (sections[SYSTEM].get("name"), sections[DEVICE].get("type")):
         if type(value) is str:
             platform = value.strip().lower()
             if platform.startswith("android"):
@@ -115,14 +116,15 @@ def _assumed_source(default: str, warnings: list[Finding]) -> str:
 
 
 def read_event_fields(
+    rows: tuple[TextRow, ...],
     sections: Sections,
     config: TransformConfig,
     fields: dict[str, Any],
     warnings: list[Finding],
 ) -> None:
     """Adds everything but the name, the ID, the time and the action source, which it reads."""
-    read_texts(EVENT_FIELDS, sections, fields, warnings)
-    tracking = sections[_DEVICE].get("adTrackingEnabled")
+    read_texts(rows, sections, fields, warnings)
+    tracking = sections[DEVICE].get("adTrackingEnabled")
     if tracking is not None:
         allowed = boolean(tracking)
         if allowed is None:
@@ -132,9 +134,9 @@ def read_event_fields(
             # The public schema does not list this key, and a web event gains nothing by it.
             if config.api_version == "v5" and fields["action_source"] in APP_SOURCES:
                 fields["advertiser_tracking_enabled"] = allowed
-    wifi = sections[_NETWORK].get("wifi")
+    wifi = sections[NETWORK].get("wifi")
     if wifi is not None:
-        connected = bool(wifi) if wifi in (0, 1) else boolean(wifi)
+        connected = wifi if type(wifi) is bool else _connected(wifi)
         if connected is None:
             _warn_of_boolean("context.network.wifi", warnings)
         else:
@@ -145,6 +147,10 @@ def read_event_fields(
         fields["partner_name"] = config.partner_name
     if config.api_version == "v3" and config.advertiser_id:
         fields["advertiser_id"] = config.advertiser_id
+
+
+def _connected(wifi: Any) -> bool | None:
+    return bool(wifi) if wifi in (0, 1) else boolean(wifi)
 
 
 def _warn_of_boolean(path: str, warnings: list[Finding]) -> None:

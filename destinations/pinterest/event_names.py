@@ -48,6 +48,7 @@ ECOMMERCE_NAMES: dict[str, str] = {
 }
 """RudderStack's ecommerce events, case-folded → API name."""
 
+_STANDARD = frozenset(STANDARD_NAMES)
 _BY_SPELLING: dict[str, str] = {name.replace("_", ""): name for name in STANDARD_NAMES}
 _SEPARATORS = re.compile(r"[\s_-]+")
 _OWN_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -64,7 +65,7 @@ def standard_name(name: str) -> str | None:
 
 def is_own_name(name: str) -> bool:
     """Whether Pinterest takes ``name`` as a user-defined event name."""
-    return _OWN_NAME.fullmatch(name) is not None
+    return name in _STANDARD or _OWN_NAME.fullmatch(name) is not None
 
 
 def target_name(name: str) -> str:

@@ -5,6 +5,8 @@ A line is an event, or ``{"event": …, "config": …}`` with a RudderStack dest
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,14 +21,15 @@ Answer = dict[str, Any]
 error (error: why the line is no event)."""
 
 _DEFAULT = TransformConfig()
+_LONGEST_INTEGER = 400
 
 
 def preview_line(line: bytes, default_config: TransformConfig | None, now: float) -> Answer:
     """The answer to one line; ``default_config`` is for lines without a config of their own."""
     try:
-        written = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        return _error("not_json", f"This line is not JSON: {error.msg}.")
+        written = _read_json(line)
+    except (ValueError, RecursionError) as error:
+        return _error("not_json", f"This line is not JSON that can be read: {error}.")
     if type(written) is not dict:
         return _error("not_an_object", "This line is JSON, but not an object.")
     config = default_config or _DEFAULT
@@ -39,6 +42,23 @@ def preview_line(line: bytes, default_config: TransformConfig | None, now: float
                 return _error("config_not_an_object", "The config of this line is not an object.")
             config = config_from_rudderstack(stated)[0].transform
     return preview_event(event, config, now)
+
+
+def _read_json(line: bytes) -> Any:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        # The slow reader also takes escaped lone surrogates, which some senders cut out of emoji.
+        return json.loads(line, parse_constant=_refuse_constant, parse_int=_read_integer)
+
+
+def _read_integer(digits: str) -> float:
+    # Python refuses to read thousands of digits; such a number is of no use to anybody.
+    return int(digits) if len(digits) < _LONGEST_INTEGER else math.inf
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON value")
 
 
 def preview_event(event: dict[str, Any], config: TransformConfig, now: float) -> Answer:

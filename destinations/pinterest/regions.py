@@ -348,40 +348,32 @@ _LEADING_THE = re.compile(r"\s*the\s+")
 _NOT_A_LETTER = re.compile(r"[\W_]+")
 
 
-def _read_countries() -> dict[str, str]:
-    codes: dict[str, str] = {}
-    for line in _COUNTRIES.splitlines():
-        alpha2, alpha3, names = line.split(" ", 2)
-        code = alpha2.lower()
-        codes[code] = code
-        codes[alpha3.lower()] = code
-        codes.update((fold(name), code) for name in names.split("|"))
-    return codes
+def _spellings(table: str, codes_per_row: int) -> dict[str, str]:
+    """Every code and name of a table as it is written there → the row's first code, lower case."""
+    spellings: dict[str, str] = {}
+    for row in table.splitlines():
+        *codes, names = row.split(" ", codes_per_row)
+        spellings.update(dict.fromkeys((*codes, *names.split("|")), codes[0].lower()))
+    return spellings
 
 
-def _read_states() -> dict[str, str]:
-    codes: dict[str, str] = {}
-    for line in _STATES.splitlines():
-        code, names = line.split(" ", 1)
-        codes.update((fold(name), code.lower()) for name in names.split("|"))
-    return codes
+COUNTRY_SPELLINGS = _spellings(_COUNTRIES, 2)
+"""ISO alpha-2 and alpha-3 codes and English names → alpha-2, lower case."""
 
+STATE_SPELLINGS = _spellings(_STATES, 1)
+"""Two-letter codes and full names of US states and Canadian provinces → the code, lower case."""
 
-COUNTRY_CODES = _read_countries()
-"""Folded alpha-2, alpha-3 and English names → alpha-2, lower case."""
+_COUNTRY_CODES = {fold(spelling): code for spelling, code in COUNTRY_SPELLINGS.items()}
+_STATE_CODES = {fold(spelling): code for spelling, code in STATE_SPELLINGS.items()}
 
-STATE_CODES = _read_states()
-"""Folded full names of US states and Canadian provinces → the two-letter code, lower case."""
-
+# Iowa and Ohio, and no name is longer than this many letters.
+_SHORTEST_NAME = 4
 _LONGEST_NAME = 100
 
 
 def country_code(text: str) -> str | None:
     """ISO alpha-2, lower case, of a code or an English name; None when it is neither."""
-    code = COUNTRY_CODES.get(text.lower())
-    if code is None and len(text) <= _LONGEST_NAME:
-        code = COUNTRY_CODES.get(fold(text))
-    return code
+    return _COUNTRY_CODES.get(fold(text)) if len(text) <= _LONGEST_NAME else None
 
 
 def state_code(text: str) -> str:
@@ -390,6 +382,6 @@ def state_code(text: str) -> str:
     States of other countries have no code that Pinterest names, so they stay what they are.
     """
     lowered = text.lower()
-    if len(lowered) <= 2 or len(lowered) > _LONGEST_NAME:
-        return lowered
-    return STATE_CODES.get(lowered) or STATE_CODES.get(fold(text)) or lowered
+    if _SHORTEST_NAME <= len(lowered) <= _LONGEST_NAME:
+        return _STATE_CODES.get(fold(text)) or lowered
+    return lowered

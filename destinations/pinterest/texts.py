@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from .event import Path, Sections
+from .event import Path, Sections, Step, steps_within
 from .findings import Finding
 from .values import usable_text
+
+_TEXT_EXPECTED = "Text is expected here; an object or an array is left out."
 
 
 class TextField(NamedTuple):
     """One row: Pinterest's key and where its text is, best place first.
 
-    ``convert`` makes a JSON value the text Pinterest wants, or None when it is not usable; a value
-    dropped by it gets the warning ``code`` with ``message``.
+    ``convert`` makes a JSON value the text Pinterest wants, or None when it is not usable; what it
+    drops gets the warning ``code`` with ``message``. Without it text, numbers and booleans count.
     """
 
     name: str
     paths: tuple[Path, ...]
-    convert: Callable[[Any], str | None] = usable_text
-    code: str = "wrong_type"
-    message: str = "Text is expected here; an object or an array is left out."
+    convert: Callable[[Any], str | None] | None = None
+    code: str = ""
+    message: str = ""
+
+
+TextRow = tuple[str, tuple[Step, ...], Callable[[Any], str | None] | None, str, str]
+"""A ``TextField`` as a plain tuple, with only the paths an event can have."""
+
+
+def rows_within(fields: Iterable[TextField], present: int) -> tuple[TextRow, ...]:
+    """The rows with a path into one of the ``present`` sections."""
+    rows = []
+    for field in fields:
+        steps = steps_within(field.paths, present)
+        if steps:
+            rows.append((field.name, steps, field.convert, field.code, field.message))
+    return tuple(rows)
 
 
 def wrong_type(path: str) -> Finding:
@@ -32,22 +48,31 @@ def wrong_type(path: str) -> Finding:
 
 
 def read_texts(
-    fields: tuple[TextField, ...],
+    rows: tuple[TextRow, ...],
     sections: Sections,
     target: dict[str, Any],
     warnings: list[Finding],
 ) -> None:
     """Puts the first usable text of every row into ``target``; null and blanks count as absent."""
-    for name, paths, convert, code, message in fields:
-        for section, key, path in paths:
+    for name, steps, convert, code, message in rows:
+        for section, key, path in steps:
             value = sections[section].get(key)
             if value is None:
                 continue
-            text = convert(value)
+            if convert is None:
+                if type(value) is str and value.isascii():
+                    # By far the most frequent value: it does without any further call.
+                    if value and not value.isspace():
+                        target[name] = value
+                        break
+                    continue
+                text = usable_text(value)
+            else:
+                text = convert(value)
             if text is not None:
                 target[name] = text
                 break
             if type(value) is dict or type(value) is list:
-                warnings.append(Finding("wrong_type", path, TextField._field_defaults["message"]))
-            elif code != "wrong_type" and (type(value) is not str or value.strip()):
+                warnings.append(Finding("wrong_type", path, _TEXT_EXPECTED))
+            elif code and (type(value) is not str or value.strip()):
                 warnings.append(Finding(code, path, message))

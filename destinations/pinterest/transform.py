@@ -14,12 +14,13 @@ from typing import Any
 import orjson
 
 from .config import TransformConfig
-from .custom_data import read_custom_data
+from .custom_data import OPT_OUT_PATHS, read_custom_data
 from .event import Path, Sections, paths, read_path, read_sections
 from .event_fields import channel_of, read_action_source, read_event_fields
 from .event_names import ECOMMERCE_NAMES, is_own_name, standard_name
 from .findings import EventFiltered, EventRejected, Finding
 from .integrations import integration_settings, is_switched_off
+from .plans import plan_for
 from .times import unix_seconds
 from .user_data import read_user_data
 from .values import usable_text, well_formed
@@ -62,8 +63,8 @@ def conversion_names(event: dict[str, Any], config: TransformConfig) -> tuple[st
         )
     if kind == "page":
         return ("view_category",) if _has_category(event) else ("page_visit",)
-    name = _name_of(event)
-    if name is None:
+    name, _ = _name_of(event)
+    if not name:
         message = "A track or screen call needs an event, or else a name, that is text."
         raise EventRejected((Finding("event_name_missing", "event", message),))
     folded = name.casefold()
@@ -92,14 +93,15 @@ def _has_category(event: dict[str, Any]) -> bool:
     return False
 
 
-def _name_of(event: dict[str, Any]) -> str | None:
+def _name_of(event: dict[str, Any]) -> tuple[str, str]:
+    """The event's own name, trimmed, and the key it stands at; two blanks without one."""
     for key in ("event", "name"):
         name = event.get(key)
         if type(name) is str:
             trimmed = name.strip()
             if trimmed:
-                return trimmed if trimmed.isascii() else well_formed(trimmed)
-    return None
+                return trimmed if trimmed.isascii() else well_formed(trimmed), key
+    return "", ""
 
 
 def transform(event: dict[str, Any], name: str, config: TransformConfig, now: float) -> Conversion:
@@ -108,28 +110,33 @@ def transform(event: dict[str, Any], name: str, config: TransformConfig, now: fl
     Raises EventRejected with the reasons it can never be one, or EventFiltered ``event_too_old``.
     """
     warnings: list[Finding] = []
-    sections = read_sections(event)
+    sections, present = read_sections(event)
+    plan = plan_for(present)
     event_time = _read_event_time(sections, config, now, warnings)
     channel = channel_of(event)
     fields: dict[str, Any] = {
         "event_name": name,
         "event_time": event_time,
-        "action_source": read_action_source(sections, channel, config, warnings),
+        "action_source": read_action_source(
+            plan.action_source, sections, channel, config, warnings
+        ),
     }
-    read_event_fields(sections, config, fields, warnings)
+    read_event_fields(plan.event_fields, sections, config, fields, warnings)
     fields["user_data"] = user_data = read_user_data(
+        plan.user_data,
         sections,
         send_external_id=config.send_external_id,
         sender_is_visitor=_is_sent_by_visitor(event, channel),
         warnings=warnings,
     )
-    custom_data = read_custom_data(sections, warnings)
+    custom_data = read_custom_data(plan.custom_data, sections, warnings)
     if custom_data:
         fields["custom_data"] = custom_data
-        _check_limited_processing(custom_data, user_data, warnings)
+        if "opt_out_type" in custom_data:
+            _check_limited_processing(sections, custom_data, user_data, warnings)
     if not is_own_name(name):
         message = "Pinterest takes user-defined names of up to 100 letters, digits, _ and -."
-        warnings.append(Finding("event_name_unusual", "event", message))
+        warnings.append(Finding("event_name_unusual", _name_of(event)[1], message))
     fields["event_id"] = _read_event_id(event, config, fields, warnings)
     return Conversion(fields, tuple(warnings))
 
@@ -204,14 +211,21 @@ def _generated_id(fields: dict[str, Any]) -> str:
 
 
 def _check_limited_processing(
-    custom_data: dict[str, Any], user_data: dict[str, Any], warnings: list[Finding]
+    sections: Sections,
+    custom_data: dict[str, Any],
+    user_data: dict[str, Any],
+    warnings: list[Finding],
 ) -> None:
-    opt_out_type = custom_data.get("opt_out_type")
-    if opt_out_type is None or ("st" in user_data and "country" in user_data):
+    if "st" in user_data and "country" in user_data:
         return
-    if "LDP" in (part.strip() for part in opt_out_type.upper().split(",")):
+    if "LDP" in (part.strip() for part in custom_data["opt_out_type"].upper().split(",")):
+        asked_at = next(
+            path.text
+            for path in OPT_OUT_PATHS
+            if usable_text(sections[path.section].get(path.key)) is not None
+        )
         message = (
             "Pinterest ignores the limited data processing flag of an event without state and "
             "country."
         )
-        warnings.append(Finding("ldp_incomplete", "properties.optOutType", message))
+        warnings.append(Finding("ldp_incomplete", asked_at, message))

@@ -15,15 +15,16 @@ from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
-from .event import Path, Sections, paths, under
+from .event import CONTEXT, Path, Sections, Step, paths, steps_within, under
 from .findings import EventRejected, Finding
-from .regions import country_code, state_code
-from .texts import TextField, read_texts, wrong_type
+from .regions import COUNTRY_SPELLINGS, STATE_SPELLINGS, country_code, state_code
+from .texts import TextField, TextRow, read_texts, rows_within, wrong_type
 from .values import decimal_text, usable_text, well_formed
 
 Normalised = str | tuple[str, ...] | None
 """One value, several of them, "" for nothing left, None for a value that must be dropped."""
 
+_DIGEST_LENGTH = 64
 _HEX_DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 _NOT_ASCII_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
 _NOT_ASCII_ALPHANUMERICS = bytes(
@@ -31,13 +32,13 @@ _NOT_ASCII_ALPHANUMERICS = bytes(
 )
 _KEPT_IN_A_CITY = frozenset("LMN")
 _CALENDAR_DAY = re.compile(r"([0-9]{4})([-/]?)([0-9]{1,2})\2([0-9]{1,2})(?:[T ][0-9:.,+\-Zz ]*)?")
+_LONGEST_DAY = 40
 _GENDERS = {
     **dict.fromkeys(("f", "female", "woman"), "f"),
     **dict.fromkeys(("m", "male", "man"), "m"),
     **dict.fromkeys(("n", "nonbinary", "nb", "other"), "n"),
 }
 _SEPARATORS_IN_A_GENDER = re.compile(r"[\s_-]+")
-_ZEROS_AND_DASHES = frozenset("0-")
 _EMAIL_LIKE = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -65,7 +66,13 @@ def gender(text: str) -> Normalised:
 
 
 def birthday(text: str) -> Normalised:
-    if len(text) > 40:
+    try:
+        if len(text) == 10 and text[4] == "-" == text[7]:
+            date.fromisoformat(text)
+            return text.replace("-", "")
+    except ValueError:
+        return None
+    if len(text) > _LONGEST_DAY:
         return None
     day = _CALENDAR_DAY.fullmatch(text)
     if day is None:
@@ -84,17 +91,24 @@ def city(text: str) -> Normalised:
     """Lower case without spaces, punctuation and symbols; letters and marks of every script."""
     lowered = text.lower()
     if lowered.isascii():
+        if lowered.isalpha():
+            return lowered
         return lowered.encode().translate(None, _NOT_ASCII_ALPHANUMERICS).decode()
     return "".join(sign for sign in lowered if unicodedata.category(sign)[0] in _KEPT_IN_A_CITY)
 
 
 def postal_code(text: str) -> Normalised:
     """Digits; a code with letters counts in both forms, with its letters and without them."""
+    if text.isascii():
+        if text.isdecimal():
+            return text
+        lowered = text.lower().encode()
+        only_digits = lowered.translate(None, _NOT_ASCII_DIGITS).decode()
+        with_letters = lowered.translate(None, _NOT_ASCII_ALPHANUMERICS).decode()
+        return only_digits if only_digits == with_letters else (with_letters, only_digits)
     only_digits = digits(text)
     with_letters = "".join(sign for sign in text.lower() if sign.isalnum())
-    if with_letters.isdecimal() or not with_letters:
-        return only_digits
-    return (with_letters, only_digits)
+    return only_digits if with_letters.isdecimal() else (with_letters, only_digits)
 
 
 def country(text: str) -> Normalised:
@@ -103,20 +117,34 @@ def country(text: str) -> Normalised:
 
 def advertising_id(text: str) -> Normalised:
     # All zeros is what devices give for users who limit ad tracking: nobody's ID.
-    return "" if _ZEROS_AND_DASHES.issuperset(text) else text.lower()
+    return text.lower() if text.strip("0-") else ""
 
 
 # -- the table ----------------------------------------------------------------------------------
 
 
 class HashedField(NamedTuple):
-    """One row: Pinterest's key, where the values are, how to normalise, what to say if dropped."""
+    """One row: Pinterest's key, where the values are, how to normalise, what to say if dropped.
+
+    ``known`` has the digests of a closed list (countries, states, genders) by their spellings:
+    they are nobody's secret, and many events have one of the few.
+    """
 
     name: str
     paths: tuple[Path, ...]
     normalise: Callable[[str], Normalised]
-    code: str
-    message: str
+    known: dict[str, str] = {}
+    code: str = ""
+    message: str = ""
+
+
+def _known(spellings: dict[str, str]) -> dict[str, str]:
+    """Digests by spelling, each as written, in lower, upper and title case."""
+    return {
+        cased: sha256(normal.encode()).hexdigest()
+        for spelling, normal in spellings.items()
+        for cased in (spelling, spelling.lower(), spelling.upper(), spelling.title())
+    }
 
 
 _TRAITS = ("traits", "context.traits")
@@ -133,22 +161,21 @@ HASHED_FIELDS: tuple[HashedField, ...] = (
         "em",
         paths("traits.email", "context.traits.email", "properties.email"),
         email,
-        "email_invalid",
-        "This is not an e-mail address: it has no @.",
+        code="email_invalid",
+        message="This is not an e-mail address: it has no @.",
     ),
     HashedField(
         "ph",
         paths("traits.phone", "context.traits.phone", "properties.phone"),
         phone,
-        "",
-        "",
     ),
     HashedField(
         "ge",
         paths("traits.gender", "context.traits.gender"),
         gender,
-        "gender_unknown",
-        "This gender is not one of the spellings of female, male and non-binary.",
+        _known(_GENDERS),
+        code="gender_unknown",
+        message="This gender is not one of the spellings of female, male and non-binary.",
     ),
     HashedField(
         "db",
@@ -157,31 +184,30 @@ HASHED_FIELDS: tuple[HashedField, ...] = (
             "context.dateofbirth",
         ),
         birthday,
-        "birthday_invalid",
-        "This birthday is not YYYYMMDD, an ISO date or YYYY/MM/DD, or there is no such day.",
+        code="birthday_invalid",
+        message="This birthday is not YYYYMMDD, an ISO date or YYYY/MM/DD, or there is no such day.",
     ),
+    HashedField("ln", paths(*under(_TRAITS, "lastName", "lastname", "last_name")), str.lower),
+    HashedField("fn", paths(*under(_TRAITS, "firstName", "firstname", "first_name")), str.lower),
+    HashedField("ct", paths(*_address_paths(("city",), ("city",))), city),
     HashedField(
-        "ln", paths(*under(_TRAITS, "lastName", "lastname", "last_name")), str.lower, "", ""
+        "st", paths(*_address_paths(("state",), ("state",))), state_code, _known(STATE_SPELLINGS)
     ),
-    HashedField(
-        "fn", paths(*under(_TRAITS, "firstName", "firstname", "first_name")), str.lower, "", ""
-    ),
-    HashedField("ct", paths(*_address_paths(("city",), ("city",))), city, "", ""),
-    HashedField("st", paths(*_address_paths(("state",), ("state",))), state_code, "", ""),
     HashedField(
         "zp",
         paths(*_address_paths(("zip", "postalCode", "postal_code"), ("zip", "postalCode"))),
         postal_code,
-        "",
-        "",
     ),
-    HashedField("country", paths(*_address_paths(("country",), ("country",))), country, "", ""),
+    HashedField(
+        "country",
+        paths(*_address_paths(("country",), ("country",))),
+        country,
+        _known(COUNTRY_SPELLINGS),
+    ),
     HashedField(
         "hashed_maids",
         paths("context.device.advertisingId", "context.device.idfa", "context.device.aaid"),
         advertising_id,
-        "",
-        "",
     ),
     HashedField(
         "external_id",
@@ -194,13 +220,9 @@ HASHED_FIELDS: tuple[HashedField, ...] = (
             "anonymousId",
         ),
         str,
-        "",
-        "",
     ),
 )
 """Everything that is hashed. ``context.externalId`` is read apart: it is a list of objects."""
-
-_WITHOUT_EXTERNAL_ID = tuple(field for field in HASHED_FIELDS if field.name != "external_id")
 
 PLAIN_FIELDS: tuple[TextField, ...] = (
     TextField("client_user_agent", paths("context.userAgent", "properties.userAgent")),
@@ -212,14 +234,48 @@ PLAIN_FIELDS: tuple[TextField, ...] = (
 )
 """What Pinterest takes unhashed; ``client_ip_address`` and ``epik=`` in a URL are read apart."""
 
-_IP_PATHS = paths("context.ip", "context.requestIP", "properties.ip", "properties.clientIpAddress")
-_REQUEST_IP = paths("request_ip")
-_CLICK_URLS = paths("context.page.url", "context.page.search", "properties.url")
+IP_PATHS = paths("context.ip", "context.requestIP", "properties.ip", "properties.clientIpAddress")
+REQUEST_IP = paths("request_ip")
+CLICK_URLS = paths("context.page.url", "context.page.search", "properties.url")
+_REQUEST_IP_STEPS = steps_within(REQUEST_IP, 1)
 _EPIK = re.compile(r"(?:^|[?&])epik=([^&#]+)")
 
 
+Normalise = Callable[[str], Normalised]
+HashedRow = tuple[str, tuple[Step, ...], Normalise, dict[str, str], HashedField]
+
+
+class UserPlan(NamedTuple):
+    """The tables of this module with only the paths that an event with certain objects can have."""
+
+    hashed: tuple[HashedRow, ...]
+    plain: tuple[TextRow, ...]
+    ip_addresses: tuple[Step, ...]
+    click_urls: tuple[Step, ...]
+
+
+def user_plan(present: int) -> UserPlan:
+    """The plan for events with the ``present`` sections."""
+    hashed = []
+    for field in HASHED_FIELDS:
+        steps = steps_within(field.paths, present)
+        if steps:
+            hashed.append((field.name, steps, field.normalise, field.known, field))
+    return UserPlan(
+        tuple(hashed),
+        rows_within(PLAIN_FIELDS, present),
+        steps_within(IP_PATHS, present),
+        steps_within(CLICK_URLS, present),
+    )
+
+
 def read_user_data(
-    sections: Sections, *, send_external_id: bool, sender_is_visitor: bool, warnings: list[Finding]
+    plan: UserPlan,
+    sections: Sections,
+    *,
+    send_external_id: bool,
+    sender_is_visitor: bool,
+    warnings: list[Finding],
 ) -> dict[str, Any]:
     """``user_data`` of an event: arrays of SHA-256 hex digests and a few plain texts.
 
@@ -227,25 +283,45 @@ def read_user_data(
     Raises EventRejected ``missing_user_data`` when Pinterest could not match anybody.
     """
     user_data: dict[str, Any] = {}
-    for field in HASHED_FIELDS if send_external_id else _WITHOUT_EXTERNAL_ID:
-        for section, key, path in field.paths:
+    hashed, plain, ip_addresses, click_urls = plan
+    for name, steps, normalise, known, field in hashed:
+        for section, key, path in steps:
             value = sections[section].get(key)
             if value is None:
                 continue
+            # One plain text is by far the most frequent value: it does without any further call.
+            if type(value) is str:
+                text = value.strip()
+                if not text:
+                    continue
+                if text in known:
+                    user_data[name] = [known[text]]
+                    break
+                if len(text) != _DIGEST_LENGTH and text.isascii():
+                    normal = normalise(text)
+                    if type(normal) is str:
+                        if normal:
+                            user_data[name] = [sha256(normal.encode()).hexdigest()]
+                            break
+                        continue
             digests = _digests(value, field, path, warnings)
             if digests:
-                user_data[field.name] = digests
+                user_data[name] = digests
                 break
+    if not send_external_id:
+        user_data.pop("external_id", None)
     if "em" not in user_data:
-        addresses = _emails_among_external_ids(sections[2].get("externalId"))
+        addresses = _emails_among_external_ids(sections[CONTEXT].get("externalId"))
         if addresses:
             user_data["em"] = [_digest(address) for address in addresses]
-    ip_address = _ip_address(sections, sender_is_visitor, warnings)
+    if sender_is_visitor:
+        ip_addresses += _REQUEST_IP_STEPS
+    ip_address = _ip_address(ip_addresses, sections, warnings)
     if ip_address:
         user_data["client_ip_address"] = ip_address
-    read_texts(PLAIN_FIELDS, sections, user_data, warnings)
+    read_texts(plain, sections, user_data, warnings)
     if "click_id" not in user_data:
-        click_id = _click_id_in_urls(sections)
+        click_id = _click_id_in_urls(click_urls, sections)
         if click_id:
             user_data["click_id"] = click_id
     if "em" not in user_data and "hashed_maids" not in user_data:
@@ -266,7 +342,7 @@ def _digests(value: Any, field: HashedField, path: str, warnings: list[Finding])
         return []
     if not text:
         return []
-    if len(text) == 64 and _HEX_DIGEST.fullmatch(text):
+    if len(text) == _DIGEST_LENGTH and _HEX_DIGEST.fullmatch(text):
         return [text.lower()]
     normal = field.normalise(text)
     if type(normal) is str:
@@ -312,8 +388,8 @@ def _emails_among_external_ids(external_ids: Any) -> dict[str, None]:
     return found
 
 
-def _ip_address(sections: Sections, sender_is_visitor: bool, warnings: list[Finding]) -> str | None:
-    for section, key, path in _IP_PATHS + _REQUEST_IP if sender_is_visitor else _IP_PATHS:
+def _ip_address(steps: tuple[Step, ...], sections: Sections, warnings: list[Finding]) -> str | None:
+    for section, key, path in steps:
         value = sections[section].get(key)
         if value is None:
             continue
@@ -337,9 +413,9 @@ def _is_usable_address(text: str) -> bool:
         return False
 
 
-def _click_id_in_urls(sections: Sections) -> str | None:
+def _click_id_in_urls(steps: tuple[Step, ...], sections: Sections) -> str | None:
     """The ``epik`` that Pinterest puts into the landing page's address."""
-    for section, key, _ in _CLICK_URLS:
+    for section, key, _ in steps:
         url = sections[section].get(key)
         if type(url) is str and "epik=" in url:
             found = _EPIK.search(url)

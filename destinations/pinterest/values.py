@@ -30,14 +30,13 @@ def well_formed(text: str) -> str:
 
 def usable_text(value: Any) -> str | None:
     """Text as it is; a number or boolean as its JSON text; None for blanks and everything else."""
-    kind = type(value)
-    if kind is str:
+    if type(value) is str:
         if not value or value.isspace():
             return None
         return value if value.isascii() else well_formed(value)
-    if kind is bool:
+    if type(value) is bool:
         return "true" if value else "false"
-    if kind is int or kind is float:
+    if type(value) is int or type(value) is float:
         return decimal_text(value)
     return None
 
@@ -71,14 +70,13 @@ def decimal_text(value: Any) -> str | None:
 
 def integer(value: Any) -> int | None:
     """A whole number of 32 bits, or text that is one: 2, 2.0, "2" → 2; 2.5 and true → None."""
-    kind = type(value)
-    if kind is int:
+    if type(value) is int:
         number = value
-    elif kind is float:
+    elif type(value) is float:
         if not value.is_integer():
             return None
         number = int(value)
-    elif kind is str:
+    elif type(value) is str:
         text = value.strip()
         if not _INTEGER.fullmatch(text):
             return None
