@@ -1,41 +1,36 @@
-"""Events, what is owed for them, and refusals: one transaction, at most three statements."""
+"""From accepted and refused events to rows that are committed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from deliveries.bodies import pack
-from deliveries.bulk import insert_rows
 from deliveries.doorbell import ring
 from deliveries.ingest.envelope import AcceptedEvent
+from deliveries.ingest.group_commit import GroupCommit
 from deliveries.ingest.refusals import RefusedEvent
-from deliveries.models import Delivery, Event, Refusal
+from deliveries.ingest.writing import EventRow, RefusalRow, Rows, write_rows
 from deliveries.planning import PlannedDelivery, plan_deliveries
-from deliveries.statuses import OPEN
 from destinations.routing import SourceRoutes
 
-EVENT_COLUMNS = ("source_id", "message_id", "type", "name", "received_at", "body")
-REFUSAL_COLUMNS = ("source_id", "received_at", "code", "field", "message", "excerpt")
-DELIVERY_COLUMNS = (
-    "event_id",
-    "destination_id",
-    "conversion_name",
-    "status",
-    "due_at",
-    "attempt_count",
-    "created_at",
-    "settled_at",
-    "conversion_event_id",
-    "error_stage",
-    "error_code",
-    "error_field",
-    "error_message",
-    "warnings",
-)
+EventKey = tuple[int, str]
+"""Source and message ID: what makes an event the same event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What one request brought, ready to be written."""
+
+    events: dict[EventKey, tuple[EventRow, list[PlannedDelivery]]]
+    refusals: list[RefusalRow]
+
+    def __len__(self) -> int:
+        return len(self.events) + len(self.refusals)
 
 
 def store_request(
@@ -43,77 +38,78 @@ def store_request(
     accepted: Sequence[AcceptedEvent],
     refused: Sequence[RefusedEvent],
     received_at: datetime,
-) -> int:
-    """Store what one request brought; returns how many events were new.
+) -> None:
+    """Store what one request brought; returns after the commit.
 
     A message ID that this source has sent before, or twice in this request, is stored once. All
-    or nothing: raises django.db.Error, and then nothing is stored. Workers are woken after the
-    commit.
+    of the request or nothing: raises django.db.Error, and then nothing is stored. Requests that
+    arrive while another one is written share the next transaction.
     """
-    first: dict[str, AcceptedEvent] = {}
-    for event in accepted:
-        first.setdefault(event.message_id, event)
-    event_rows = [
-        (source.source_id, event.message_id, event.type, event.name, received_at, pack(event.body))
-        for event in first.values()
+    _groups.submit(prepare_intake(source, accepted, refused, received_at))
+
+
+def prepare_intake(
+    source: SourceRoutes,
+    accepted: Sequence[AcceptedEvent],
+    refused: Sequence[RefusedEvent],
+    received_at: datetime,
+) -> Intake:
+    """All the work on rows that needs no database."""
+    source_id = source.source_id
+    events: dict[EventKey, tuple[EventRow, list[PlannedDelivery]]] = {}
+    for one in accepted:
+        key = (source_id, one.message_id)
+        if key not in events:
+            row = (source_id, one.message_id, one.type, one.name, received_at, pack(one.body))
+            events[key] = (row, plan_deliveries(one.event, source.routes))
+    refusals = [
+        (source_id, received_at, one.code, one.field, one.message, one.excerpt) for one in refused
     ]
-    plans = {
-        message_id: plan_deliveries(event.event, source.routes)
-        for message_id, event in first.items()
-    }
-    refusal_rows = [
-        (
-            source.source_id,
-            received_at,
-            refusal.code,
-            refusal.field,
-            refusal.message,
-            refusal.excerpt,
-        )
-        for refusal in refused
-    ]
-    stored: list[tuple[Any, ...]] = []
-    with transaction.atomic():
-        if event_rows:
-            stored = insert_rows(
-                Event,
-                EVENT_COLUMNS,
-                event_rows,
-                returning=("id", "message_id"),
-                ignore_conflicts=True,
+    return Intake(events, refusals)
+
+
+def write_intakes(intakes: Sequence[Intake]) -> None:
+    """One transaction for the requests of a group; workers are woken after the commit.
+
+    A connection that turns out to be dead (the database was restarted) is replaced once, instead
+    of asking before each write whether it lives. Message IDs make writing twice harmless.
+    """
+    rows = merge_intakes(intakes)
+    try:
+        waiting = write_rows(rows)
+    except (OperationalError, InterfaceError):
+        if connection.in_atomic_block or connection.is_usable():
+            raise
+        connection.close()
+        waiting = write_rows(rows)
+    if waiting:
+        transaction.on_commit(lambda: ring(waiting))
+
+
+def merge_intakes(intakes: Sequence[Intake]) -> Rows:
+    """The rows of all; of equal events that of the first request."""
+    merged: dict[EventKey, tuple[EventRow, list[PlannedDelivery]]] = {}
+    for intake in reversed(intakes):
+        merged.update(intake.events)
+    events: list[EventRow] = []
+    owed: list[tuple[Any, ...]] = []
+    for position, key in enumerate(sorted(merged), start=1):
+        row, planned = merged[key]
+        events.append(row)
+        owed += [
+            (
+                position,
+                one.destination_id,
+                one.conversion_name,
+                one.status,
+                one.error_stage,
+                one.error_code,
+                one.error_field,
+                one.error_message,
             )
-        delivery_rows = [
-            _delivery_row(event_id, planned, received_at)
-            for event_id, message_id in stored
-            for planned in plans[message_id]
+            for one in planned
         ]
-        if delivery_rows:
-            insert_rows(Delivery, DELIVERY_COLUMNS, delivery_rows)
-        if refusal_rows:
-            insert_rows(Refusal, REFUSAL_COLUMNS, refusal_rows)
-        waiting = {row[1] for row in delivery_rows if row[4] is not None}
-        if waiting:
-            transaction.on_commit(lambda: ring(waiting))
-    return len(stored)
+    return Rows(events, owed, [row for intake in intakes for row in intake.refusals])
 
 
-def _delivery_row(
-    event_id: int, planned: PlannedDelivery, received_at: datetime
-) -> tuple[Any, ...]:
-    is_open = planned.status in OPEN
-    return (
-        event_id,
-        planned.destination_id,
-        planned.conversion_name,
-        planned.status,
-        received_at if is_open else None,
-        0,
-        received_at,
-        None if is_open else received_at,
-        "",
-        planned.error_stage,
-        planned.error_code,
-        planned.error_field,
-        planned.error_message,
-        [],
-    )
+_groups = GroupCommit(write_intakes)

@@ -34,10 +34,12 @@ def test_the_number_of_statements_does_not_grow_with_the_batch(
 ) -> None:
     make_destination(sources=[source], event_map={"Order Completed": "checkout"})
     post("/v1/track", make_event())  # from now on the write key is known
-    assert count_queries(post, [make_event()]) == 2  # events, deliveries
-    assert count_queries(post, [make_event() for _ in range(500)]) == 2
+    # One statement on PostgreSQL; else events and deliveries, and refusals if there are any.
+    without_refusals, with_refusals = (1, 1) if connection.vendor == "postgresql" else (2, 3)
+    assert count_queries(post, [make_event()]) == without_refusals
+    assert count_queries(post, [make_event() for _ in range(500)]) == without_refusals
     mixed = [make_event() if number % 2 else number for number in range(500)]
-    assert count_queries(post, mixed) == 3  # and refusals
+    assert count_queries(post, mixed) == with_refusals
     assert Delivery.objects.count() == 2 * (1 + 1 + 500 + 250)
 
 
@@ -100,7 +102,7 @@ def test_a_refusal_that_cannot_be_stored_is_answered_503(
     def fail(*_: Any, **__: Any) -> None:
         raise OperationalError("no space left")
 
-    monkeypatch.setattr("deliveries.ingest.store.insert_rows", fail)
+    monkeypatch.setattr("deliveries.ingest.store.write_rows", fail)
     assert answer(post("/v1/track", b"{")) == NO_STORAGE
     assert answer(post("/v1/batch", {})) == NO_STORAGE
     assert Refusal.objects.count() == 0
@@ -125,7 +127,7 @@ def test_a_lost_database_is_answered_503_everywhere_and_its_return_is_noticed(
 
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
-def test_a_connection_that_the_server_closed_does_not_lose_an_event(
+def test_a_connection_that_the_server_closed_is_replaced_without_an_error(
     post: Post, source: Source, settings: Any
 ) -> None:
     post("/v1/track", make_event(messageId="before"))
@@ -141,9 +143,7 @@ def test_a_connection_that_the_server_closed_does_not_lose_an_event(
     ) as other:
         other.execute("SELECT pg_terminate_backend(%s)", (backend,))
     event = make_event(messageId="after")
-    answers = {answer(post("/v1/track", event)), answer(post("/v1/track", event))}
-    assert answers <= {NO_STORAGE, (200, "OK")}
-    assert (200, "OK") in answers
+    assert answer(post("/v1/track", event)) == (200, "OK")
     assert Event.objects.filter(message_id="after").count() == 1
 
 

@@ -1,0 +1,176 @@
+"""`bin/bench ingest`: how many events a second does ingest take, durably, on this machine?
+
+PostgreSQL in a scratch database, web processes as bin/run starts them, the load generator on the
+same cores. Every answer is checked, and at the end the stored events are counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from benchmarks.load import Measured, Orders
+from benchmarks.scratch import durability, scratch_database
+
+ROOT = Path(__file__).resolve().parent.parent
+WRITE_KEY = "bench-write-key"
+TARGETS = {
+    "single_requests_per_second": 1700,
+    "p99_ms_at_half": 50,
+    "batch_events_per_second": 10_000,
+}
+CONNECTIONS = 32
+BATCH_CONNECTIONS = 8
+BATCH_SIZE = 100
+START_SECONDS = 30
+
+
+def measure(seconds: float) -> dict[str, Any]:
+    """All figures. Raises RuntimeError when an answer was not 200 OK or an event is missing."""
+    with scratch_database() as url, data_folder() as folder:
+        environment = make_environment(url, folder)
+        prepare_installation(environment)
+        with web_server(environment) as port:
+            run(port, "/v1/track", seconds=2)  # caches, connections, prepared statements
+            single = run(port, "/v1/track", seconds=seconds)
+            rate = single.request_count / single.seconds
+            half = run(port, "/v1/track", seconds=seconds, rate=rate / 2, connections=64)
+            batch = run(
+                port,
+                "/v1/batch",
+                seconds=seconds,
+                batch_size=BATCH_SIZE,
+                connections=BATCH_CONNECTIONS,
+            )
+        settings = durability(url)
+    return {
+        "single_requests_per_second": round(rate),
+        "p99_ms_at_half": round(half.p99_ms, 1),
+        "batch_events_per_second": round(BATCH_SIZE * batch.request_count / batch.seconds),
+        "single": asdict(single),
+        "half": asdict(half),
+        "batch": asdict(batch),
+        "cores": os.cpu_count(),
+        "postgresql": settings,
+        "targets": TARGETS,
+    }
+
+
+def make_environment(url: str, folder: str) -> dict[str, str]:
+    """As of somebody who set DATABASE_URL and nothing else."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {**kept, "DATABASE_URL": url, "CAPI_DATA_DIR": folder}
+
+
+def prepare_installation(environment: dict[str, str]) -> None:
+    """Migrate; one source with one destination."""
+    script = (
+        "from destinations.models import *\n"
+        f"source = Source.objects.create(name='Bench', write_key={WRITE_KEY!r})\n"
+        "destination = Destination.objects.create(name='Sandbox', service='sandbox', "
+        "advertiser_id='1', conversion_token='token')\n"
+        "destination.sources.add(source)\n"
+    )
+    for arguments in (["migrate", "--verbosity", "0"], ["shell", "--command", script]):
+        command = [sys.executable, "manage.py", *arguments]
+        subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
+
+
+@contextmanager
+def data_folder() -> Iterator[str]:
+    folder = tempfile.mkdtemp(prefix="capi-relay-bench-")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def web_server(environment: dict[str, str]) -> Iterator[int]:
+    """The web part of bin/run; yields its port."""
+    from capi_project.parts import commands, read_options
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = commands(read_options({**environment, "PORT": str(port)}))["web"]
+    server = subprocess.Popen(command, cwd=ROOT, env=environment)
+    try:
+        wait_until_up(server, port)
+        yield port
+    finally:
+        server.terminate()
+        server.wait(timeout=15)
+
+
+def wait_until_up(server: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise RuntimeError("The web server did not start.")
+
+
+def run(port: int, path: str, **orders: Any) -> Measured:
+    """One run of the load generator, in its own process."""
+    authorization = "Basic " + base64.b64encode(f"{WRITE_KEY}:".encode()).decode()
+    orders.setdefault("connections", CONNECTIONS)
+    answer = subprocess.run(
+        [sys.executable, "-m", "benchmarks.load"],
+        cwd=ROOT,
+        input=json.dumps(asdict(Orders("127.0.0.1", port, path, authorization, **orders))),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    measured = Measured(**json.loads(answer.stdout))
+    if measured.error_count:
+        raise RuntimeError(f"{measured.error_count} bad answers; the first: {measured.first_error}")
+    return measured
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="bin/bench ingest", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="figures as JSON")
+    parser.add_argument("--seconds", type=float, default=10, help="of each of the three runs")
+    options = parser.parse_args()
+    figures = measure(options.seconds)
+    met = (
+        figures["single_requests_per_second"] >= TARGETS["single_requests_per_second"]
+        and figures["p99_ms_at_half"] < TARGETS["p99_ms_at_half"]
+        and figures["batch_events_per_second"] >= TARGETS["batch_events_per_second"]
+    )
+    if options.json:
+        print(json.dumps({**figures, "targets_met": met}))
+    else:
+        single, half, batch = figures["single"], figures["half"], figures["batch"]
+        print(
+            f"single events     {figures['single_requests_per_second']:>7,} requests/s   p99 {single['p99_ms']:.1f} ms   (target 1,700)"
+        )
+        print(f"at half that load {'':>7} {'':10}   p99 {half['p99_ms']:.1f} ms   (target < 50)")
+        print(
+            f"batches of 100    {figures['batch_events_per_second']:>7,} events/s     p99 {batch['p99_ms']:.1f} ms   (target 10,000)"
+        )
+        print(f"{figures['cores']} cores, PostgreSQL {figures['postgresql']}")
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

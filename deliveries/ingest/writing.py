@@ -1,0 +1,146 @@
+"""The writes of ingest: one statement on PostgreSQL, one short transaction elsewhere.
+
+On PostgreSQL a round trip costs more than the rows it carries. So events, what is owed for those
+of them that are new, and refusals go out as one statement, which is a transaction by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from django.db import connection, transaction
+
+from deliveries.bulk import insert_rows
+from deliveries.models import Delivery, Event, Refusal
+from deliveries.statuses import OPEN, DeliveryStatus
+
+EventRow = tuple[int, str, str, str, datetime, bytes]
+"""``EVENT_COLUMNS``"""
+OwedRow = tuple[int, int, str, str, str, str, str, str]
+"""Position of its event, then ``OWED_COLUMNS``."""
+RefusalRow = tuple[int, datetime, str, str, str, str]
+"""``REFUSAL_COLUMNS``"""
+
+EVENT_COLUMNS = ("source_id", "message_id", "type", "name", "received_at", "body")
+OWED_COLUMNS = (
+    "destination_id",
+    "conversion_name",
+    "status",
+    "error_stage",
+    "error_code",
+    "error_field",
+    "error_message",
+)
+REFUSAL_COLUMNS = ("source_id", "received_at", "code", "field", "message", "excerpt")
+_TIMES = ("due_at", "created_at", "settled_at")
+_EMPTY = ("attempt_count", "conversion_event_id", "warnings")
+_EMPTY_VALUES = (0, "", [])
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What to write. Events have different keys (source and message ID) and are in their order:
+    two writers with the same events then wait for each other and cannot deadlock."""
+
+    events: Sequence[EventRow]
+    owed: Sequence[OwedRow]
+    refusals: Sequence[RefusalRow]
+
+
+def write_rows(rows: Rows) -> set[int]:
+    """Write all or nothing; events that are known already are left out, and what they owe.
+
+    Returns the destinations that have something to be sent now. Raises django.db.Error.
+    """
+    if connection.vendor == "postgresql":
+        return _write_at_once(rows)
+    return _write_in_turn(rows)
+
+
+_ONE_STATEMENT = """
+WITH sent AS (
+    SELECT * FROM unnest(
+        %s::bigint[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::bytea[]
+    ) WITH ORDINALITY AS s(source_id, message_id, type, name, received_at, body, position)
+), new_event AS (
+    INSERT INTO deliveries_event (source_id, message_id, type, name, received_at, body)
+    SELECT source_id, message_id, type, name, received_at, body FROM sent ORDER BY position
+    ON CONFLICT DO NOTHING
+    RETURNING id, source_id, message_id, received_at
+), owed AS (
+    SELECT * FROM unnest(
+        %s::int[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+        %s::text[]
+    ) AS o(position, destination_id, conversion_name, status, error_stage, error_code,
+           error_field, error_message)
+), new_delivery AS (
+    INSERT INTO deliveries_delivery (
+        event_id, destination_id, conversion_name, status, error_stage, error_code, error_field,
+        error_message, due_at, created_at, settled_at, attempt_count, conversion_event_id, warnings
+    )
+    SELECT new_event.id, destination_id, conversion_name, status, error_stage, error_code,
+        error_field, error_message,
+        CASE WHEN status = %s THEN new_event.received_at END,
+        new_event.received_at,
+        CASE WHEN status <> %s THEN new_event.received_at END,
+        0, '', '[]'
+    FROM new_event JOIN sent USING (source_id, message_id) JOIN owed USING (position)
+    RETURNING destination_id, due_at
+), new_refusal AS (
+    INSERT INTO deliveries_refusal (source_id, received_at, code, field, message, excerpt)
+    SELECT * FROM unnest(
+        %s::bigint[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[]
+    )
+)
+SELECT DISTINCT destination_id FROM new_delivery WHERE due_at IS NOT NULL
+"""
+
+
+def _write_at_once(rows: Rows) -> set[int]:
+    connection.ensure_connection()
+    # Django's own cursors write bodies as hexadecimal text into the statement.
+    with connection._prepare_cursor(psycopg.Cursor(connection.connection)) as cursor:
+        cursor.execute(
+            _ONE_STATEMENT,
+            [
+                *_columns(rows.events, len(EVENT_COLUMNS)),
+                *_columns(rows.owed, 1 + len(OWED_COLUMNS)),
+                DeliveryStatus.PENDING.value,
+                DeliveryStatus.PENDING.value,
+                *_columns(rows.refusals, len(REFUSAL_COLUMNS)),
+            ],
+        )
+        return {destination_id for (destination_id,) in cursor.fetchall()}
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(count)]
+
+
+def _write_in_turn(rows: Rows) -> set[int]:
+    with transaction.atomic():
+        ids = {}
+        if rows.events:
+            returning = ("id", "source_id", "message_id")
+            for event_id, *key in insert_rows(
+                Event, EVENT_COLUMNS, rows.events, returning=returning, ignore_conflicts=True
+            ):
+                ids[tuple(key)] = event_id
+        deliveries = []
+        for position, *owed in rows.owed:
+            source_id, message_id, _, _, received_at, _ = rows.events[position - 1]
+            if event_id := ids.get((source_id, message_id)):
+                is_open = owed[1 + 1] in OPEN
+                times = (received_at if is_open else None, received_at)
+                deliveries.append(
+                    (event_id, *owed, *times, None if is_open else received_at, *_EMPTY_VALUES)
+                )
+        if deliveries:
+            insert_rows(Delivery, ("event_id", *OWED_COLUMNS, *_TIMES, *_EMPTY), deliveries)
+        if rows.refusals:
+            insert_rows(Refusal, REFUSAL_COLUMNS, rows.refusals)
+    return {row[1] for row in deliveries if row[3] in OPEN}
