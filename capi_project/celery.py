@@ -30,6 +30,10 @@ app.conf.update(
     worker_hijack_root_logger=False,
     worker_max_memory_per_child=400_000,  # kB
     task_default_queue="live",
+    task_routes={
+        "deliveries.tasks.run_bulk_action": {"queue": "bulk"},
+        "deliveries.tasks.prune": {"queue": "maintenance"},
+    },
     timezone="UTC",
     beat_schedule_filename=str(settings.DATA_DIR / "celerybeat-schedule"),
     beat_schedule={

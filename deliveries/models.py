@@ -15,7 +15,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from deliveries.querysets import DeliveryQuerySet
-from deliveries.statuses import OPEN, RETRYABLE_BY_A_PERSON, DeliveryStatus
+from deliveries.statuses import OPEN, RETRYABLE_BY_A_PERSON, BulkVerb, DeliveryStatus
 from destinations.models import Destination, Source
 from destinations.pinterest.outcomes import OutcomeKind, Stage
 
@@ -256,3 +256,71 @@ class Lane(models.Model):
 
     def __str__(self) -> str:
         return f"Lane of {self.destination_id}"
+
+
+class BulkAction(models.Model):
+    """What did a person ask for with many deliveries at once, and how far is it?"""
+
+    verb = models.CharField(max_length=10, choices=BulkVerb)
+    requested_by = models.CharField(max_length=150, blank=True)
+    selection = models.JSONField(help_text="Which deliveries (events, for a replay) are meant.")
+    reason = models.CharField(max_length=500, blank=True)
+    retries_undelivered = models.BooleanField(
+        default=False, help_text="Replay: send again what was closed without being delivered."
+    )
+    resends_delivered = models.BooleanField(
+        default=False, help_text="Replay: send again even what Pinterest has taken."
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+    cancelled_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(
+        null=True, help_text="Ended: all done, cancelled, or given up after an error."
+    )
+    total_count = models.PositiveBigIntegerField(help_text="Counted when it was asked for.")
+    examined_count = models.PositiveBigIntegerField(default=0)
+    changed_count = models.PositiveBigIntegerField(
+        default=0, help_text="Deliveries that it made or changed."
+    )
+    positions = models.JSONField(
+        default=dict, help_text="What is left: destination ID → the last ID that was looked at."
+    )
+    last_id = models.BigIntegerField(help_text="What came in later is not part of it.")
+    failure_count = models.PositiveSmallIntegerField(default=0, help_text="Steps in a row.")
+    error = models.TextField(blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index("id", name="bulk_action_unfinished", condition=Q(finished_at__isnull=True))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_verb_display()} of {self.total_count:,}"
+
+    @property
+    def is_finished(self) -> bool:
+        return self.finished_at is not None
+
+
+class PruneMark(models.Model):
+    """How far has a walk of the retention come? Its row is the lock under which steps are made."""
+
+    name = models.CharField(max_length=30, primary_key=True)
+    position = models.BigIntegerField(default=0, help_text="Rows up to this ID were looked at.")
+    kept_from = models.BigIntegerField(
+        null=True, help_text="The first row of this round that had to stay: it is looked at again."
+    )
+    round_started_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.name} up to {self.position}"
+
+
+class Pulse(models.Model):
+    """When was a part of the system last seen at work?"""
+
+    name = models.CharField(max_length=30, primary_key=True)
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.seen_at:%Y-%m-%d %H:%M:%S}"

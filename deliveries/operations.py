@@ -7,50 +7,44 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import orjson
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from deliveries.bodies import unpack
 from deliveries.doorbell import ring
-from deliveries.models import Delivery, Event, Lane
-from deliveries.planning import plan_deliveries
-from deliveries.statuses import DeliveryStatus
+from deliveries.models import Delivery, Lane
+from deliveries.replanning import name_nameless, reopen
+from deliveries.statuses import RETRYABLE_BY_A_PERSON, DeliveryStatus
 from destinations.models import Destination
-from destinations.routing import Route, forget_routes, routes_of
+from destinations.routing import forget_routes
 
-REPLAN_STEP = 500
+AT_ONCE_LIMIT = 1000
+"""For more deliveries than this take a bulk action: it works in steps, with progress and cancel."""
+
+HASTENED_AT_ONCE = 10_000
+"""How many waiting deliveries ``resume`` and ``drain_now`` bring forward at most."""
 
 
 def retry(deliveries: QuerySet[Delivery], now: datetime | None = None) -> int:
     """Send these again with a fresh budget; delivered and open ones are left as they are.
 
     A delivery that has no Pinterest event name yet (the event map gave none when the event came
-    in) gets the names that today's configuration gives. Returns how many are pending now.
+    in) gets the names that today's configuration gives. Returns how many are pending now. One
+    UPDATE for all: for more than AT_ONCE_LIMIT deliveries start a bulk action instead.
     """
     now = now or timezone.now()
-    closed = deliveries.filter(
-        status__in=[
-            DeliveryStatus.REJECTED,
-            DeliveryStatus.DEAD,
-            DeliveryStatus.FILTERED,
-            DeliveryStatus.DISCARDED,
-        ]
-    )
+    closed = deliveries.filter(status__in=RETRYABLE_BY_A_PERSON)
+    named = closed.exclude(conversion_name="")
     nameless = list(closed.filter(conversion_name="").values_list("id", flat=True))
     with transaction.atomic():
-        destination_ids = set(
-            closed.exclude(conversion_name="").values_list("destination_id", flat=True).distinct()
-        )
-        count = closed.exclude(conversion_name="").update(
-            status=DeliveryStatus.PENDING, due_at=now, attempt_count=0, settled_at=None
-        )
-    for start in range(0, len(nameless), REPLAN_STEP):
-        pending, touched = _replan_nameless(nameless[start : start + REPLAN_STEP], now)
-        count += pending
-        destination_ids |= touched
-    ring(destination_ids, at_once=True)
+        destination_ids = set(named.values_list("destination_id", flat=True).distinct())
+        count = reopen(named, now)
+        for start in range(0, len(nameless), AT_ONCE_LIMIT):
+            made_count, touched = name_nameless(nameless[start : start + AT_ONCE_LIMIT], now)
+            count += made_count
+            destination_ids |= touched
+        if count:
+            transaction.on_commit(lambda: ring(destination_ids, at_once=True))
     return count
 
 
@@ -84,71 +78,33 @@ def resume(destination_id: int, now: datetime | None = None) -> int:
         count = Destination.objects.filter(pk=destination_id, paused_at__isnull=False).update(
             paused_at=None, paused_code="", paused_reason=""
         )
-        Lane.objects.filter(destination_id=destination_id).update(failure_count=0, hold_until=None)
-        # What waited for its next try waits no longer: the cause is mended.
-        Delivery.objects.filter(destination_id=destination_id).waiting().filter(
-            due_at__gt=now or timezone.now()
-        ).update(due_at=now or timezone.now())
-        transaction.on_commit(lambda: ring([destination_id], at_once=True))
+        drain_now(destination_id, now)
     forget_routes()
     return count
 
 
-def _replan_nameless(delivery_ids: list[int], now: datetime) -> tuple[int, set[int]]:
-    """Give deliveries without a name the names of today's event map, one delivery each."""
-    rows = list(
-        Delivery.objects.filter(id__in=delivery_ids, conversion_name="").values_list(
-            "id", "event_id", "destination_id"
-        )
-    )
-    events = {
-        event.pk: orjson.loads(unpack(event.body))
-        for event in Event.objects.filter(
-            pk__in={event_id for _, event_id, _ in rows}, body__isnull=False
-        )
-    }
-    routes = {
-        route.destination_id: route
-        for route in routes_of(
-            list(
-                Destination.objects.filter(
-                    pk__in={destination_id for _, _, destination_id in rows}
-                ).prefetch_related("event_mappings")
-            )
-        )
-    }
-    pending = 0
-    touched: set[int] = set()
-    for delivery_id, event_id, destination_id in rows:
-        if event_id not in events or destination_id not in routes:
-            continue
-        count = _replan_one(delivery_id, event_id, events[event_id], routes[destination_id], now)
-        pending += count
-        if count:
-            touched.add(destination_id)
-    return pending, touched
+def drain_now(destination_id: int, now: datetime | None = None) -> int:
+    """Lift the holds of a destination and send at once what waits for its next try.
 
-
-def _replan_one(
-    delivery_id: int, event_id: int, event: dict[str, object], route: Route, now: datetime
-) -> int:
-    planned = [one for one in plan_deliveries(event, (route,)) if one.conversion_name]
-    if not planned:
-        return 0
+    Returns how many deliveries were brought forward: the HASTENED_AT_ONCE that are due soonest at
+    most. What is beyond them comes at its own time, or when this is called again. A paused
+    destination stays paused.
+    """
+    now = now or timezone.now()
     with transaction.atomic():
-        if not Delivery.objects.filter(id=delivery_id, conversion_name="").delete()[0]:
-            return 0
-        created = Delivery.objects.bulk_create(
-            [
-                Delivery(
-                    event_id=event_id,
-                    destination_id=one.destination_id,
-                    conversion_name=one.conversion_name,
-                    due_at=now,
-                    created_at=now,
-                )
-                for one in planned
-            ],
-            ignore_conflicts=True,
+        Lane.objects.filter(destination_id=destination_id).update(failure_count=0, hold_until=None)
+        soonest = (
+            Delivery.objects.filter(destination_id=destination_id)
+            .waiting()
+            .filter(due_at__gt=now)
+            .order_by("due_at")
+            .values_list("id", flat=True)[:HASTENED_AT_ONCE]
         )
-    return len(created)
+        count = (
+            Delivery.objects.filter(id__any_of=list(soonest))
+            .waiting()
+            .filter(due_at__gt=now)
+            .update(due_at=now)
+        )
+        transaction.on_commit(lambda: ring([destination_id], at_once=True))
+    return count

@@ -40,3 +40,16 @@ RETRYABLE_BY_A_PERSON = frozenset(
     }
 )
 """Closed without having been delivered: a person may send these again after a fix."""
+
+
+class BulkVerb(models.TextChoices):
+    """What can be done with many deliveries at once."""
+
+    RETRY = "retry", "Retry"
+    """Send again, with a fresh budget, what was closed without having been delivered."""
+
+    DISCARD = "discard", "Discard"
+    """Decide not to send what waits or failed."""
+
+    REPLAY = "replay", "Replay"
+    """Plan events of the past anew under today's configuration, and add what is missing."""

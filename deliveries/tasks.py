@@ -9,8 +9,9 @@ from celery import shared_task
 from celery.signals import worker_shutting_down
 from django.utils import timezone
 
+from deliveries.bulk_actions import StepResult, run_step, unfinished_bulk_actions
 from deliveries.dispatch import deliver_batch
-from deliveries.doorbell import ring
+from deliveries.doorbell import ring, ring_bulk
 from deliveries.outbox import destinations_with_due_deliveries
 
 RUN_SECONDS = 10
@@ -32,6 +33,7 @@ def sweep() -> int:
         destinations_with_due_deliveries(timezone.now()).values_list("pk", flat=True)
     )
     ring(destination_ids, at_once=True)
+    ring_bulk(unfinished_bulk_actions())
     return len(destination_ids)
 
 
@@ -47,5 +49,18 @@ def deliver(destination_id: int) -> int:
             break
         if time.monotonic() - started > RUN_SECONDS:
             ring([destination_id], at_once=True)
+            break
+    return count
+
+
+@shared_task
+def run_bulk_action(action_id: int) -> int:
+    """Do steps of a bulk action while there is room for them; returns how many."""
+    started = time.monotonic()
+    count = 0
+    while not _stopping.is_set() and time.monotonic() - started < RUN_SECONDS:
+        result = run_step(action_id)
+        count += result is StepResult.MORE
+        if result is not StepResult.MORE:
             break
     return count
