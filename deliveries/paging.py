@@ -42,7 +42,7 @@ class KeysetChangeList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         size = self.list_per_page
-        before, after = _key(request.GET.get(BEFORE)), _key(request.GET.get(AFTER))
+        before, after = read_id(request.GET.get(BEFORE)), read_id(request.GET.get(AFTER))
         if after is not None:
             ascending = list(self.queryset.filter(pk__gt=after).order_by("pk")[: size + 1])
             rows = ascending[:size][::-1]
@@ -121,6 +121,6 @@ def distinct_values(model: type[models.Model], field: str) -> list[str]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def _key(text: str | None) -> int | None:
+def read_id(text: str | None) -> int | None:
     """A row id from the query string, or None when it is no number."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 18 else None

@@ -24,7 +24,13 @@ from unfold.decorators import display
 
 from destinations.badges import show_badge
 from destinations.event_purposes import EVENT_PURPOSES
-from destinations.forms import DATALIST_ID, DestinationForm, EventMappingForm, SourceForm
+from destinations.forms import (
+    DATALIST_ID,
+    DestinationForm,
+    EventMappingForm,
+    EventMappingFormSet,
+    SourceForm,
+)
 from destinations.models import Destination, EventMapping, Source, generate_write_key
 from destinations.pinterest.event_names import STANDARD_NAMES
 from destinations.routing import forget_routes
@@ -156,6 +162,7 @@ class SourceAdmin(RoutedAdmin):
 class EventMappingInline(TabularInline):
     model = EventMapping
     form = EventMappingForm
+    formset = EventMappingFormSet
     extra = 1
     hide_title = True
     verbose_name = "event map row"

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from unfold.forms import PaginationInlineFormSet
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminPasswordWidget,
@@ -121,6 +122,22 @@ class DestinationForm(forms.ModelForm):
         if not typed.isascii():
             raise ValidationError("A token has no such characters. Copy it again from Pinterest.")
         return Secret.seal(typed)
+
+
+class EventMappingFormSet(PaginationInlineFormSet):
+    """The event map: each pair once, whatever its case, among rows that are all new, too."""
+
+    def clean(self) -> None:
+        super().clean()
+        seen: set[tuple[str, str]] = set()
+        for form in self.forms:
+            row = getattr(form, "cleaned_data", None) or {}
+            if row.get("DELETE") or not {"source_event_name", "pinterest_event_name"} <= row.keys():
+                continue
+            pair = (row["source_event_name"].strip().lower(), row["pinterest_event_name"])
+            if pair in seen:
+                form.add_error("source_event_name", "This mapping is already in the list.")
+            seen.add(pair)
 
 
 class EventMappingForm(forms.ModelForm):

@@ -66,6 +66,4 @@ def _table(report: dict[str, Any]) -> list[str]:
 
 
 def _row(name: str, totals: dict[str, int], width: int) -> str:
-    return f"{name:<{width}}" + "".join(
-        f"{totals[status.value]:>11,}" for status in DeliveryStatus
-    )
+    return f"{name:<{width}}" + "".join(f"{totals[status.value]:>11,}" for status in DeliveryStatus)
