@@ -7,10 +7,22 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from deliveries.preview_page import preview_view
+
 pages = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("", include("deliveries.ingest.urls")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
+    path(
+        "admin/destinations/destination/<int:pk>/preview/",
+        admin.site.admin_view(preview_view),
+        name="destination_preview",
+    ),
+    path(
+        "admin/destinations/destination/preview/",
+        admin.site.admin_view(preview_view),
+        name="new_destination_preview",
+    ),
     path("admin/", admin.site.urls),
 ]
 urlpatterns = [path(f"{settings.URL_PREFIX}/", include(pages))] if settings.URL_PREFIX else pages

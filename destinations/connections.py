@@ -7,7 +7,7 @@ import threading
 from django.conf import settings
 
 from destinations.models import Destination
-from destinations.pinterest.client import PinterestClient
+from destinations.pinterest.client import NoReply, PinterestClient, Reply, encode_request
 
 _local = threading.local()
 MOST_CLIENTS = 200
@@ -36,13 +36,25 @@ def client_for(destination: Destination) -> PinterestClient:
     return known[1]
 
 
-def _new_client(destination: Destination) -> PinterestClient:
+def send_as_test(destination: Destination, conversions: list[bytes]) -> Reply | NoReply:
+    """Send encoded conversions with ``?test=true``: judged by the service, recorded nowhere.
+
+    Raises SecretUnreadable when the token cannot be decrypted.
+    """
+    client = _new_client(destination, test_mode=True)
+    try:
+        return client.send(encode_request(conversions))
+    finally:
+        client.close()
+
+
+def _new_client(destination: Destination, *, test_mode: bool = False) -> PinterestClient:
     return PinterestClient(
         base_url=_base_url(destination),
         api_version=destination.api_version,
         advertiser_id=destination.advertiser_id,
         token=destination.conversion_token.reveal(),
-        test_mode=destination.test_mode,
+        test_mode=test_mode or destination.test_mode,
         connect_timeout_seconds=settings.CONNECT_TIMEOUT_SECONDS,
         read_timeout_seconds=settings.READ_TIMEOUT_SECONDS,
     )

@@ -180,8 +180,18 @@ class Destination(models.Model):
                 {"conversion_token": "API v5 needs a conversion token (Ads Manager → Conversions)."}
             )
 
-    def transform_config(self) -> TransformConfig:
-        """How the pure transform sees this destination (reads the event map: one query)."""
+    def transform_config(
+        self, event_map: tuple[tuple[str, str], ...] | None = None
+    ) -> TransformConfig:
+        """How the pure transform sees this destination.
+
+        Reads the event map (one query) unless other rows (from, to) are given to be tried.
+        """
+        if event_map is None:
+            event_map = tuple(
+                (row.source_event_name, row.pinterest_event_name)
+                for row in self.event_mappings.all()
+            )
         return TransformConfig(
             destination_name=self.name,
             api_version=self.api_version,
@@ -193,10 +203,7 @@ class Destination(models.Model):
             unmapped_events=self.unmapped_events,
             send_external_id=self.send_external_id,
             max_age_seconds=self.max_age_hours * 3600 if self.max_age_hours else None,
-            event_map=tuple(
-                (row.source_event_name, row.pinterest_event_name)
-                for row in self.event_mappings.all()
-            ),
+            event_map=event_map,
         )
 
 

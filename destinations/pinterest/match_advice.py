@@ -1,0 +1,59 @@
+"""What would let Pinterest match a conversion to a person or a click better."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Advice(NamedTuple):
+    """A field of the conversion that is missing, what it is good for, and where it comes from."""
+
+    field: str
+    benefit: str
+    paths: str
+
+
+_ADVICE: tuple[Advice, ...] = (
+    Advice("em", "The hashed e-mail matches best of all.", "traits.email, context.traits.email"),
+    Advice("ph", "The hashed phone number.", "traits.phone, context.traits.phone"),
+    Advice(
+        "external_id",
+        "Your own ID of the customer; Pinterest recommends it on every event.",
+        "userId, anonymousId (and “send external ID” switched on)",
+    ),
+    Advice(
+        "click_id",
+        "The click that brought the visitor; Pinterest recommends it on every event.",
+        "properties.clickId, or epik= in context.page.url (the _epik cookie)",
+    ),
+    Advice(
+        "client_ip_address",
+        "Together with the user agent it is enough for a match.",
+        "context.ip",
+    ),
+    Advice(
+        "client_user_agent",
+        "Together with the IP address it is enough for a match.",
+        "context.userAgent",
+    ),
+    Advice("hashed_maids", "The advertising ID of a phone.", "context.device.advertisingId"),
+)
+_APP_ONLY = frozenset({"hashed_maids"})
+_BROWSER_OR_APP_ONLY = frozenset({"click_id", "client_ip_address", "client_user_agent"})
+
+
+def missing_for_a_match(conversion: dict[str, Any]) -> list[Advice]:
+    """The advice that applies to this conversion, most useful first.
+
+    A phone's advertising ID is asked of app events only, a click, address and user agent of all
+    but offline ones: nobody can supply them otherwise.
+    """
+    user_data = conversion.get("user_data", {})
+    source = str(conversion.get("action_source", ""))
+    return [
+        advice
+        for advice in _ADVICE
+        if advice.field not in user_data
+        and not (advice.field in _APP_ONLY and not source.startswith("app_"))
+        and not (advice.field in _BROWSER_OR_APP_ONLY and source == "offline")
+    ]
