@@ -35,6 +35,13 @@ NEVER_CARRIED = frozenset(
 )
 """What of a posted form is not handed on from page to page: above all a typed token."""
 
+ENOUGH_FOR_A_MATCH = ("em", "hashed_maids", "client_ip_address", "client_user_agent")
+MATCHABLE_BY = [
+    advice
+    for advice in missing_for_a_match({"action_source": "app_ios"})
+    if advice.field in ENOUGH_FOR_A_MATCH
+]
+
 EventMappingFormSet = inlineformset_factory(
     Destination, EventMapping, form=EventMappingForm, extra=0
 )
@@ -47,6 +54,8 @@ class Trial:
     answer: dict[str, Any]
     conversions: list[tuple[str, str, list[Advice]]] = field(default_factory=list)
     """(event name, pretty JSON, what is missing for a better match)"""
+    missing: list[Advice] = field(default_factory=list)
+    """What would let an event through that nobody can match."""
     sent: dict[str, Any] | None = None
 
 
@@ -164,7 +173,12 @@ def _try_out(event: dict[str, Any], config: TransformConfig) -> Trial:
             (conversion["event_name"], pretty(conversion), missing_for_a_match(conversion))
             for conversion in answer.get("conversions", ())
         ],
+        MATCHABLE_BY if _is_unmatchable(answer) else [],
     )
+
+
+def _is_unmatchable(answer: dict[str, Any]) -> bool:
+    return any(error["code"] == "missing_user_data" for error in answer.get("errors", ()))
 
 
 def _send(destination: Destination, conversions: list[dict[str, Any]]) -> dict[str, Any]:

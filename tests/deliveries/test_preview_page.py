@@ -67,6 +67,7 @@ def test_every_example_can_be_tried(admin_client: Client) -> None:
         page = response.content.decode()
         assert ("missing_user_data" in page) == (example.key == "anonymous"), example.key
         assert ("Sent as" in page) == (example.key != "anonymous"), example.key
+        assert ("What would let it through" in page) == (example.key == "anonymous"), example.key
 
 
 def test_unsaved_values_decide_and_nothing_is_saved(admin_client: Client) -> None:
