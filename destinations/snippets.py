@@ -7,6 +7,7 @@ page too, and ``tests/sdk`` runs each of them.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -53,38 +54,47 @@ SNIPPETS: tuple[tuple[str, str, str], ...] = (
 def make_snippets(server_url: str, write_key: str) -> tuple[Snippet, ...]:
     """Snippets for a server at ``server_url`` (http or https, no slash at its end)."""
     return tuple(
-        Snippet(anchor, title, fill_in(anchor, server_url, write_key), install)
+        Snippet(
+            anchor,
+            title,
+            fill_in(
+                read_code(anchor),
+                server_url,
+                write_key,
+                quote_for_shell if anchor == "curl" else quote_for_script,
+            ),
+            install,
+        )
         for anchor, title, install in SNIPPETS
     )
 
 
-def fill_in(anchor: str, server_url: str, write_key: str) -> str:
-    """The code of one snippet. Every placeholder stands between quotes of its language."""
-    quote = _quote_for_shell if anchor == "curl" else _quote_for_script
+def fill_in(code: str, server_url: str, write_key: str, quote: Callable[[str], str]) -> str:
+    """Put values in the place of the placeholders; ``quote`` makes them fit between the quotes."""
     scheme, _, host = server_url.partition("://")
-    code = _read(anchor)
     # The write key goes last: it may look like anything, a placeholder too.
     for placeholder, value in (
-        ("RELAY_URL", server_url),
-        ("RELAY_HOST", host),
-        ("RELAY_SCHEME", scheme),
-        ("WRITE_KEY", write_key),
+        ("<RELAY_URL>", server_url),
+        ("<RELAY_HOST>", host),
+        ("<RELAY_SCHEME>", scheme),
+        ("<WRITE_KEY>", write_key),
     ):
         code = code.replace(placeholder, quote(value))
     return code
 
 
 @cache
-def _read(anchor: str) -> str:
+def read_code(anchor: str) -> str:
+    """The code of one snippet as it lies in its file, with its placeholders."""
     folder = settings.BASE_DIR / "templates" / "sdk_snippets"
     return str((folder / f"{anchor}.txt").read_text(encoding="utf-8"))
 
 
-def _quote_for_script(value: str) -> str:
+def quote_for_script(value: str) -> str:
     """Inside double quotes of JavaScript or Python."""
     return json.dumps(value)[1:-1]
 
 
-def _quote_for_shell(value: str) -> str:
+def quote_for_shell(value: str) -> str:
     """Inside single quotes of a shell."""
     return value.replace("'", "'\\''")

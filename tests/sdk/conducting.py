@@ -98,7 +98,7 @@ def _split(trials: list[Trial]) -> tuple[list[Trial], list[Trial]]:
 
 def _run_program(trial: Trial, steps: Barrier | None) -> None:
     try:
-        with Program(trial.sdk, trial.program, trial.arguments()) as program:
+        with Program(trial.sdk, trial.aim(trial.sdk.program), trial.arguments()) as program:
             try:
                 if steps:
                     program.wait_for("phase done", STEP_SECONDS)
@@ -121,11 +121,12 @@ def _browse(relay: Relay, trials: list[Trial], steps: Barrier | None) -> None:
         return
     visits: dict[Trial, Visit] = {}
     try:
-        scripts = bundle({trial.slug: trial.program for trial in trials})
-        with open_shop(scripts) as shop, open_chromium() as browser:
+        bundles = bundle({trial.sdk.slug: trial.sdk.program for trial in trials})
+        scripts = {trial.slug: trial.aim(bundles[trial.sdk.slug]) for trial in trials}
+        with open_shop(scripts) as port, open_chromium() as browser:
             try:
                 for trial in trials:
-                    visits[trial] = Visit(browser, f"{shop}/{trial.slug}")
+                    visits[trial] = Visit(browser, f"http://{trial.slug}.localhost:{port}/")
                     visits[trial].send_phase(trial.arguments(), 0)
                 if steps:
                     _wait_for_all(relay, visits, lambda counts, trial: _has_all(counts, trial, 1))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from destinations.snippets import fill_in
+from destinations.snippets import fill_in, quote_for_script, read_code
 
 CALLS = Path(__file__).resolve().parent / "calls"
 
@@ -27,30 +28,37 @@ class Sdk:
     sends_again: bool = True
     tries_with_wrong_key: int = 1
 
-    def program(self, server_url: str, write_key: str) -> str:
-        """The snippet as the docs show it, then this project's calls."""
-        code = fill_in(self.snippet, server_url, write_key)
+    @property
+    def slug(self) -> str:
+        return re.sub(r"[^a-z0-9]+", "-", self.name)
+
+    @property
+    def program(self) -> str:
+        """The snippet as the docs show it, then this project's calls; with placeholders."""
+        code = read_code(self.snippet)
         for text, replacement in self.edits:
             assert text in code, f"{self.snippet} no longer has {text!r}"
             code = code.replace(text, replacement)
         return code + (CALLS / f"{self.language}.txt").read_text(encoding="utf-8")
 
 
-RUDDERSTACK_NODE = Sdk("rudder-sdk-node", "node", "rudderstack-node")
-SEGMENT_NODE = Sdk("analytics-node 3", "node", "segment-node")
+def aim(program: str, server_url: str, write_key: str) -> str:
+    """The program, sending to this server with this key."""
+    return fill_in(program, server_url, write_key, quote_for_script)
+
 
 SERVER_SDKS = (
     Sdk("rudder-sdk-python", "python", "rudderstack-python", "rudderstack"),
     Sdk("segment-analytics-python 2.4", "python", "segment-python", "segment"),
     Sdk("segment-analytics-python 2.3", "python", "segment-python", "segment-2.3"),
-    RUDDERSTACK_NODE,
+    Sdk("rudder-sdk-node", "node", "rudderstack-node"),
     Sdk(
         "rudder-sdk-node without gzip",
         "node",
         "rudderstack-node",
         edits=(("retryCount: 10,", "retryCount: 10, gzip: false,"),),
     ),
-    SEGMENT_NODE,
+    Sdk("analytics-node 3", "node", "segment-node"),
     Sdk(
         "analytics-node 2",
         "node",

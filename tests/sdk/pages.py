@@ -9,7 +9,7 @@ from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, sync_playwright
 
 from tests import services
 
@@ -22,25 +22,30 @@ CHROMIUM_OPTIONS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--renderer-process-limit=2",
 ]
 CLICK_ID = "dj0yJnU9"
 LANDING = f"?utm_source=pinterest&epik={CLICK_ID}"
 
 
 @contextmanager
-def open_shop(scripts: dict[str, str]) -> Iterator[str]:
-    """A web server with a page ``/<name>`` for each script; gives its origin."""
+def open_shop(scripts: dict[str, str]) -> Iterator[int]:
+    """A web server with a shop ``<name>.localhost`` for each script; gives its port.
+
+    Every shop is an origin of its own, so SDKs do not meet in localStorage and cookies.
+    """
 
     class Shop(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            name = urlsplit(self.path).path.strip("/")
-            if name.endswith(".js") and name[:-3] in scripts:
-                self._answer("text/javascript", scripts[name[:-3]])
-            elif name in scripts:
-                head = f'<!doctype html><meta charset="utf-8"><title>{name}</title>'
-                self._answer("text/html", f'{head}<script src="/{name}.js"></script>')
-            else:
+            name = self.headers.get("Host", "").partition(".localhost")[0]
+            if name not in scripts:
                 self.send_error(404)
+            elif self.path == "/shop.js":
+                self._answer("text/javascript", scripts[name])
+            else:
+                head = f'<!doctype html><meta charset="utf-8"><title>{name}</title>'
+                icon = '<link rel="icon" href="data:,">'
+                self._answer("text/html", f'{head}{icon}<script src="/shop.js"></script>')
 
         def _answer(self, content_type: str, text: str) -> None:
             body = text.encode()
@@ -57,7 +62,7 @@ def open_shop(scripts: dict[str, str]) -> Iterator[str]:
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield server.server_address[1]
     finally:
         server.shutdown()
         server.server_close()
@@ -65,21 +70,20 @@ def open_shop(scripts: dict[str, str]) -> Iterator[str]:
 
 
 @contextmanager
-def open_chromium() -> Iterator[Browser]:
+def open_chromium() -> Iterator[BrowserContext]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=services.browser_path(), args=CHROMIUM_OPTIONS, headless=True
         )
-        yield browser
+        yield browser.new_context(locale="en-GB")
         browser.close()
 
 
 class Visit:
-    """A visitor (a fresh profile) on one page. ``requested`` are the origins it spoke to."""
+    """A visitor on one page. ``requested`` are the origins that the page spoke to."""
 
-    def __init__(self, browser: Browser, address: str) -> None:
-        self._context = browser.new_context(locale="en-GB")
-        self.page: Page = self._context.new_page()
+    def __init__(self, browser: BrowserContext, address: str) -> None:
+        self.page: Page = browser.new_page()
         self.requested: set[str] = set()
         self.mistakes: list[str] = []
         self.page.on("request", self._note)
@@ -94,7 +98,7 @@ class Visit:
         self.page.wait_for_timeout(milliseconds)
 
     def close(self) -> None:
-        self._context.close()
+        self.page.close()
 
     def _note(self, request: Any) -> None:
         parts = urlsplit(request.url)

@@ -133,7 +133,7 @@ def test_a_visitor_is_known_by_address_browser_and_click(sdk: Sdk, evidence: Evi
             assert user_data["client_ip_address"] == "127.0.0.1"
             assert "Chrome" in user_data["client_user_agent"]
             assert user_data["click_id"] == CLICK_ID
-            assert conversion["event_source_url"].startswith("http://127.0.0.1:")
+            assert conversion["event_source_url"].startswith(f"http://{trial.slug}.localhost:")
 
 
 @each(BROWSER_SDKS)

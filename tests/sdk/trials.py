@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,7 +11,7 @@ from typing import Any
 
 from deliveries.bodies import unpack
 from tests.sdk.front import Answer, Fault, Front
-from tests.sdk.kits import Sdk
+from tests.sdk.kits import Sdk, aim
 from tests.stack import Stack
 
 ORDER = {
@@ -71,7 +70,7 @@ class Trial:
 
     @property
     def slug(self) -> str:
-        return re.sub(r"[^a-z0-9]+", "-", f"{self.sdk.name} {self.scenario}")
+        return f"{self.sdk.slug}-{self.scenario}"
 
     @property
     def write_key(self) -> str:
@@ -89,11 +88,10 @@ class Trial:
     def phases(self) -> int:
         return 2 if self.scenario is Scenario.RESTART else 1
 
-    @property
-    def program(self) -> str:
-        """Through the front, but for the plain scenario: nothing stands between there."""
+    def aim(self, program: str) -> str:
+        """The program for this trial. In the plain scenario nothing stands between."""
         plain = self.scenario is Scenario.PLAIN
-        return self.sdk.program(self.front.server_url if plain else self.front.url, self.write_key)
+        return aim(program, self.front.server_url if plain else self.front.url, self.write_key)
 
     def arguments(self) -> dict[str, Any]:
         return {"user": self.user, "email": self.email, "order": ORDER, "phases": self.phases}
