@@ -374,6 +374,7 @@ def test_the_token_appears_in_no_text_about_client_or_failure():
 
 def test_the_token_is_not_written_to_any_log(caplog):
     caplog.set_level("DEBUG")
+    caplog.set_level("DEBUG", logger="urllib3")  # which the settings keep quieter
     with Wire(OK, reset) as wire:
         client = client_at(wire.url)
         client.send(BODY)
