@@ -136,7 +136,7 @@ def run(port: int, path: str, **orders: Any) -> Measured:
         [sys.executable, "-m", "benchmarks.load"],
         cwd=ROOT,
         input=json.dumps(asdict(Orders("127.0.0.1", port, path, authorization, **orders))),
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
         check=True,
     )

@@ -42,14 +42,16 @@ class RequestRefused(Exception):
 
 def accepted() -> HttpResponse:
     """200 ``OK`` without a line end: one mobile SDK compares the whole body."""
-    return HttpResponse(b"OK", content_type=PLAIN_TEXT)
+    return _plain(b"OK", 200, {})
 
 
 def refused(status: int, text: str, headers: Mapping[str, str] | None = None) -> HttpResponse:
     """An error as Go's ``http.Error`` writes it."""
-    return HttpResponse(
-        text + "\n",
-        status=status,
-        content_type=PLAIN_TEXT,
-        headers={"X-Content-Type-Options": "nosniff", **(headers or {})},
-    )
+    nosniff = {"X-Content-Type-Options": "nosniff"}
+    return _plain(f"{text}\n".encode(), status, {**nosniff, **(headers or {})})
+
+
+def _plain(body: bytes, status: int, headers: Mapping[str, str]) -> HttpResponse:
+    # The length as well: without it a server would send the body in chunks.
+    headers = {"Content-Length": str(len(body)), **headers}
+    return HttpResponse(body, status=status, content_type=PLAIN_TEXT, headers=headers)

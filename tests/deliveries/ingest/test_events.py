@@ -23,6 +23,7 @@ def test_an_event_is_stored_with_its_delivery_and_answered_ok(
     response = post("/v1/track", make_event(messageId="m-1"))
     assert answer(response) == (200, "OK")
     assert response["Content-Type"] == "text/plain; charset=utf-8"
+    assert response["Content-Length"] == "2"
     event = Event.objects.get()
     assert (event.source_id, event.message_id, event.type, event.name) == (
         source.pk,
