@@ -43,6 +43,7 @@ app.conf.update(
             # A sweep that waited longer than this is worth nothing: the next one does its work.
             "options": {"expires": 10},
         },
+        "prune": {"task": "deliveries.tasks.prune", "schedule": 60, "options": {"expires": 50}},
     },
 )
 if app.conf.broker_url.startswith("filesystem"):

@@ -185,6 +185,11 @@ DESTINATION_CONCURRENCY = env.integer("DESTINATION_CONCURRENCY", 4, least=1, mos
 """Requests one destination may have in flight; a destination can set its own."""
 SWEEP_SECONDS = env.number("SWEEP_SECONDS", 1, least=0.2, most=60)
 
+READY_OLDEST_DUE_SECONDS = env.number("READY_OLDEST_DUE_SECONDS", 900, least=10)
+"""/readyz answers 503 while a delivery that could be sent has waited longer than this."""
+READY_WORKER_SECONDS = env.number("READY_WORKER_SECONDS", 60, least=10)
+"""/readyz answers 503 when no worker has swept for so long."""
+
 # --- Ingest --------------------------------------------------------------------------------------
 MAX_REQUEST_BYTES = env.integer("MAX_REQUEST_BYTES", 4_096_000, least=1_000)
 """After gunzip; RudderStack's own limit."""

@@ -7,10 +7,12 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from deliveries.health import readyz
 from deliveries.preview_page import preview_view
 
 pages = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("readyz", readyz, name="readyz"),
     path("", include("deliveries.ingest.urls")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path(

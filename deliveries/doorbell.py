@@ -13,6 +13,7 @@ from kombu.exceptions import OperationalError
 logger = logging.getLogger(__name__)
 
 DELIVER_TASK = "deliveries.tasks.deliver"
+PRUNE_TASK = "deliveries.tasks.prune"
 BULK_TASK = "deliveries.tasks.run_bulk_action"
 _last_rung: dict[int, float] = {}
 
@@ -29,17 +30,22 @@ def ring(destination_ids: Iterable[int], *, at_once: bool = False) -> None:
         if not at_once and now - _last_rung.get(destination_id, -1e9) < settings.SWEEP_SECONDS:
             continue
         _last_rung[destination_id] = now
-        _send(DELIVER_TASK, destination_id, 60)
+        _send(DELIVER_TASK, (destination_id,), 60)
 
 
 def ring_bulk(action_ids: Iterable[int]) -> None:
     """Ask for a run of each bulk action, on a queue of their own."""
     for action_id in action_ids:
-        _send(BULK_TASK, action_id, 10)
+        _send(BULK_TASK, (action_id,), 10)
 
 
-def _send(task: str, key: int, expires_seconds: float) -> None:
+def ring_prune() -> None:
+    """Ask for another run of the retention."""
+    _send(PRUNE_TASK, (), 60)
+
+
+def _send(task: str, arguments: tuple[int, ...], expires_seconds: float) -> None:
     try:
-        current_app.send_task(task, (key,), expires=expires_seconds, retry=False)
+        current_app.send_task(task, arguments, expires=expires_seconds, retry=False)
     except (OperationalError, OSError) as error:
         logger.warning("No broker (%s): the sweep will find the work.", type(error).__name__)

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import timedelta
 
 from celery import shared_task
 from celery.signals import worker_shutting_down
+from django.conf import settings
 from django.utils import timezone
 
 from deliveries.bulk_actions import StepResult, run_step, unfinished_bulk_actions
 from deliveries.dispatch import deliver_batch
-from deliveries.doorbell import ring, ring_bulk
+from deliveries.doorbell import ring, ring_bulk, ring_prune
+from deliveries.health import note_sweep
 from deliveries.outbox import destinations_with_due_deliveries
+from deliveries.retention import prune as prune_in_steps
 
 RUN_SECONDS = 10
 """A run hands over to other destinations after this long, and queues up again."""
+
+PRUNE_SECONDS = 15
+"""A run of the retention ends after this long, and queues up again when more is old."""
 
 _stopping = threading.Event()
 
@@ -34,6 +41,7 @@ def sweep() -> int:
     )
     ring(destination_ids, at_once=True)
     ring_bulk(unfinished_bulk_actions())
+    note_sweep(timezone.now())
     return len(destination_ids)
 
 
@@ -64,3 +72,19 @@ def run_bulk_action(action_id: int) -> int:
         if result is not StepResult.MORE:
             break
     return count
+
+
+@shared_task
+def prune() -> int:
+    """Remove bodies and log rows whose time is over, for a while; returns how many rows changed."""
+    started = time.monotonic()
+    now = timezone.now()
+    counts, may_go_on = prune_in_steps(
+        bodies_before=now - timedelta(days=settings.BODY_RETENTION_DAYS),
+        log_before=now - timedelta(days=settings.LOG_RETENTION_DAYS),
+        now=now,
+        is_over=lambda: _stopping.is_set() or time.monotonic() - started > PRUNE_SECONDS,
+    )
+    if may_go_on and not _stopping.is_set():
+        ring_prune()
+    return sum(counts.values())

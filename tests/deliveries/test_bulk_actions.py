@@ -32,9 +32,9 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(autouse=True)
-def silent_bell(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
-    rung: list[tuple[str, int]] = []
-    monkeypatch.setattr(doorbell, "_send", lambda task, key, _: rung.append((task, key)))
+def silent_bell(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    rung: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(doorbell, "_send", lambda task, keys, _: rung.append((task, *keys)))
     return rung
 
 
@@ -264,7 +264,7 @@ def test_a_lost_database_is_no_fault_of_the_action(
 
 
 def test_the_sweep_takes_up_an_action_whose_worker_died(
-    small_steps: None, silent_bell: list[tuple[str, int]]
+    small_steps: None, silent_bell: list[tuple[Any, ...]]
 ) -> None:
     make_dead(make_destination(), 23)
     action = start_bulk_action(BulkVerb.RETRY, Selection())
