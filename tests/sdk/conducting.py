@@ -30,9 +30,11 @@ TOGETHER = (
 )
 
 
-def run_together(stack: Stack, sdks: list[Sdk]) -> Evidence:
+def run_together(
+    stack: Stack, sdks: list[Sdk], scenarios: tuple[Scenario, ...] = TOGETHER
+) -> Evidence:
     """Every scenario but the restart, all at the same time."""
-    with _prepare(stack, sdks, TOGETHER) as (relay, trials):
+    with _prepare(stack, sdks, scenarios) as (relay, trials):
         programs, pages = _split(trials)
         with ThreadPoolExecutor(PROGRAMS_AT_ONCE + 1) as pool:
             browsing = pool.submit(_browse, relay, pages, None)
@@ -80,7 +82,7 @@ def _prepare(
         Trial(sdk, scenario, Front(stack.url, FAULTS.get(scenario, Fault.NONE)))
         for scenario in scenarios
         for sdk in sdks
-        if sdk.sends_again or scenario in (Scenario.PLAIN, Scenario.WRONG_KEY)
+        if sdk.sends_again or scenario not in FAULTS
     ]
     relay.add_sources(trials)
     refusal = relay.refusal()

@@ -43,6 +43,7 @@ class Exchange:
     method: str
     path: str
     headers: dict[str, str]
+    body: bytes
     status: int
 
     @property
@@ -129,6 +130,7 @@ class _Visit(BaseHTTPRequestHandler):
                 self.command,
                 self.path,
                 {name.lower(): value for name, value in self.headers.items()},
+                body,
                 answer.status if answer else 0,
             )
         )

@@ -48,6 +48,7 @@ class Scenario(StrEnum):
     TOO_MANY_REQUESTS = "too-many-requests"
     ANSWER_LOST = "answer-lost"
     RESTART = "restart"
+    RECORDING = "recording"  # for record.py
 
 
 FAULTS = {
