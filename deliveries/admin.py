@@ -45,7 +45,7 @@ class DeliveryAdmin(DeliveryPages):
         filters.DayFilter,
     )
     search_fields = ("event__message_id",)
-    search_help_text = "Message ID or event ID, complete"
+    search_help_text = "Message or event ID"
     actions = ("retry_selected", "discard_selected")
     page_prefetches = (
         Prefetch("event", Event.objects.defer("body")),

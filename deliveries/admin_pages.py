@@ -13,6 +13,7 @@ from django.http import (
     HttpResponse,
     HttpResponseNotAllowed,
     HttpResponseRedirect,
+    QueryDict,
 )
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -92,7 +93,10 @@ class DeliveryPages(LogAdmin):
             )
         if len(ids) == 1:
             return HttpResponseRedirect(self._after_change(ids[0]))
-        return HttpResponseRedirect(reverse("admin:deliveries_delivery_changelist"))
+        filters = QueryDict(request.POST.get("filters", "")).urlencode()
+        return HttpResponseRedirect(
+            reverse("admin:deliveries_delivery_changelist") + (f"?{filters}" if filters else "")
+        )
 
     def ask_before_discard(self, request: HttpRequest, ids: list[int]) -> HttpResponse:
         """The page that says how many deliveries it is about, and asks why."""
@@ -102,6 +106,7 @@ class DeliveryPages(LogAdmin):
             "opts": self.opts,
             "ids": ids,
             "count": len(ids),
+            "filters": request.GET.urlencode(),
         }
         return TemplateResponse(request, "admin/deliveries/delivery/discard.html", context)
 

@@ -242,6 +242,20 @@ def test_discarding_after_the_question_says_how_many_and_keeps_the_reason(admin_
     assert statuses() == ["delivered", "discarded"]
 
 
+def test_after_discarding_the_same_filters_are_on(admin_client):
+    broken = [make_rejected(make_destination()) for _ in range(2)]
+    question = admin_client.post(
+        f"{LOG}?status=rejected&q=a%26b",
+        {"action": "discard_selected", "_selected_action": [one.pk for one in broken]},
+    )
+    filters = question.context["filters"]
+    response = admin_client.post(
+        f"{LOG}discard/",
+        {"delivery": [one.pk for one in broken], "confirmed": "1", "filters": filters},
+    )
+    assert response["Location"] == f"{LOG}?status=rejected&q=a%26b"
+
+
 def test_the_buttons_of_one_delivery_do_the_same(admin_client):
     broken = make_rejected(make_destination())
     response = admin_client.post(f"{LOG}{broken.pk}/retry/", follow=True)
