@@ -131,7 +131,10 @@ def _add_products(
                     break
         for key, name in PRODUCT_TEXTS:
             value = read(key)
-            if value is not None:
+            if type(value) is str and value.isascii() and not value.isspace():
+                if value:
+                    content[name] = value
+            elif value is not None:
                 text = usable_text(value)
                 if text is not None:
                     content[name] = text

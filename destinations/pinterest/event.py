@@ -64,9 +64,31 @@ def under(parents: Iterable[str], *keys: str) -> tuple[str, ...]:
     return tuple(f"{parent}.{key}" for parent in parents for key in keys)
 
 
-def steps_within(row: Iterable[Path], present: int) -> tuple[Step, ...]:
-    """The paths of a row that lead into one of the ``present`` sections (see ``read_sections``)."""
-    return tuple((path.section, path.key, path.text) for path in row if present >> path.section & 1)
+class Shape(NamedTuple):
+    """What an event has, as far as it decides which paths are worth a look.
+
+    ``present``: bit n is set when section n is not empty. The others: which of the keys that some
+    path names (``mapped_keys``) the three objects with the most paths have.
+    """
+
+    present: int
+    traits: frozenset[str]
+    context_traits: frozenset[str]
+    properties: frozenset[str]
+
+
+def steps_within(row: Iterable[Path], shape: Shape) -> tuple[Step, ...]:
+    """The paths of a row that an event of this shape can have."""
+    keys = {
+        TRAITS: shape.traits,
+        CONTEXT_TRAITS: shape.context_traits,
+        PROPERTIES: shape.properties,
+    }
+    return tuple(
+        (path.section, path.key, path.text)
+        for path in row
+        if shape.present >> path.section & 1 and path.key in keys.get(path.section, (path.key,))
+    )
 
 
 def read_sections(event: dict[str, Any]) -> tuple[Sections, int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 _PINTEREST = "pinteresttag"
+# What most SDKs send with every event.
+_ALL_ON = {"All": True}
 
 
 def integration_names(destination_name: str) -> frozenset[str]:
@@ -19,7 +21,7 @@ def fold_name(name: str) -> str:
 
 def is_switched_off(integrations: Any, names: frozenset[str]) -> bool:
     """Whether the event says false for this destination, or for all without naming this one."""
-    if type(integrations) is not dict:
+    if type(integrations) is not dict or integrations == _ALL_ON:
         return False
     all_off = named = False
     for key, value in integrations.items():

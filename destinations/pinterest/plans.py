@@ -1,23 +1,24 @@
-"""Which paths are worth a look in an event: only those into objects that it has.
+"""Which paths are worth a look in an event: only those it can have.
 
-Senders differ in the objects they fill (``traits`` or ``context.traits``, an address or none), but
-one sender's events are alike, so the tables are cut down once for each combination.
+Senders differ in what they fill (``traits`` or ``context.traits``, an address or none, a product or
+a list of them), but one sender's events are alike. So the tables are cut down once for each shape
+of an event, and the thirty paths that lead nowhere cost nothing.
 """
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 from .custom_data import CUSTOM_FIELDS
-from .event import Step, steps_within
+from .event import CONTEXT_TRAITS, PROPERTIES, TRAITS, Path, Sections, Shape, Step, steps_within
 from .event_fields import ACTION_SOURCE_PATHS, EVENT_FIELDS
 from .texts import TextRow, rows_within
-from .user_data import UserPlan, user_plan
+from .user_data import CLICK_URLS, HASHED_FIELDS, IP_PATHS, PLAIN_FIELDS, UserPlan, user_plan
 
 
 class Plan(NamedTuple):
-    """Every table of the mapping, cut down to one combination of objects."""
+    """Every table of the mapping, cut down to one shape."""
 
     action_source: tuple[Step, ...]
     event_fields: tuple[TextRow, ...]
@@ -25,13 +26,46 @@ class Plan(NamedTuple):
     custom_data: tuple[TextRow, ...]
 
 
-# Not bounded because it cannot grow far: there are at most 2^11 combinations of objects.
-@cache
-def plan_for(present: int) -> Plan:
-    """The plan for events with the ``present`` sections, as ``read_sections`` tells them."""
+_ALL_PATHS: tuple[Path, ...] = (
+    *ACTION_SOURCE_PATHS,
+    *IP_PATHS,
+    *CLICK_URLS,
+    *(path for row in (*EVENT_FIELDS, *CUSTOM_FIELDS, *PLAIN_FIELDS) for path in row.paths),
+    *(path for field in HASHED_FIELDS for path in field.paths),
+)
+
+
+def _mapped_keys(section: int) -> frozenset[str]:
+    return frozenset(path.key for path in _ALL_PATHS if path.section == section)
+
+
+_MAPPED_TRAITS = _mapped_keys(TRAITS)
+_MAPPED_CONTEXT_TRAITS = _mapped_keys(CONTEXT_TRAITS)
+_MAPPED_PROPERTIES = _mapped_keys(PROPERTIES)
+
+
+def plan_for(sections: Sections, present: int) -> Plan:
+    """The plan for an event, from what ``read_sections`` says of it."""
+    return _plan_for_shape(
+        present,
+        _MAPPED_TRAITS.intersection(sections[TRAITS]),
+        _MAPPED_CONTEXT_TRAITS.intersection(sections[CONTEXT_TRAITS]),
+        _MAPPED_PROPERTIES.intersection(sections[PROPERTIES]),
+    )
+
+
+# A plan holds nothing of an event but which mapped keys it has; a thousand shapes are a few MB.
+@lru_cache(maxsize=1024)
+def _plan_for_shape(
+    present: int,
+    traits: frozenset[str],
+    context_traits: frozenset[str],
+    properties: frozenset[str],
+) -> Plan:
+    shape = Shape(present, traits, context_traits, properties)
     return Plan(
-        steps_within(ACTION_SOURCE_PATHS, present),
-        rows_within(EVENT_FIELDS, present),
-        user_plan(present),
-        rows_within(CUSTOM_FIELDS, present),
+        steps_within(ACTION_SOURCE_PATHS, shape),
+        rows_within(EVENT_FIELDS, shape),
+        user_plan(shape),
+        rows_within(CUSTOM_FIELDS, shape),
     )

@@ -364,7 +364,10 @@ STATE_SPELLINGS = _spellings(_STATES, 1)
 """Two-letter codes and full names of US states and Canadian provinces → the code, lower case."""
 
 _COUNTRY_CODES = {fold(spelling): code for spelling, code in COUNTRY_SPELLINGS.items()}
-_STATE_CODES = {fold(spelling): code for spelling, code in STATE_SPELLINGS.items()}
+# Full names only: "N.Y." is no name, and stays what its sender wrote.
+_STATE_CODES = {
+    fold(spelling): code for spelling, code in STATE_SPELLINGS.items() if len(spelling) > 2
+}
 
 # Iowa and Ohio, and no name is longer than this many letters.
 _SHORTEST_NAME = 4

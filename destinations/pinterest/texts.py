@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from .event import Path, Sections, Step, steps_within
+from .event import Path, Sections, Shape, Step, steps_within
 from .findings import Finding
 from .values import usable_text
 
@@ -30,11 +30,11 @@ TextRow = tuple[str, tuple[Step, ...], Callable[[Any], str | None] | None, str, 
 """A ``TextField`` as a plain tuple, with only the paths an event can have."""
 
 
-def rows_within(fields: Iterable[TextField], present: int) -> tuple[TextRow, ...]:
-    """The rows with a path into one of the ``present`` sections."""
+def rows_within(fields: Iterable[TextField], shape: Shape) -> tuple[TextRow, ...]:
+    """The rows with a path that an event of this shape can have."""
     rows = []
     for field in fields:
-        steps = steps_within(field.paths, present)
+        steps = steps_within(field.paths, shape)
         if steps:
             rows.append((field.name, steps, field.convert, field.code, field.message))
     return tuple(rows)

@@ -111,7 +111,7 @@ def transform(event: dict[str, Any], name: str, config: TransformConfig, now: fl
     """
     warnings: list[Finding] = []
     sections, present = read_sections(event)
-    plan = plan_for(present)
+    plan = plan_for(sections, present)
     event_time = _read_event_time(sections, config, now, warnings)
     channel = channel_of(event)
     fields: dict[str, Any] = {

@@ -15,7 +15,7 @@ from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
-from .event import CONTEXT, Path, Sections, Step, paths, steps_within, under
+from .event import CONTEXT, Path, Sections, Shape, Step, paths, steps_within, under
 from .findings import EventRejected, Finding
 from .regions import COUNTRY_SPELLINGS, STATE_SPELLINGS, country_code, state_code
 from .texts import TextField, TextRow, read_texts, rows_within, wrong_type
@@ -67,6 +67,10 @@ def gender(text: str) -> Normalised:
 
 def birthday(text: str) -> Normalised:
     try:
+        # The two usual forms; fromisoformat also reads week dates, which these checks keep out.
+        if len(text) == 8 and text.isdecimal():
+            date.fromisoformat(text)
+            return text
         if len(text) == 10 and text[4] == "-" == text[7]:
             date.fromisoformat(text)
             return text.replace("-", "")
@@ -237,7 +241,7 @@ PLAIN_FIELDS: tuple[TextField, ...] = (
 IP_PATHS = paths("context.ip", "context.requestIP", "properties.ip", "properties.clientIpAddress")
 REQUEST_IP = paths("request_ip")
 CLICK_URLS = paths("context.page.url", "context.page.search", "properties.url")
-_REQUEST_IP_STEPS = steps_within(REQUEST_IP, 1)
+_REQUEST_IP_STEPS = tuple((path.section, path.key, path.text) for path in REQUEST_IP)
 _EPIK = re.compile(r"(?:^|[?&])epik=([^&#]+)")
 
 
@@ -254,18 +258,18 @@ class UserPlan(NamedTuple):
     click_urls: tuple[Step, ...]
 
 
-def user_plan(present: int) -> UserPlan:
-    """The plan for events with the ``present`` sections."""
+def user_plan(shape: Shape) -> UserPlan:
+    """The plan for events of this shape."""
     hashed = []
     for field in HASHED_FIELDS:
-        steps = steps_within(field.paths, present)
+        steps = steps_within(field.paths, shape)
         if steps:
             hashed.append((field.name, steps, field.normalise, field.known, field))
     return UserPlan(
         tuple(hashed),
-        rows_within(PLAIN_FIELDS, present),
-        steps_within(IP_PATHS, present),
-        steps_within(CLICK_URLS, present),
+        rows_within(PLAIN_FIELDS, shape),
+        steps_within(IP_PATHS, shape),
+        steps_within(CLICK_URLS, shape),
     )
 
 
@@ -308,8 +312,8 @@ def read_user_data(
             if digests:
                 user_data[name] = digests
                 break
-    if not send_external_id:
-        user_data.pop("external_id", None)
+    if not send_external_id and "external_id" in user_data:
+        del user_data["external_id"]
     if "em" not in user_data:
         addresses = _emails_among_external_ids(sections[CONTEXT].get("externalId"))
         if addresses:
