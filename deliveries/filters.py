@@ -10,14 +10,12 @@ from django.db import models
 from django.http import HttpRequest
 from django.utils import timezone
 
+from deliveries.id_ranges import CLOCK_SLACK, first_id_since
 from deliveries.models import Delivery
-from deliveries.paging import distinct_values, first_id_since, read_id
+from deliveries.paging import distinct_values, read_id
 from deliveries.statuses import OPEN, DeliveryStatus
 from destinations.models import Destination, EventMapping, Source
 from destinations.pinterest.event_names import STANDARD_NAMES
-
-CLOCK_SLACK = timedelta(minutes=10)
-"""How far rows written at the same time may be out of the order of their ids."""
 
 
 class BarFilter(SimpleListFilter):

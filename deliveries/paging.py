@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -70,35 +69,6 @@ class KeysetChangeList(ChangeList):
             self.newer_url = self.get_query_string(remove=without)
         if rows and has_older:
             self.older_url = self.get_query_string({BEFORE: rows[-1].pk, AFTER: None})
-
-
-def first_id_since(model: type[models.Model], field: str, moment: datetime) -> int:
-    """The least id from which on ``field`` is not before ``moment``; past the end if there is none.
-
-    One query that halves the primary key some twenty times. It relies on ids growing with time,
-    as those of a log do; rows written at the same moment may be a little out of order, so take
-    a moment somewhat earlier (later) and keep the exact condition on ``field`` too.
-    """
-    connection = connections[model.objects.db]  # type: ignore[attr-defined]
-    quote = connection.ops.quote_name
-    table, column = quote(model._meta.db_table), quote(model._meta.get_field(field).column)
-    is_before = (
-        f"(SELECT {column} FROM {table} WHERE id >= (low + high) / 2 ORDER BY id LIMIT 1) < %s"
-    )
-    sql = f"""
-        WITH RECURSIVE halved(low, high) AS (
-            SELECT COALESCE(MIN(id), 0), COALESCE(MAX(id) + 1, 0) FROM {table}
-            UNION ALL
-            SELECT CASE WHEN {is_before} THEN (low + high) / 2 + 1 ELSE low END,
-                   CASE WHEN {is_before} THEN high ELSE (low + high) / 2 END
-            FROM halved WHERE low < high
-        )
-        SELECT MAX(low) FROM halved
-    """
-    bound = connection.ops.adapt_datetimefield_value(moment)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [bound, bound])
-        return int(cursor.fetchone()[0])
 
 
 def distinct_values(model: type[models.Model], field: str) -> list[str]:
