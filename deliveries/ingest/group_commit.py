@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from django.db import InterfaceError, OperationalError
 
 if TYPE_CHECKING:
     from deliveries.ingest.store import Intake
+
+Result = TypeVar("Result")
 
 MOST_ROWS = 2000
 """In one transaction, if more than one request is to share it."""
@@ -27,11 +29,19 @@ class _Ticket:
     error: BaseException | None = None
 
 
-class GroupCommit:
-    """``write`` stores some intakes in one transaction, or raises and stores none of them."""
+class GroupCommit(Generic[Result]):
+    """``write`` stores some intakes in one transaction, or raises and stores none of them.
 
-    def __init__(self, write: Callable[[Sequence[Intake]], None]) -> None:
+    ``follow_up`` gets what ``write`` returned, after the commit, when nobody waits for it.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[Sequence[Intake]], Result],
+        follow_up: Callable[[Result], None],
+    ) -> None:
         self._write = write
+        self._follow_up = follow_up
         self._waiting: list[_Ticket] = []
         self._turn = Lock()
         self._queue = Lock()
@@ -42,9 +52,12 @@ class GroupCommit:
         with self._queue:
             self._waiting.append(ticket)
         while not ticket.is_done:
+            results: list[Result] = []
             with self._turn:
                 if not ticket.is_done:
-                    self._write_group(self._take_group())
+                    results = self._write_group(self._take_group())
+            for result in results:
+                self._follow_up(result)
         if ticket.error is not None:
             raise ticket.error
 
@@ -59,9 +72,10 @@ class GroupCommit:
             group, self._waiting = self._waiting[:count], self._waiting[count:]
         return group
 
-    def _write_group(self, group: list[_Ticket]) -> None:
+    def _write_group(self, group: list[_Ticket]) -> list[Result]:
+        results: list[Result] = []
         try:
-            self._write([ticket.intake for ticket in group])
+            results.append(self._write([ticket.intake for ticket in group]))
         except (OperationalError, InterfaceError) as error:
             # No database, no room: it would be the same for each of them.
             self._fail(group, error)
@@ -70,9 +84,10 @@ class GroupCommit:
                 self._fail(group, error)
             else:  # the fault of one must not be the loss of the others
                 for ticket in group:
-                    self._write_group([ticket])
+                    results += self._write_group([ticket])
         for ticket in group:
             ticket.is_done = True
+        return results
 
     @staticmethod
     def _fail(group: list[_Ticket], error: BaseException) -> None:

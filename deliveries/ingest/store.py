@@ -68,22 +68,26 @@ def prepare_intake(
     return Intake(events, refusals)
 
 
-def write_intakes(intakes: Sequence[Intake]) -> None:
-    """One transaction for the requests of a group; workers are woken after the commit.
+def write_intakes(intakes: Sequence[Intake]) -> set[int]:
+    """One transaction for the requests of a group. Returns the destinations to wake workers for.
 
     A connection that turns out to be dead (the database was restarted) is replaced once, instead
     of asking before each write whether it lives. Message IDs make writing twice harmless.
     """
     rows = merge_intakes(intakes)
     try:
-        waiting = write_rows(rows)
+        return write_rows(rows)
     except (OperationalError, InterfaceError):
         if connection.in_atomic_block or connection.is_usable():
             raise
         connection.close()
-        waiting = write_rows(rows)
-    if waiting:
-        transaction.on_commit(lambda: ring(waiting))
+        return write_rows(rows)
+
+
+def wake_workers(destination_ids: set[int]) -> None:
+    """Ring the bell once the events can be seen by others."""
+    if destination_ids:
+        transaction.on_commit(lambda: ring(destination_ids))
 
 
 def merge_intakes(intakes: Sequence[Intake]) -> Rows:
@@ -112,4 +116,4 @@ def merge_intakes(intakes: Sequence[Intake]) -> Rows:
     return Rows(events, owed, [row for intake in intakes for row in intake.refusals])
 
 
-_groups = GroupCommit(write_intakes)
+_groups = GroupCommit(write_intakes, wake_workers)

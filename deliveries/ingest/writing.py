@@ -6,7 +6,8 @@ of them that are new, and refusals go out as one statement, which is a transacti
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
@@ -16,8 +17,10 @@ import psycopg
 from django.db import connection, transaction
 
 from deliveries.bulk import insert_rows
-from deliveries.models import Delivery, Event, Refusal
+from deliveries.models import Delivery, Event, Refusal, Tally
 from deliveries.statuses import OPEN
+from deliveries.tallies import COLUMNS as TALLY_COLUMNS
+from deliveries.tallies import COUNTED_WITH_CODE, RECEIVED, REFUSED, bucket_of
 
 EventRow = tuple[int, str, str, str, datetime, bytes]
 """``EVENT_COLUMNS``"""
@@ -95,12 +98,26 @@ WITH sent AS (
         CASE WHEN status <> 'pending' THEN new_event.received_at END,
         0, '', '[]'
     FROM new_event JOIN sent USING (source_id, message_id) JOIN owed USING (position)
-    RETURNING destination_id, due_at
+    RETURNING destination_id, due_at, created_at, status, error_code
 ), new_refusal AS (
     INSERT INTO deliveries_refusal (source_id, received_at, code, field, message, excerpt)
     SELECT * FROM unnest(
         %s::bigint[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[]
     )
+    RETURNING source_id, received_at
+), happened AS (
+    SELECT received_at AS moment, source_id, NULL::bigint AS destination_id, 'received' AS metric
+    FROM new_event
+    UNION ALL
+    SELECT received_at, source_id, NULL, 'refused' FROM new_refusal
+    UNION ALL
+    SELECT created_at, NULL, destination_id, status || ':' || error_code
+    FROM new_delivery WHERE due_at IS NULL
+), new_tally AS (
+    INSERT INTO deliveries_tally (level, bucket, source_id, destination_id, metric, count)
+    SELECT 0, floor(extract(epoch FROM moment) / 300)::bigint * 300 AS bucket,
+        source_id, destination_id, metric, count(*)
+    FROM happened GROUP BY bucket, source_id, destination_id, metric
 )
 SELECT DISTINCT destination_id FROM new_delivery WHERE due_at IS NOT NULL
 """
@@ -190,4 +207,24 @@ def _write_in_turn(rows: Rows) -> set[int]:
             insert_rows(Delivery, ("event_id", *OWED_COLUMNS, *_TIMES, *_EMPTY), deliveries)
         if rows.refusals:
             insert_rows(Refusal, REFUSAL_COLUMNS, rows.refusals)
+        insert_rows(Tally, TALLY_COLUMNS, _tally_rows(ids, rows, deliveries))
     return {row[1] for row in deliveries if row[3] in OPEN}
+
+
+def _tally_rows(
+    new_keys: Collection[tuple[int, str]], rows: Rows, deliveries: Sequence[tuple[Any, ...]]
+) -> list[tuple[Any, ...]]:
+    """What came in, and what was closed when it was planned."""
+    counts: Counter[tuple[Any, ...]] = Counter()
+    for source_id, message_id, _, _, received_at, _ in rows.events:
+        if (source_id, message_id) in new_keys:
+            counts[bucket_of(received_at), None, source_id, RECEIVED] += 1
+    for source_id, received_at, *_ in rows.refusals:
+        counts[bucket_of(received_at), None, source_id, REFUSED] += 1
+    for one in deliveries:
+        closed = dict(zip(("event_id", *OWED_COLUMNS, *_TIMES), one, strict=False))
+        if closed["settled_at"] is not None:
+            metric = COUNTED_WITH_CODE[closed["status"]] + closed["error_code"]
+            moment = bucket_of(closed["settled_at"])
+            counts[moment, closed["destination_id"], None, metric] += 1
+    return [(Tally.Level.APPENDED.value, *key, count) for key, count in counts.items()]

@@ -18,21 +18,23 @@ class Writer:
 
     def __init__(self, error: Exception | None = None, poison: str = "") -> None:
         self.groups: list[list[str]] = []
+        self.followed_up: list[int] = []
         self.is_writing, self.may_go_on = Flag(), Flag()
         self.error, self.poison = error, poison
 
-    def __call__(self, group: Sequence[Any]) -> None:
+    def __call__(self, group: Sequence[Any]) -> int:
         self.groups.append(list(group))
         self.is_writing.set()
         if len(self.groups) == 1:
             assert self.may_go_on.wait(10)
         elif self.error and (not self.poison or self.poison in group):
             raise self.error
+        return len(group)
 
 
 def submit_behind_one(writer: Writer, intakes: list[Any]) -> list[Future[None]]:
     """One write under way, then all of ``intakes`` waiting, then the write goes on."""
-    groups = GroupCommit(writer)
+    groups = GroupCommit(writer, writer.followed_up.append)
     with ThreadPoolExecutor(len(intakes) + 1) as threads:
         futures = [threads.submit(groups.submit, "first")]
         assert writer.is_writing.wait(10)
@@ -49,6 +51,7 @@ def test_all_that_waited_share_one_transaction() -> None:
     futures = submit_behind_one(writer, ["a", "b", "c"])
     assert [future.exception() for future in futures] == [None] * 4
     assert writer.groups == [["first"], ["a", "b", "c"]]
+    assert sorted(writer.followed_up) == [1, 3]
 
 
 def test_large_requests_do_not_share() -> None:
@@ -72,6 +75,7 @@ def test_a_database_that_fails_is_asked_once_for_all_that_wait() -> None:
     futures = submit_behind_one(writer, ["a", "b"])
     assert [future.exception() for future in futures] == [None, error, error]
     assert writer.groups == [["first"], ["a", "b"]]
+    assert writer.followed_up == [1]
 
 
 def test_the_next_request_is_written_after_a_failure() -> None:
@@ -83,7 +87,7 @@ def test_the_next_request_is_written_after_a_failure() -> None:
             raise OperationalError
         written.extend(group)
 
-    groups: Any = GroupCommit(write)
+    groups: Any = GroupCommit(write, lambda _: None)
     with pytest.raises(OperationalError):
         groups.submit("a")
     groups.submit("b")
