@@ -86,6 +86,8 @@ def _seconds_of_other_text(text: str) -> int | None:
         return None
     if _NUMBER.fullmatch(text):
         return _seconds_of_number(float(text))
+    if text.isdecimal():
+        return None
     worded = _DAY_FIRST.fullmatch(text)
     if worded:
         day, month, year, clock = worded.groups()
