@@ -49,6 +49,18 @@ class Environment:
     def number(self, name: str, default: float, *, least: float = 0, most: float = 1e9) -> float:
         return self._number(name, default, least, most, float, "a number")
 
+    def numbers(self, name: str, *, least: float = 0, most: float = 1e9) -> tuple[float, ...]:
+        """Comma-separated numbers; empty when the variable is, or when one is nonsense."""
+        try:
+            numbers = tuple(float(part) for part in self.listing(name))
+        except ValueError:
+            self.mistakes.append(f"{name}={self.text(name)!r} is not a list of numbers.")
+            return ()
+        if not all(least <= number <= most for number in numbers):
+            self.mistakes.append(f"Each number of {name} must be from {least:g} to {most:g}.")
+            return ()
+        return numbers
+
     def choice(self, name: str, default: str, choices: Iterable[str]) -> str:
         value = self.text(name, default)
         if value not in (allowed := tuple(choices)):

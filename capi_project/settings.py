@@ -181,8 +181,15 @@ BATCH_LINGER_SECONDS = env.number("BATCH_LINGER_SECONDS", 2, most=60)
 """A young, small queue waits this long to fill a batch."""
 LEASE_SECONDS = env.integer("LEASE_SECONDS", 120, least=30, most=3600)
 """How long a claim holds its deliveries; a dead worker's are claimed again after that."""
+if LEASE_SECONDS <= CONNECT_TIMEOUT_SECONDS + READ_TIMEOUT_SECONDS:
+    env.mistakes.append(
+        "LEASE_SECONDS must be greater than CONNECT_TIMEOUT_SECONDS and READ_TIMEOUT_SECONDS "
+        "together: a request must be over while its deliveries are still held."
+    )
 DESTINATION_CONCURRENCY = env.integer("DESTINATION_CONCURRENCY", 4, least=1, most=100)
 """Requests one destination may have in flight; a destination can set its own."""
+RETRY_DELAYS_SECONDS = env.numbers("RETRY_DELAYS_SECONDS", most=86_400)
+"""The wait after the first, second … failed try; empty: the schedule in deliveries/retry.py."""
 SWEEP_SECONDS = env.number("SWEEP_SECONDS", 1, least=0.2, most=60)
 
 READY_OLDEST_DUE_SECONDS = env.number("READY_OLDEST_DUE_SECONDS", 900, least=10)

@@ -20,7 +20,7 @@ from deliveries.bodies import unpack
 from deliveries.models import Delivery
 from deliveries.operations import pause
 from deliveries.outbox import Claimed, ClaimRules, claim, release
-from deliveries.retry import RetryPolicy
+from deliveries.retry import DEFAULT_DELAYS_SECONDS, RetryPolicy
 from deliveries.settlement import Judged, SentRequest, settle
 from destinations.connections import client_for
 from destinations.models import Destination
@@ -34,7 +34,7 @@ from destinations.secrets import SecretUnreadable
 
 logger = logging.getLogger(__name__)
 
-POLICY = RetryPolicy()
+POLICY = RetryPolicy(settings.RETRY_DELAYS_SECONDS or DEFAULT_DELAYS_SECONDS)
 TEST_MODE_CONVERSIONS = 20
 """Pinterest looks at no more than the first 20 of a test request."""
 

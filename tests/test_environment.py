@@ -140,9 +140,11 @@ def test_a_secret_that_cannot_be_kept_says_what_to_do(tmp_path: Path) -> None:
     )
 
 
-def settings_with(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def settings_with(
+    folder: Path, script: str = "", **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Load the settings in a new process with nothing but these variables, and show some."""
-    script = (
+    script = script or (
         "from django.conf import settings as s\n"
         "d = s.DATABASES['default']\n"
         "print(d['ENGINE'].rpartition('.')[2], d['NAME'], d['OPTIONS'], s.CELERY_BROKER_URL,"
@@ -202,3 +204,32 @@ def test_nonsense_in_several_variables_is_one_message(tmp_path: Path) -> None:
     ):
         assert mistake in done.stderr
     assert "short" not in done.stderr
+
+
+def test_a_lease_that_no_request_fits_into_is_a_mistake(tmp_path: Path) -> None:
+    done = settings_with(tmp_path, LEASE_SECONDS="35")
+    assert done.returncode != 0
+    assert "LEASE_SECONDS must be greater than CONNECT_TIMEOUT_SECONDS" in done.stderr
+    assert settings_with(tmp_path, LEASE_SECONDS="36").returncode == 0
+
+
+def test_the_retry_schedule_can_be_given_as_a_list(tmp_path: Path) -> None:
+    code = (
+        "import django; django.setup()\n"
+        "from deliveries.dispatch import POLICY\n"
+        "print(POLICY.delays_seconds)"
+    )
+    given = settings_with(tmp_path, code, RETRY_DELAYS_SECONDS="0.5, 1,30")
+    assert given.stdout.strip() == "(0.5, 1.0, 30.0)"
+    assert settings_with(tmp_path, code).stdout.startswith("(5.0, 15.0, 30.0, 60.0,")
+
+
+def test_a_retry_schedule_of_nonsense_is_a_mistake(tmp_path: Path) -> None:
+    for nonsense, words in (
+        ("5,soon", "RETRY_DELAYS_SECONDS='5,soon' is not a list of numbers."),
+        ("5,-1", "Each number of RETRY_DELAYS_SECONDS must be from 0 to 86400."),
+        ("nan", "Each number of RETRY_DELAYS_SECONDS must be from 0 to 86400."),
+    ):
+        done = settings_with(tmp_path, RETRY_DELAYS_SECONDS=nonsense)
+        assert done.returncode != 0
+        assert words in done.stderr
