@@ -59,7 +59,10 @@ class Shop:
 
 
 class Stack:
-    """Start with ``with Stack(...) as stack``; ``variables`` adds to the processes' environment."""
+    """Start with ``with Stack(...) as stack``; ``variables`` adds to the processes' environment.
+
+    ``show(name, line)`` gets every line that a part prints.
+    """
 
     def __init__(
         self,
@@ -67,12 +70,14 @@ class Stack:
         database_url: str = "",
         redis_url: str = "",
         variables: dict[str, str] | None = None,
+        show: Callable[[str, str], None] = lambda name, line: None,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="capi-relay-stack-"))
         self.sandbox = Sandbox()
         self._database = ScratchDatabase(database_url) if database_url else None
         self._redis = ScratchRedis(redis_url) if redis_url else None
         self._given_variables = variables or {}
+        self._show = show
         self._children: dict[str, Child] = {}
         self._session = requests.Session()
         self.env: dict[str, str] = {}
@@ -127,7 +132,7 @@ class Stack:
         for name in names:
             child = self._children.get(name)
             if child is None:
-                child = self._children[name] = Child(name, lines[name], self.env, lambda *_: None)
+                child = self._children[name] = Child(name, lines[name], self.env, self._show)
             child.start()
         if "web" in names:
             self.wait_until(self._answers, seconds=30)

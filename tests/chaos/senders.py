@@ -1,0 +1,141 @@
+"""Senders that behave like an SDK: what got no 200 is sent again, under the same message IDs."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from enum import StrEnum
+from typing import Any
+
+import requests
+
+BATCH_SIZE = 25
+TIMEOUT_SECONDS = 15
+MOST_BAD = 400
+"""Poisoned and failing events of a storm: the sandbox is told of them before it begins."""
+
+
+class Kind(StrEnum):
+    """What should become of an event."""
+
+    GOOD = "good"
+    NOBODY = "nobody"
+    """No user data: our transform rejects it, and it is never sent."""
+    POISON = "poison"
+    """Pinterest refuses every request that holds it."""
+    FAILING = "failing"
+    """Pinterest answers 200 and says of this one that it failed."""
+
+
+class Record:
+    """What got a 200, and what did not. Shared by all senders."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.accepted: dict[str, Kind] = {}
+        self.answers: Counter[str] = Counter()
+        self.surprises: list[str] = []
+        self.posting_count = 0
+        self._bad_counts: Counter[Kind] = Counter()
+        self._last_number = 0
+        self._lock = threading.Lock()
+
+    def bad_ids(self, kind: Kind) -> list[str]:
+        """The message IDs that events of this kind will have."""
+        return [f"storm-{self.seed}-{kind}-{number}" for number in range(MOST_BAD)]
+
+    def new_event(self, dice: random.Random) -> dict[str, Any]:
+        """An order of a shop, now and then one that must be rejected."""
+        kind = dice.choices(list(Kind), (970, 15, 5, 10))[0]
+        with self._lock:
+            self._last_number += 1
+            number = self._last_number
+            if kind in (Kind.POISON, Kind.FAILING):
+                if self._bad_counts[kind] >= MOST_BAD:
+                    kind = Kind.GOOD
+                else:
+                    number = self._bad_counts[kind]
+                    self._bad_counts[kind] += 1
+        message_id = f"storm-{self.seed}-{kind}-{number}"
+        traits = {} if kind is Kind.NOBODY else {"email": f"{message_id}@example.com"}
+        return {
+            "type": "track",
+            "messageId": message_id,
+            "userId": f"user-{number}",
+            "event": "Order Completed",
+            "properties": {"order_id": f"o-{number}", "value": 9.5, "currency": "EUR"},
+            "context": {"traits": traits},
+        }
+
+    def note_posting(self, change: int) -> None:
+        with self._lock:
+            self.posting_count += change
+
+    def note_answer(self, answer: str, events: list[dict[str, Any]]) -> None:
+        with self._lock:
+            self.answers[answer] += 1
+            if answer == "200":
+                for event in events:
+                    message_id = event["messageId"]
+                    self.accepted[message_id] = Kind(message_id.split("-")[2])
+            elif answer not in ("503", "no answer"):
+                self.surprises.append(f"ingest answered {answer} to good events")
+
+
+class Sender(threading.Thread):
+    """Posts batches at a steady rate until ``finish()``; a batch is sent until it gets its 200."""
+
+    def __init__(
+        self, url: str, write_key: str, record: Record, *, seed: str, events_per_second: float
+    ) -> None:
+        super().__init__(name=f"sender {seed}", daemon=True)
+        self._url = f"{url}/v1/batch"
+        self._write_key = write_key
+        self._record = record
+        self._dice = random.Random(seed)
+        self._seconds_per_batch = BATCH_SIZE / events_per_second
+        self._finishing = threading.Event()
+        self._given_up = threading.Event()
+
+    def run(self) -> None:
+        with requests.Session() as session:
+            next_at = time.monotonic()
+            while not self._finishing.wait(max(0.0, next_at - time.monotonic())):
+                next_at = max(next_at + self._seconds_per_batch, time.monotonic() - 1)
+                events = [self._record.new_event(self._dice) for _ in range(BATCH_SIZE)]
+                while not self._post(session, events) and not self._given_up.wait(0.3):
+                    pass
+                if self._dice.random() < 0.05:  # an answer that the SDK missed
+                    self._post(session, events)
+
+    def finish(self, seconds: float) -> bool:
+        """Let it get its last batch accepted; whether that was done in time."""
+        self._finishing.set()
+        self.join(seconds)
+        in_time = not self.is_alive()
+        self._given_up.set()
+        self.join(TIMEOUT_SECONDS + 1)
+        return in_time
+
+    def _post(self, session: requests.Session, events: list[dict[str, Any]]) -> bool:
+        self._record.note_posting(1)
+        try:
+            answer = str(
+                session.post(
+                    self._url,
+                    json={"batch": events},
+                    auth=(self._write_key, ""),
+                    timeout=TIMEOUT_SECONDS,
+                ).status_code
+            )
+        except requests.ReadTimeout:
+            answer = "no answer"
+            self._record.surprises.append(f"ingest took longer than {TIMEOUT_SECONDS} s to answer")
+        except requests.RequestException:
+            answer = "no answer"
+        finally:
+            self._record.note_posting(-1)
+        self._record.note_answer(answer, events)
+        return answer == "200"

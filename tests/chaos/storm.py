@@ -1,0 +1,169 @@
+"""A storm from beginning to end: start everything, break it, let it drain, judge."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg
+
+from capi_project.parts import read_options, worker_names
+from destinations.sandbox import Sandbox
+from tests.chaos.senders import Kind, Record, Sender
+from tests.chaos.servers import OwnPostgres, OwnRedis
+from tests.chaos.verdict import FATES, Verdict, judge, read_fates
+from tests.chaos.weather import Ground, Person, Sky
+from tests.stack import Stack
+
+RETRY_DELAYS_SECONDS = (0.5, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5, 5)
+VARIABLES = {
+    # The shortest lease there may be, timeouts that fit into it several times, quick retries.
+    "LEASE_SECONDS": "30",
+    "CONNECT_TIMEOUT_SECONDS": "2",
+    "READ_TIMEOUT_SECONDS": "3",
+    "RETRY_DELAYS_SECONDS": ",".join(map(str, RETRY_DELAYS_SECONDS)),
+    "BATCH_MAX_CONVERSIONS": "100",
+    "BATCH_LINGER_SECONDS": "0.3",
+    "WORKER_PROCESSES": "2",
+    "WEB_WORKERS": "2",
+    "LOG_LEVEL": "WARNING",
+}
+SHOPS = 2
+LAST_POST_SECONDS = 60
+
+
+def run_storm(
+    *,
+    seed: int,
+    seconds: float,
+    events_per_second: float,
+    drain_seconds: float = 180,
+    log: Path | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Verdict:
+    """Blow for ``seconds``, drain for up to ``drain_seconds``, and judge what is left.
+
+    ``log`` gets every line that the processes print. Raises ServerMissing when PostgreSQL or
+    Redis is not installed.
+    """
+    with OwnPostgres() as postgres, OwnRedis() as redis, open(log or "/dev/null", "w") as lines:
+        stack = Stack(
+            database_url=postgres.url,
+            redis_url=redis.url,
+            variables=VARIABLES,
+            show=lambda name, line: print(
+                f"{time.strftime('%H:%M:%S')} {name}: {line}", file=lines, flush=True
+            ),
+        )
+        stack.sandbox = Sandbox(seed=seed, keep_conversions=0)
+        with stack:
+            storm = _Storm(stack, postgres, redis, seed, events_per_second)
+            say(f"Seed {seed}: all is up on {stack.url}; {seconds:.0f} s of storm begin.")
+            storm.blow(seconds)
+            say("The storm is over: draining.")
+            return storm.end(drain_seconds)
+
+
+class _Storm:
+    def __init__(
+        self,
+        stack: Stack,
+        postgres: OwnPostgres,
+        redis: OwnRedis,
+        seed: int,
+        events_per_second: float,
+    ) -> None:
+        self.stack = stack
+        self.record = Record(seed)
+        self.ground = Ground(seed, stack, postgres, redis, self.record)
+        self.ground.workers = worker_names(read_options(stack.env))
+        self.sky = Sky(seed, stack)
+        self.person = Person(stack)
+        shops = [stack.add_shop() for _ in range(SHOPS)]
+        for kind, fault in ((Kind.POISON, "poison"), (Kind.FAILING, "fail")):
+            stack.sandbox.add_fault(f"{fault}={','.join(self.record.bad_ids(kind))}")
+        self.senders = [
+            Sender(
+                stack.url,
+                shop.write_key,
+                self.record,
+                seed=f"sender {seed} {number}",
+                events_per_second=events_per_second / SHOPS,
+            )
+            for number, shop in enumerate(shops)
+        ]
+
+    def blow(self, seconds: float) -> None:
+        for thread in (*self.senders, self.person):
+            thread.start()
+        with ThreadPoolExecutor(1) as pool:
+            overhead = pool.submit(self.sky.rage)
+            ending = threading.Timer(seconds, self._calm)
+            ending.start()
+            try:
+                self.ground.rage()
+            finally:
+                ending.cancel()
+                self._calm()
+            overhead.result()
+
+    def _calm(self) -> None:
+        self.ground.calm()
+        self.sky.calm()
+
+    def end(self, drain_seconds: float) -> Verdict:
+        started = time.monotonic()
+        surprises = self.record.surprises + self.ground.surprises
+        self.ground.revive_the_dead()
+        for sender in self.senders:
+            if not sender.finish(LAST_POST_SECONDS):
+                surprises.append("a sender got no 200 for its last batch, with all healed")
+        while time.monotonic() - started < drain_seconds and self._open_count():
+            time.sleep(0.2)
+        drained_after = time.monotonic() - started
+        self.person.go_home()
+        verdict = judge(
+            self.record.accepted,
+            read_fates(self.stack.rows(FATES)),
+            self.stack.sandbox.event_ids(),
+            len(RETRY_DELAYS_SECONDS) + 1,
+        )
+        verdict.violations += [*surprises, *self._leftovers()]
+        self.ground.revive_the_dead()
+        verdict.violations += self.ground.surprises[len(surprises) :]
+        verdict.counts["kills"] = self.ground.kills
+        verdict.counts["restarts"] = self.ground.restarts
+        verdict.lines = [
+            f"Drained {drained_after:.0f} s after the storm.",
+            f"Answers to the senders: {_list(self.record.answers)}.",
+            f"Blows: {_list(self.ground.blows + self.sky.blows)}.",
+            f"Resumed by the person: {_list(self.person.resumed) or 'nothing'}.",
+        ]
+        return verdict
+
+    def _open_count(self) -> int:
+        try:
+            return self.stack.rows(
+                "SELECT count(*) FROM deliveries_delivery WHERE due_at IS NOT NULL"
+            )[0][0]
+        except psycopg.OperationalError:
+            return 1
+
+    def _leftovers(self) -> list[str]:
+        found = []
+        for what, statement in (
+            ("deliveries are sending", "deliveries_delivery WHERE status = 'sending'"),
+            ("deliveries are pending", "deliveries_delivery WHERE status = 'pending'"),
+            ("claims were never ended", "deliveries_claim"),
+        ):
+            if count := self.stack.rows(f"SELECT count(*) FROM {statement}")[0][0]:
+                found.append(f"{count} {what}")
+        return found
+
+
+def _list(counts: Counter[str]) -> str:
+    return ", ".join(f"{name} ×{count}" for name, count in sorted(counts.items()))

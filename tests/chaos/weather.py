@@ -1,0 +1,243 @@
+"""The blows of a storm: what is killed, cut, frozen and made to lie, drawn from a seed."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import psycopg
+
+from tests.chaos.senders import Record
+from tests.chaos.servers import OwnPostgres, OwnRedis
+from tests.stack import Stack
+
+STOP_SECONDS = 10
+FAULTS = (
+    "latency=0.3-1",
+    "latency=4-6",  # longer than the read timeout of the storm
+    "drop=before:0.5",
+    "drop=after:0.5",
+    "drop=midway:0.5",
+    "truncate=0.5",
+    "wrong_count=0.5",
+    "nonsense=0.5",
+    "status=500:0.6",
+    "status=503",
+    "status=429:0.7",
+    "rate_limit=2/1",
+    "status=401",
+)
+
+Blow = Callable[[], None]
+
+
+class Weather:
+    """Deals blows one after the other until ``calm()``; each heals what it broke.
+
+    Every blow of the deck falls once before any falls again. ``blows`` counts them by name.
+    """
+
+    def __init__(self, seed: str, pause_seconds: tuple[float, float]) -> None:
+        self.dice = random.Random(seed)
+        self.blows: Counter[str] = Counter()
+        self._pause_seconds = pause_seconds
+        self._is_calm = threading.Event()
+
+    def deck(self) -> list[tuple[str, Blow]]:
+        raise NotImplementedError
+
+    def rage(self) -> None:
+        """Returns once it was told to calm down, and the blow under way has healed."""
+        while True:
+            deck = self.deck()
+            self.dice.shuffle(deck)
+            for name, blow in deck:
+                if self._is_calm.wait(self.dice.uniform(*self._pause_seconds)):
+                    return
+                self.blows[name] += 1
+                blow()
+
+    def calm(self) -> None:
+        """Deal no more."""
+        self._is_calm.set()
+
+    def hold(self, least: float, most: float) -> None:
+        """How long a blow lasts; shorter when the storm is over."""
+        self._is_calm.wait(self.dice.uniform(least, most))
+
+
+class Ground(Weather):
+    """What happens to our own processes and servers.
+
+    It rages in the main thread: a part is told to end when the thread that started it ends
+    (capi_project/leash.py).
+    """
+
+    def __init__(
+        self, seed: int, stack: Stack, postgres: OwnPostgres, redis: OwnRedis, record: Record
+    ) -> None:
+        super().__init__(f"ground {seed}", (0.3, 1.5))
+        self._stack, self._postgres, self._redis, self._record = stack, postgres, redis, record
+        self.workers: list[str] = []
+        self.kills = self.restarts = 0
+        self.surprises: list[str] = []
+
+    def deck(self) -> list[tuple[str, Blow]]:
+        return [
+            ("kill -9 of a worker while it sends", self._kill_worker),
+            ("kill -9 of a worker while it sends", self._kill_worker),
+            ("kill -9 of web during ingest", self._kill_web),
+            ("kill -9 of beat", self._kill_beat),
+            ("SIGTERM of a worker", self._replace_worker),
+            ("Redis stopped", self._stop_redis),
+            ("Redis killed", self._kill_redis),
+            ("Redis flushed", self._redis.flush),
+            ("Redis frozen", self._freeze_redis),
+            ("PostgreSQL restarted", self._restart_postgres),
+            ("PostgreSQL away", self._stop_postgres),
+            ("PostgreSQL's connections cut", self._cut_connections),
+        ]
+
+    def revive_the_dead(self) -> None:
+        """Start what ended without being told to, and remember that it did."""
+        for name in ("web", "beat", *self.workers):
+            if not self._stack.is_running(name):
+                said = " | ".join(self._stack.output(name)[-3:])
+                self.surprises.append(f"{name} ended by itself: {said}")
+                self._start(name)
+
+    def _start(self, name: str) -> None:
+        self._stack.start(name)
+        self.restarts += 1
+
+    def _kill(self, name: str) -> None:
+        self.revive_the_dead()
+        self._stack.kill(name)
+        self.kills += 1
+        self.hold(0.2, 1.5)
+        self._start(name)
+
+    def _kill_worker(self) -> None:
+        """One that holds a claim at that moment, if there is one within three seconds."""
+        deadline = time.monotonic() + 3
+        chosen = self.dice.choice(self.workers)
+        while time.monotonic() < deadline:
+            claims = [
+                worker for (worker,) in self._stack.rows("SELECT worker FROM deliveries_claim")
+            ]
+            busy = [
+                name
+                for name in self.workers
+                if any(f":{self._stack.pid(name)}:" in worker for worker in claims)
+            ]
+            if busy:
+                chosen = self.dice.choice(busy)
+                break
+            time.sleep(0.02)
+        self._kill(chosen)
+
+    def _kill_web(self) -> None:
+        deadline = time.monotonic() + 3
+        while not self._record.posting_count and time.monotonic() < deadline:
+            time.sleep(0.002)
+        self._kill("web")
+
+    def _kill_beat(self) -> None:
+        self._kill("beat")
+
+    def _replace_worker(self) -> None:
+        self.revive_the_dead()
+        name = self.dice.choice(self.workers)
+        if not self._stack.stop_part(name, STOP_SECONDS):
+            self.surprises.append(f"{name} did not end within {STOP_SECONDS} s of SIGTERM")
+        self._start(name)
+
+    def _stop_redis(self) -> None:
+        self._redis.stop()
+        self.hold(1, 4)
+        self._redis.start()
+        self.restarts += 1
+
+    def _kill_redis(self) -> None:
+        self._redis.kill()
+        self.kills += 1
+        self._redis.start()
+        self.restarts += 1
+
+    def _freeze_redis(self) -> None:
+        self._redis.freeze()
+        self.hold(1, 4)
+        self._redis.thaw()
+
+    def _restart_postgres(self) -> None:
+        self._postgres.restart()
+        self.restarts += 1
+
+    def _stop_postgres(self) -> None:
+        self._postgres.stop()
+        self.hold(1, 4)
+        self._postgres.start()
+        self.restarts += 1
+
+    def _cut_connections(self) -> None:
+        self._postgres.cut_connections()
+
+
+class Sky(Weather):
+    """What happens at Pinterest's end."""
+
+    def __init__(self, seed: int, stack: Stack) -> None:
+        super().__init__(f"sky {seed}", (0.2, 1.0))
+        self._stack = stack
+
+    def deck(self) -> list[tuple[str, Blow]]:
+        faults: list[tuple[str, Blow]] = [
+            (f"sandbox: {line}", lambda line=line: self._break(line)) for line in FAULTS
+        ]
+        return [*faults, ("sandbox refuses connections", self._refuse)]
+
+    def _break(self, line: str) -> None:
+        with self._stack.sandbox.fault(line):
+            self.hold(0.7, 2.5)
+
+    def _refuse(self) -> None:
+        self._stack.sandbox.stop()
+        self.hold(0.7, 2.5)
+        self._stack.sandbox.start()
+
+
+class Person(threading.Thread):
+    """Resumes a destination that was paused, as somebody on call would, once it is worth it."""
+
+    RESUME = (
+        "from deliveries.operations import resume\n"
+        "from destinations.models import Destination\n"
+        "for found in Destination.objects.filter(paused_at__isnull=False):\n"
+        "    print(found.paused_code)\n"
+        "    resume(found.pk)\n"
+    )
+
+    def __init__(self, stack: Stack) -> None:
+        super().__init__(name="person", daemon=True)
+        self._stack = stack
+        self._may_go_home = threading.Event()
+        self.resumed: Counter[str] = Counter()
+
+    def run(self) -> None:
+        while not self._may_go_home.wait(0.5):
+            try:
+                paused = self._stack.rows(
+                    "SELECT 1 FROM destinations_destination WHERE paused_at IS NOT NULL"
+                )
+                if paused:
+                    said = self._stack.manage("shell", "--verbosity", "0", "-c", self.RESUME)
+                    self.resumed.update(said.split())
+            except (psycopg.OperationalError, AssertionError):
+                continue  # no database right now: the person tries again
+
+    def go_home(self) -> None:
+        self._may_go_home.set()
+        self.join(30)
