@@ -1,0 +1,157 @@
+"""Claim, sweep and drain in a log of millions: `bin/bench atsize [--json] [--scale 1.0]`.
+
+On PostgreSQL with the sandbox, one thread. First 10,000 due deliveries in an empty log are
+drained; then 5 M closed and 1 M due ones are written by SQL and the same is measured there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.rig import Rig
+
+CLOSED, DUE, SMALL = 5_000_000, 1_000_000, 10_000
+DESTINATIONS = 5
+REPEATS = 31
+CLAIM_TARGET_MS, SWEEP_TARGET_MS, DRAIN_TARGET = 30, 50, 1.2
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="bin/bench atsize", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="one JSON object, nothing else")
+    parser.add_argument("--scale", type=float, default=1.0, help="1.0: 5 M closed and 1 M due")
+    options = parser.parse_args()
+
+    def say(text: str) -> None:
+        if not options.json:
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
+
+    with Rig() as rig:
+        rig.configure_django()
+        rig.start("sandbox")
+        figures = measure(options.scale, say)
+    figures["settings"] = {"scale": options.scale}
+    if options.json:
+        sys.stdout.write(json.dumps(figures) + "\n")
+    return 0 if figures["within_targets"] else 1
+
+
+def measure(scale: float, say: Callable[[str], None]) -> dict[str, Any]:
+    from django.utils import timezone
+
+    from benchmarks.log_filling import analyze, fill_closed, fill_due
+    from destinations.models import Destination, Source
+
+    source = Source.objects.create(name="Bench shop")
+    destinations = [
+        Destination.objects.create(
+            name=f"Bench {number}",
+            service=Destination.Service.SANDBOX,
+            advertiser_id=f"54975588517{number}",
+            conversion_token="bench-token",
+        ).pk
+        for number in range(DESTINATIONS)
+    ]
+    first = destinations[0]
+    fill_due(source.pk, [first], 2 * SMALL, timezone.now())
+    analyze()
+    drain(first, SMALL)  # warms up: connections, caches, prepared statements
+    small = drain(first, SMALL)
+    say(f"drain, {SMALL:,} due in an empty log: {small:.1f} µs an event")
+
+    started = time.monotonic()
+    closed, due = int(CLOSED * scale), int(DUE * scale)
+    fill_closed(source.pk, destinations, closed, timezone.now())
+    fill_due(source.pk, destinations, due, timezone.now())
+    analyze()
+    say(f"wrote {closed:,} closed and {due:,} due in {time.monotonic() - started:.0f} s")
+
+    claim_ms, sweep_ms = time_claim(first), time_sweep()
+    say(f"claim of 1,000: median {claim_ms:.1f} ms (target < {CLAIM_TARGET_MS})")
+    say(f"sweep: median {sweep_ms:.1f} ms (target < {SWEEP_TARGET_MS})")
+    large = drain(first, min(2 * SMALL, due // DESTINATIONS))
+    say(
+        f"drain there: {large:.1f} µs an event, {large / small:.2f} times (target < {DRAIN_TARGET})"
+    )
+    return {
+        "closed": closed,
+        "due": due,
+        "claim_ms": claim_ms,
+        "sweep_ms": sweep_ms,
+        "drain_us_per_event": {"small": small, "large": large},
+        "drain_ratio": large / small,
+        "within_targets": claim_ms < CLAIM_TARGET_MS
+        and sweep_ms < SWEEP_TARGET_MS
+        and large / small < DRAIN_TARGET,
+    }
+
+
+def time_claim(destination_id: int) -> float:
+    """The median time of a claim of 1,000, in ms; all are given back in the end."""
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from deliveries.outbox import Claimed, ClaimRules, claim, release
+
+    rules = ClaimRules(1000, timedelta(seconds=2), timedelta(seconds=120), 2 * REPEATS)
+    claims: list[Claimed] = []
+
+    def claim_a_batch() -> float:
+        started = time.perf_counter()
+        claimed = claim(destination_id, rules, timezone.now(), "bench")
+        taken = time.perf_counter() - started
+        assert claimed is not None
+        assert len(claimed.delivery_ids) == rules.size
+        claims.append(claimed)
+        return taken
+
+    median = median_ms(claim_a_batch)
+    for claimed in claims:
+        release(claimed)
+    return median
+
+
+def time_sweep() -> float:
+    """The median time of looking for destinations with something due, in ms."""
+    from django.utils import timezone
+
+    from deliveries.outbox import destinations_with_due_deliveries
+
+    def sweep() -> float:
+        started = time.perf_counter()
+        found = list(destinations_with_due_deliveries(timezone.now()))
+        assert len(found) == DESTINATIONS
+        return time.perf_counter() - started
+
+    return median_ms(sweep)
+
+
+def median_ms(timed: Callable[[], float]) -> float:
+    return statistics.median(timed() for _ in range(REPEATS)) * 1000
+
+
+def drain(destination_id: int, count: int) -> float:
+    """Deliver ``count`` deliveries in this thread; the median batch's time, in µs an event."""
+    from deliveries.dispatch import deliver_batch
+
+    costs = []
+    done = 0
+    while done < count:
+        started = time.perf_counter()
+        delivered = deliver_batch(destination_id)
+        assert delivered, "nothing was due"
+        costs.append((time.perf_counter() - started) / delivered * 1e6)
+        done += delivered
+    return statistics.median(costs)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
