@@ -43,6 +43,11 @@ class Channel(filesystem.Channel):
             bindings = {binding, *self.get_table(exchange)}
             _write(self._exchange_file(exchange), dumps(sorted(bindings)))
 
+    def _lookup(self, exchange: str, routing_key: str, default: str | None = None) -> list[str]:
+        # Kombu notes a binding before it is written down: a second thread's message must not get
+        # lost in between. Every queue here is bound under its own name.
+        return super()._lookup(exchange, routing_key, default) or [routing_key]
+
     def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:
         folder = Path(self.data_folder_out)
         name = f"{time.time_ns():020d}-{uuid.uuid4().hex}.{queue}.msg"
