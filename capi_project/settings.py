@@ -70,6 +70,8 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "capi_project",
     "destinations",
     "deliveries",
@@ -116,6 +118,26 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
     "UNAUTHENTICATED_USER": None,
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "CAPI Relay: ingest API",
+    "DESCRIPTION": "RudderStack's and Segment's HTTP API, as far as a data plane has it.",
+    "VERSION": VERSION,
+    "SERVERS": [{"url": f"/{URL_PREFIX}" if URL_PREFIX else "/"}],
+    "SERVE_INCLUDE_SCHEMA": False,
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {
+            "writeKey": {
+                "type": "http",
+                "scheme": "basic",
+                "description": "A source's write key as user name; the password is ignored.",
+            }
+        }
+    },
+    "SWAGGER_UI_DIST": "SIDECAR",  # nothing is loaded from other hosts
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
 # --- Database: SQLite in the data folder, or DATABASE_URL ---------------------------------------

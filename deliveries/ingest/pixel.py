@@ -13,6 +13,7 @@ from django.utils import timezone
 from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 
+from deliveries.ingest import openapi
 from deliveries.ingest.addresses import find_request_ip
 from deliveries.ingest.answers import RequestRefused
 from deliveries.ingest.authentication import HeaderWriteKeyAuthentication
@@ -33,6 +34,12 @@ class PixelView(IngestView):
 
     authentication_classes = (HeaderWriteKeyAuthentication,)
     event_type = ""
+    schema_description = "Every other query parameter is a field; a.b=… nests."
+    schema_responses = openapi.IMAGE
+
+    @property
+    def schema_summary(self) -> str:
+        return f"One {self.event_type} event from an image tag"
 
     def get(self, request: Request) -> HttpResponse:
         arrival = Arrival(

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 from rest_framework.request import Request
 
+from deliveries.ingest import openapi
 from deliveries.ingest.authentication import HeaderWriteKeyAuthentication
 from deliveries.ingest.views import IngestView
 from destinations.routing import SourceRoutes
@@ -16,6 +17,9 @@ class SourceConfigView(IngestView):
     """Cloud mode, statistics off: the browser sends its events here and loads nothing else."""
 
     authentication_classes = (HeaderWriteKeyAuthentication,)
+    schema_summary = "What the browser SDK asks before it starts"
+    schema_tag = "browser SDK"
+    schema_responses = {**openapi.SOURCE_CONFIG, **openapi.ERRORS}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if not is_blocker_probe(request):

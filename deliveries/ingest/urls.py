@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from deliveries.ingest import pixel, source_config, status, views
+from deliveries.ingest import openapi, pixel, source_config, status, views
 
 app_name = "ingest"
 
@@ -34,6 +34,9 @@ urlpatterns = [
     path("pixel/v1/track", pixel.TrackPixelView.as_view(), name="pixel-track"),
     path("pixel/v1/page", pixel.PagePixelView.as_view(), name="pixel-page"),
     re_path(r"^sourceConfig/?$", source_config.SourceConfigView.as_view(), name="source-config"),
+    path("api/schema/", openapi.document, name="schema"),
+    path("api/docs/", openapi.page, name="docs"),
+    path("docs", openapi.page),
     path("health", status.health, name="health"),
     path("version", status.version, name="version"),
     path("robots.txt", status.robots, name="robots"),

@@ -13,7 +13,7 @@ from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from deliveries.ingest import answers
+from deliveries.ingest import answers, openapi
 from deliveries.ingest.addresses import find_request_ip
 from deliveries.ingest.answers import RequestRefused
 from deliveries.ingest.authentication import (
@@ -50,6 +50,15 @@ class IngestView(APIView):
     permission_classes = ()
     renderer_classes = ()
     default_response_headers: dict[str, str] = {}
+
+    schema = openapi.IngestSchema()
+    schema_tag = "events"
+    schema_summary = ""
+    schema_description = ""
+    schema_request: Any = openapi.EVENT
+    schema_responses: Any = {(200, "text/plain"): openapi.STORED, **openapi.ERRORS}
+    schema_parameters: tuple[Any, ...] = ()
+    schema_examples: tuple[Any, ...] = ()
 
     parsed: ParsedJSON | None = None
 
@@ -98,6 +107,14 @@ class EventView(IngestView):
     """One event; the path names its type."""
 
     event_type = ""
+    schema_description = (
+        "One event; the path names its type. Any content type; gzip with Content-Encoding: gzip."
+    )
+    schema_examples = (openapi.EXAMPLE,)
+
+    @property
+    def schema_summary(self) -> str:
+        return f"One {self.event_type} event"
 
     def post(self, request: Request) -> HttpResponse:
         parsed = self.read_or_refuse(request)
@@ -157,6 +174,14 @@ class MergeView(EventView):
 class BatchView(EventView):
     """``{"batch": [event, …]}``; each event names its own type."""
 
+    schema_summary = "A batch of events"
+    schema_description = (
+        "Each event names its own type and is judged by itself: those that cannot be taken are "
+        "refused, the others stored. 400 only if none can be taken."
+    )
+    schema_request = openapi.BATCH
+    schema_examples = (openapi.BATCH_EXAMPLE,)
+
     def post(self, request: Request) -> HttpResponse:
         parsed = self.read_or_refuse(request)
         events = parsed.value.get("batch") if isinstance(parsed.value, dict) else None
@@ -174,6 +199,7 @@ class BeaconView(BatchView):
     """A batch from ``navigator.sendBeacon``, with the write key in the query."""
 
     authentication_classes = (QueryWriteKeyAuthentication,)
+    schema_summary = "A batch from a browser's beacon"
 
 
 def judge_events(

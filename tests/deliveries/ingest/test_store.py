@@ -34,8 +34,8 @@ def test_the_number_of_statements_does_not_grow_with_the_batch(
 ) -> None:
     make_destination(sources=[source], event_map={"Order Completed": "checkout"})
     post("/v1/track", make_event())  # from now on the write key is known
-    # One statement on PostgreSQL; else events and deliveries, and refusals if there are any.
-    without_refusals, with_refusals = (1, 1) if connection.vendor == "postgresql" else (2, 3)
+    # One statement on PostgreSQL; else events, deliveries and tallies, and refusals if any.
+    without_refusals, with_refusals = (1, 1) if connection.vendor == "postgresql" else (3, 4)
     assert count_queries(post, [make_event()]) == without_refusals
     assert count_queries(post, [make_event() for _ in range(500)]) == without_refusals
     mixed = [make_event() if number % 2 else number for number in range(500)]
