@@ -300,8 +300,11 @@ def test_who_may_only_look_sees_neither_key_nor_snippets_nor_buttons(viewer):
     destination = Destination.objects.get()
     for url in (SOURCES, f"{SOURCES}{source.pk}/change/"):
         assert "very-secret-key" not in viewer.get(url).content.decode()
+    assert destination.name in viewer.get(f"{SOURCES}{source.pk}/change/").content.decode()
     page = viewer.get(f"{DESTINATIONS}{destination.pk}/change/")
     assert page.status_code == 200
+    assert "A token is set." in page.content.decode()
+    assert "Secret" not in page.content.decode()
     assert "pina_secret_1" not in page.content.decode()
     assert destination.conversion_token.ciphertext not in page.content.decode()
     assert "/pause/" not in page.content.decode()

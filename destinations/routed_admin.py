@@ -1,0 +1,28 @@
+"""What the pages of sources and destinations have in common."""
+
+from __future__ import annotations
+
+from django.db import models, transaction
+from django.forms import BaseModelFormSet, ModelForm
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from destinations.routing import forget_routes
+
+
+class RoutedAdmin(ModelAdmin):
+    """A part of what decides where events go: every change is passed on once it is committed.
+
+    Nothing is deleted here, because the log keeps pointing to it: it is switched off instead.
+    """
+
+    warn_unsaved_form = True
+
+    def save_related(
+        self, request: HttpRequest, form: ModelForm, formsets: list[BaseModelFormSet], change: bool
+    ) -> None:
+        super().save_related(request, form, formsets, change)
+        transaction.on_commit(forget_routes)
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
