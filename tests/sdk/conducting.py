@@ -100,7 +100,9 @@ def _split(trials: list[Trial]) -> tuple[list[Trial], list[Trial]]:
 
 def _run_program(trial: Trial, steps: Barrier | None) -> None:
     try:
-        with Program(trial.sdk, trial.aim(trial.sdk.program), trial.arguments()) as program:
+        patient = trial.scenario is not Scenario.WRONG_KEY
+        source = trial.aim(trial.sdk.program(patient=patient))
+        with Program(trial.sdk, source, trial.arguments()) as program:
             try:
                 if steps:
                     program.wait_for("phase done", STEP_SECONDS)
@@ -123,7 +125,7 @@ def _browse(relay: Relay, trials: list[Trial], steps: Barrier | None) -> None:
         return
     visits: dict[Trial, Visit] = {}
     try:
-        bundles = bundle({trial.sdk.slug: trial.sdk.program for trial in trials})
+        bundles = bundle({trial.sdk.slug: trial.sdk.program() for trial in trials})
         scripts = {trial.slug: trial.aim(bundles[trial.sdk.slug]) for trial in trials}
         with open_shop(scripts) as port, open_chromium() as browser:
             try:

@@ -80,11 +80,11 @@ def open_chromium() -> Iterator[BrowserContext]:
 
 
 class Visit:
-    """A visitor on one page. ``requested`` are the origins that the page spoke to."""
+    """A visitor on one page. ``requested`` are the method, origin and path of each request."""
 
     def __init__(self, browser: BrowserContext, address: str) -> None:
         self.page: Page = browser.new_page()
-        self.requested: set[str] = set()
+        self.requested: list[tuple[str, str, str]] = []
         self.mistakes: list[str] = []
         self.page.on("request", self._note)
         self.page.on("pageerror", lambda error: self.mistakes.append(str(error)))
@@ -102,4 +102,4 @@ class Visit:
 
     def _note(self, request: Any) -> None:
         parts = urlsplit(request.url)
-        self.requested.add(f"{parts.scheme}://{parts.netloc}")
+        self.requested.append((request.method, f"{parts.scheme}://{parts.netloc}", parts.path))

@@ -67,7 +67,7 @@ class Trial:
     source_id: int = 0
     mistake: str = ""
     output: str = ""
-    requested: set[str] = field(default_factory=set)
+    requested: list[tuple[str, str, str]] = field(default_factory=list)
 
     @property
     def slug(self) -> str:
