@@ -33,6 +33,7 @@ app.conf.update(
     task_routes={
         "deliveries.tasks.run_bulk_action": {"queue": "bulk"},
         "deliveries.tasks.prune": {"queue": "maintenance"},
+        "deliveries.tasks.merge_tallies": {"queue": "maintenance"},
     },
     timezone="UTC",
     beat_schedule_filename=str(settings.DATA_DIR / "celerybeat-schedule"),
@@ -44,6 +45,11 @@ app.conf.update(
             "options": {"expires": 10},
         },
         "prune": {"task": "deliveries.tasks.prune", "schedule": 60, "options": {"expires": 50}},
+        "merge_tallies": {
+            "task": "deliveries.tasks.merge_tallies",
+            "schedule": 60,
+            "options": {"expires": 50},
+        },
     },
 )
 if app.conf.broker_url.startswith("filesystem"):

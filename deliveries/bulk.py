@@ -8,6 +8,7 @@ their text, and what the database must parse, does not grow with the number of r
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC
 from typing import Any
 
 import orjson
@@ -37,9 +38,10 @@ def insert_rows(
     statement = f"INSERT INTO {_table(model)} ({names}) SELECT {names} FROM changed WHERE true"
     if ignore_conflicts:
         statement += " ON CONFLICT DO NOTHING"
+    fields_back = _fields(model, returning)
     if returning:
-        statement += " RETURNING " + ", ".join(map(_column, _fields(model, returning)))
-    return _run(statement, fields, rows, [], fetch=bool(returning))
+        statement += " RETURNING " + ", ".join(map(_column, fields_back))
+    return _run(statement, fields, rows, [], fields_back)
 
 
 def update_rows(
@@ -68,14 +70,18 @@ def update_rows(
         (field,) = _fields(model, (name,))
         statement += f" AND {table}.{_column(field)} = %s"
         parameters.append(field.get_db_prep_value(value, connection))
+    fields_back = _fields(model, returning)
     if returning:
-        columns_back = (f"{table}.{_column(field)}" for field in _fields(model, returning))
-        statement += " RETURNING " + ", ".join(columns_back)
-    return _run(statement, fields, rows, parameters, fetch=bool(returning))
+        statement += " RETURNING " + ", ".join(f"{table}.{_column(field)}" for field in fields_back)
+    return _run(statement, fields, rows, parameters, fields_back)
 
 
 def _run(
-    statement: str, fields: list[Any], rows: Sequence[Row], parameters: list[Any], *, fetch: bool
+    statement: str,
+    fields: list[Any],
+    rows: Sequence[Row],
+    parameters: list[Any],
+    fields_back: list[Any],
 ) -> list[tuple[Any, ...]]:
     """Run ``statement`` over a table expression ``changed`` that yields ``rows``."""
     returned: list[tuple[Any, ...]] = []
@@ -88,9 +94,20 @@ def _run(
             cursor.execute(
                 f"WITH changed({names}) AS ({expression}) {statement}", [*values, *parameters]
             )
-            if fetch:
+            if fields_back:
                 returned += cursor.fetchall()
+    if connection.vendor != "postgresql" and any(map(_is_moment, fields_back)):
+        return [tuple(map(_read_moment, fields_back, row)) for row in returned]
     return returned
+
+
+def _is_moment(field: Any) -> bool:
+    return isinstance(field, models.DateTimeField)
+
+
+def _read_moment(field: Any, value: Any) -> Any:
+    """SQLite keeps UTC without saying so."""
+    return value.replace(tzinfo=UTC) if _is_moment(field) and value is not None else value
 
 
 def _rows_on_postgresql(fields: list[Any], rows: Sequence[Row]) -> tuple[str, list[Any]]:

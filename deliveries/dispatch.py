@@ -22,6 +22,7 @@ from deliveries.operations import pause
 from deliveries.outbox import Claimed, ClaimRules, claim, release
 from deliveries.retry import DEFAULT_DELAYS_SECONDS, RetryPolicy
 from deliveries.settlement import Judged, SentRequest, settle
+from deliveries.tallies import read_matchable
 from destinations.connections import client_for
 from destinations.models import Destination
 from destinations.pinterest.client import PinterestClient, encode_request
@@ -60,6 +61,7 @@ class Ready:
     conversion: bytes
     event_id: str
     warnings: tuple[Finding, ...]
+    matchable: int
 
 
 def deliver_batch(
@@ -176,6 +178,7 @@ def _transform_all(
                     encoded,
                     "" if event_id == delivery.message_id else event_id[:256],
                     conversion.warnings,
+                    read_matchable(conversion.fields),
                 )
             )
     return ready, judged
@@ -260,6 +263,7 @@ def _judged(
         batch_id=earlier_batch,
         conversion_event_id=ready.event_id,
         warnings=ready.warnings,
+        matchable=ready.matchable,
     )
 
 

@@ -324,3 +324,46 @@ class Pulse(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} at {self.seen_at:%Y-%m-%d %H:%M:%S}"
+
+
+class Tally(models.Model):
+    """How many of what, in which five minutes? What the home page adds up, instead of the log.
+
+    Rows are only ever added: two transactions that count the same thing never wait for each
+    other. ``tally_merging`` replaces many rows by their sum.
+    """
+
+    class Level(models.IntegerChoices):
+        APPENDED = 0
+        MERGED = 1
+        HOURLY = 2
+
+    level = models.PositiveSmallIntegerField(choices=Level, default=Level.APPENDED)
+    bucket = models.BigIntegerField(
+        help_text="Unix time at which its five minutes (HOURLY: its hour) begin."
+    )
+    destination = models.ForeignKey(
+        Destination,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        null=True,
+        related_name="+",
+        db_index=False,
+    )
+    source = models.ForeignKey(
+        Source,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        null=True,
+        related_name="+",
+        db_index=False,
+    )
+    metric = models.CharField(max_length=64)
+    count = models.BigIntegerField()
+
+    class Meta:
+        verbose_name_plural = "tallies"
+        indexes = [models.Index("level", "bucket", name="tally_bucket")]
+
+    def __str__(self) -> str:
+        return f"{self.metric}: {self.count}"

@@ -17,6 +17,7 @@ from deliveries.models import Attempt, Batch, Delivery
 from deliveries.outbox import Claimed
 from deliveries.retry import RetryPolicy, next_step
 from deliveries.statuses import OPEN, DeliveryStatus
+from deliveries.tallies import Settled, tally_settled
 from destinations.models import Destination
 from destinations.pinterest.client import NoReply, Reply
 from destinations.pinterest.findings import EventFiltered, Finding
@@ -30,7 +31,8 @@ class Judged:
 
     ``attempts_used`` counts this try. ``position`` is its place in the batch, None if it was not
     sent. ``batch_id`` is set when that is an earlier batch than the one being settled.
-    ``conversion_event_id`` is "" when it equals the message ID.
+    ``conversion_event_id`` is "" when it equals the message ID. ``matchable`` says what Pinterest
+    may match a person by (``tallies.MATCH_BITS``).
     """
 
     delivery_id: int
@@ -41,6 +43,7 @@ class Judged:
     batch_id: int | None = None
     conversion_event_id: str = ""
     warnings: tuple[Finding, ...] = ()
+    matchable: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ ROW_COLUMNS = (
     "error_message",
     "warnings",
 )
+_STATUS, _CODE = (1 + ROW_COLUMNS.index(name) for name in ("status", "error_code"))
 ATTEMPT_COLUMNS = (
     "delivery_id",
     "number",
@@ -111,17 +115,16 @@ def settle(
         rows = [
             _delivery_row(one, batch_id, policy, now, retry_after, draw_jitter()) for one in judged
         ]
-        ours = {
-            delivery_id
-            for (delivery_id,) in update_rows(
+        ours: dict[int, datetime] = dict(
+            update_rows(
                 Delivery,
                 "id",
                 ROW_COLUMNS,
                 rows,
                 guard={"claim_token": claimed.token},
-                returning=("id",),
+                returning=("id", "created_at"),
             )
-        }
+        )
         insert_rows(
             Attempt,
             ATTEMPT_COLUMNS,
@@ -130,6 +133,16 @@ def settle(
                 for one in judged
                 if one.delivery_id in ours and _was_tried(one)
             ],
+        )
+        tally_settled(
+            claimed.destination_id,
+            [
+                Settled(created_at, row[_STATUS], row[_CODE], one.matchable)
+                for one, row in zip(judged, rows, strict=True)
+                if one.outcome.kind is not OutcomeKind.PAUSED
+                and (created_at := ours.get(one.delivery_id)) is not None
+            ],
+            now,
         )
         if sent is not None:
             note_reply(claimed.destination_id, sent.reply, sent.reading, now)
@@ -164,7 +177,7 @@ def _delivery_row(
         )
     return (
         one.delivery_id,
-        str(status),
+        status.value,
         due_at,
         None,
         attempts_used,

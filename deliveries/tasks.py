@@ -17,12 +17,16 @@ from deliveries.doorbell import ring, ring_bulk, ring_prune
 from deliveries.health import note_sweep
 from deliveries.outbox import destinations_with_due_deliveries
 from deliveries.retention import prune as prune_in_steps
+from deliveries.tally_merging import merge_tallies as merge_in_steps
 
 RUN_SECONDS = 10
 """A run hands over to other destinations after this long, and queues up again."""
 
 PRUNE_SECONDS = 15
 """A run of the retention ends after this long, and queues up again when more is old."""
+
+MERGE_SECONDS = 20
+"""The same for the merging of tallies."""
 
 _stopping = threading.Event()
 
@@ -88,3 +92,13 @@ def prune() -> int:
     if may_go_on and not _stopping.is_set():
         ring_prune()
     return sum(counts.values())
+
+
+@shared_task
+def merge_tallies() -> int:
+    """Replace tallies by their sums, for a while; returns how many rows went away."""
+    started = time.monotonic()
+    return merge_in_steps(
+        timezone.now(),
+        lambda: _stopping.is_set() or time.monotonic() - started > MERGE_SECONDS,
+    )

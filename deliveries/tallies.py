@@ -1,0 +1,139 @@
+"""Counting while settling: a few rows for each settle, so that no page ever counts the log.
+
+What is counted is what happens, in the five minutes in which it happens: a delivery that is
+rejected, sent again by a person and delivered counts once as each. The metrics:
+
+=================== ===========================================================================
+received            new events of a source
+refused             what reached ingest for a source and could not become an event
+delivered           conversions that Pinterest took, of a destination
+rejected:CODE       conversions that can never succeed; also dead:CODE and filtered:CODE
+retryable:CODE      failed tries after which another follows
+latency:N           delivered ones by the time from receipt to settling (``latency_step``)
+match:KEY           delivered ones with what Pinterest matches people by (``MATCH_BITS``)
+=================== ===========================================================================
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from math import ceil, log2
+from typing import Any, NamedTuple
+
+from deliveries.bulk import insert_rows
+from deliveries.models import Tally
+from deliveries.statuses import DeliveryStatus
+
+BUCKET_SECONDS = 300
+COLUMNS = ("level", "bucket", "destination_id", "source_id", "metric", "count")
+
+RECEIVED = "received"
+REFUSED = "refused"
+DELIVERED = "delivered"
+LATENCY = "latency:"
+MATCH = "match:"
+COUNTED_WITH_CODE = {
+    DeliveryStatus.REJECTED.value: "rejected:",
+    DeliveryStatus.DEAD.value: "dead:",
+    DeliveryStatus.FILTERED.value: "filtered:",
+    DeliveryStatus.PENDING.value: "retryable:",
+}
+"""Status after settling → beginning of the metric."""
+
+MATCH_BITS = {
+    "em": 1,
+    "ph": 2,
+    "external_id": 4,
+    "click_id": 8,
+    "hashed_maids": 16,
+    "ip_ua": 32,
+    "of_app": 64,
+    "of_offline": 128,
+}
+"""The last two are denominators: only an app knows advertising IDs, and only something online a
+click, an address and a user agent."""
+
+_APP_ACTION_SOURCES = frozenset({"app_android", "app_ios"})
+
+
+class Settled(NamedTuple):
+    """What settling did to one delivery: its status now, why, and what a match may use."""
+
+    created_at: datetime
+    status: str
+    code: str
+    matchable: int
+
+
+def read_matchable(conversion: Mapping[str, Any]) -> int:
+    """``MATCH_BITS`` of a conversion's fields."""
+    found = conversion["user_data"]
+    bits = (
+        ("em" in found)
+        | ("ph" in found) << 1
+        | ("external_id" in found) << 2
+        | ("click_id" in found) << 3
+        | ("hashed_maids" in found) << 4
+        | ("client_ip_address" in found and "client_user_agent" in found) << 5
+    )
+    source = conversion.get("action_source")
+    if source in _APP_ACTION_SOURCES:
+        bits |= 64
+    elif source == "offline":
+        bits |= 128
+    return bits
+
+
+def bucket_of(moment: datetime) -> int:
+    """Unix time at which the five minutes of ``moment`` begin."""
+    return int(moment.timestamp()) // BUCKET_SECONDS * BUCKET_SECONDS
+
+
+def latency_step(seconds: float) -> int:
+    """Step N holds what took up to ``longest_of_step(N)``, and longer than the step before."""
+    return ceil(2 * log2(seconds * 1000)) if seconds > 0.001 else 0
+
+
+def longest_of_step(step: int) -> float:
+    """Seconds. Steps grow by the square root of two, so a figure is at most 41 % too high."""
+    return 2 ** (step / 2) / 1000
+
+
+def tally_settled(destination_id: int, settled: Iterable[Settled], now: datetime) -> None:
+    """Count what one settle did, with one INSERT; nothing when it did nothing."""
+    counts: Counter[str] = Counter()
+    matchable: Counter[int] = Counter()
+    moment = now.timestamp()
+    for created_at, status, code, bits in settled:
+        if status == DELIVERED:
+            matchable[bits] += 1
+            counts[f"{LATENCY}{latency_step(moment - created_at.timestamp())}"] += 1
+        else:
+            counts[COUNTED_WITH_CODE[status] + code] += 1
+    for bits, count in matchable.items():
+        counts[DELIVERED] += count
+        for key, bit in MATCH_BITS.items():
+            if bits & bit:
+                counts[MATCH + key] += count
+    append(counts, now, destination_id=destination_id)
+
+
+def append(
+    counts: Mapping[str, int],
+    now: datetime,
+    *,
+    destination_id: int | None = None,
+    source_id: int | None = None,
+) -> None:
+    """Add metric → count to the five minutes of ``now``."""
+    bucket, level = bucket_of(now), Tally.Level.APPENDED.value
+    insert_rows(
+        Tally,
+        COLUMNS,
+        [
+            (level, bucket, destination_id, source_id, metric, count)
+            for metric, count in counts.items()
+        ],
+    )

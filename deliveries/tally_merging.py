@@ -1,0 +1,107 @@
+"""Tallies that many transactions appended, replaced by their sums, in short transactions.
+
+Readers add up whatever rows there are, so it never matters how far this has come.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+from deliveries.bulk import insert_rows
+from deliveries.models import Tally
+from deliveries.tallies import COLUMNS
+
+STEP = 5000
+"""Rows in a step, which is one short transaction."""
+
+HOUR_SECONDS = 3600
+FIVE_MINUTES_KEPT = timedelta(days=2)
+"""Older figures are kept by the hour."""
+
+KEPT = timedelta(days=31)
+
+Level = Tally.Level
+
+
+def merge_tallies(now: datetime, is_over: Callable[[], bool] = lambda: False) -> int:
+    """Merge what was appended, then old five minutes into hours, then forget what is too old.
+
+    Returns how many rows went away. Safe to run twice at a time, and to stop anywhere.
+    """
+    hourly_before = int((now - FIVE_MINUTES_KEPT).timestamp()) // HOUR_SECONDS * HOUR_SECONDS
+    count = 0
+    while not is_over() and (gone := _merge_appended()):
+        count += gone
+    while not is_over() and (gone := _merge_into_hour(hourly_before)):
+        count += gone
+    while not is_over() and (gone := _forget(int((now - KEPT).timestamp()))):
+        count += gone
+    return count
+
+
+def _merge_appended() -> int:
+    """One step for the oldest five minutes with appended rows: those, and their sums so far."""
+    bucket = _oldest(Level.APPENDED)
+    if bucket is None:
+        return 0
+    return _replace_by_sums(
+        Tally.objects.filter(level=Level.APPENDED, bucket=bucket), Level.MERGED, bucket
+    )
+
+
+def _merge_into_hour(before: int) -> int:
+    oldest = _oldest(Level.MERGED)
+    if oldest is None or oldest >= before:
+        return 0
+    hour = oldest // HOUR_SECONDS * HOUR_SECONDS
+    return _replace_by_sums(
+        Tally.objects.filter(level=Level.MERGED, bucket__gte=hour, bucket__lt=hour + HOUR_SECONDS),
+        Level.HOURLY,
+        hour,
+    )
+
+
+def _oldest(level: int) -> int | None:
+    rows = Tally.objects.filter(level=level).order_by("bucket")
+    found: int | None = rows.values_list("bucket", flat=True).first()
+    return found
+
+
+def _replace_by_sums(rows: QuerySet[Tally], level: int, bucket: int) -> int:
+    """Add some of ``rows`` to the sums that ``bucket`` has at ``level``."""
+    with transaction.atomic():
+        taken = _take(rows)
+        if not taken:  # another worker is at it
+            return 0
+        earlier = _take(Tally.objects.filter(level=level, bucket=bucket))
+        sums: Counter[tuple[int | None, int | None, str]] = Counter()
+        for _, destination_id, source_id, metric, count in taken + earlier:
+            sums[destination_id, source_id, metric] += count
+        Tally.objects.filter(id__any_of=[row[0] for row in taken + earlier]).delete()
+        insert_rows(
+            Tally, COLUMNS, [(int(level), bucket, *key, count) for key, count in sums.items()]
+        )
+    return len(taken)
+
+
+def _take(rows: QuerySet[Tally]) -> list[tuple[Any, ...]]:
+    return list(
+        rows.order_by("pk")
+        .select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+        .values_list("pk", "destination_id", "source_id", "metric", "count")[:STEP]
+    )
+
+
+def _forget(before: int) -> int:
+    old = list(
+        Tally.objects.filter(level__in=Level.values, bucket__lt=before).values_list(
+            "pk", flat=True
+        )[:STEP]
+    )
+    return Tally.objects.filter(id__any_of=old).delete()[0] if old else 0
