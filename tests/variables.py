@@ -1,4 +1,4 @@
-"""The environment variables that settings.py reads, found in its own text."""
+"""The environment variables that the product reads, found in its own text."""
 
 from __future__ import annotations
 
@@ -10,6 +10,15 @@ READ = re.compile(r'\benv\.\w+\(\s*"([A-Z][A-Z0-9_]*)"')
 
 
 def settings_variables() -> set[str]:
-    """Every variable that a reader of ``capi_project.environment`` is asked for."""
-    text = (BASE_DIR / "capi_project" / "settings.py").read_text(encoding="utf-8")
+    """Every variable that settings.py asks a reader of ``capi_project.environment`` for."""
+    return _variables_in("settings.py")
+
+
+def supervisor_variables() -> set[str]:
+    """Every variable that `bin/run` asks for beyond those."""
+    return _variables_in("parts.py") - settings_variables()
+
+
+def _variables_in(name: str) -> set[str]:
+    text = (BASE_DIR / "capi_project" / name).read_text(encoding="utf-8")
     return set(READ.findall(text))
