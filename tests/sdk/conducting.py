@@ -19,7 +19,7 @@ from tests.sdk.trials import FAULTS, Evidence, Relay, Scenario, Trial
 from tests.stack import Stack
 
 PROGRAMS_AT_ONCE = 6
-STEP_SECONDS = 40.0
+STEP_SECONDS = 60.0
 MISTAKES = (AssertionError, BrowserError, BrokenBarrierError, InstallationFailed, ProgramFailed)
 
 TOGETHER = (
