@@ -105,10 +105,10 @@ def _add_products(
     custom_data: dict[str, Any],
     warnings: list[Finding],
 ) -> None:
-    event_price = decimal_text(properties.get("price"))
-    event_quantity = integer(properties.get("quantity"))
-    if event_quantity is None:
-        event_quantity = 1
+    price_of_all = decimal_text(properties.get("price"))
+    quantity_of_all = integer(properties.get("quantity"))
+    if quantity_of_all is None:
+        quantity_of_all = 1
     content_ids: list[str] = []
     contents: list[dict[str, Any]] = []
     num_items = 0
@@ -131,8 +131,8 @@ def _add_products(
                     break
         for key, name in PRODUCT_TEXTS:
             value = read(key)
-            if type(value) is str and value.isascii() and not value.isspace():
-                if value:
+            if type(value) is str and value.isascii():
+                if value and not value.isspace():
                     content[name] = value
             elif value is not None:
                 text = usable_text(value)
@@ -145,11 +145,11 @@ def _add_products(
         if not content and price is None and quantity is None:
             continue
         if price is None:
-            price = event_price
+            price = price_of_all
         if price is not None:
             content["item_price"] = price
         if quantity is None:
-            quantity = event_quantity
+            quantity = quantity_of_all
         content["quantity"] = quantity
         num_items += quantity
         contents.append(content)

@@ -7,8 +7,10 @@ of an event, and the thirty paths that lead nowhere cost nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple
 
 from .custom_data import CUSTOM_FIELDS
 from .event import CONTEXT_TRAITS, PROPERTIES, TRAITS, Path, Sections, Shape, Step, steps_within
@@ -44,25 +46,53 @@ _MAPPED_CONTEXT_TRAITS = _mapped_keys(CONTEXT_TRAITS)
 _MAPPED_PROPERTIES = _mapped_keys(PROPERTIES)
 
 
+# Finding the mapped keys costs more than reading them, so plans are also kept by all the keys of
+# the three objects, in the order they came. Bounded: begun anew when full, and a sender of endless
+# or ever new keys is left to the slower way.
+_PLANS_BY_KEYS: dict[tuple[Any, ...], Plan] = {}
+_MOST_PLANS = 1024
+_MOST_KEYS = 100
+_LONGEST_KEYS = 2_000
+
+
 def plan_for(sections: Sections, present: int) -> Plan:
     """The plan for an event, from what ``read_sections`` says of it."""
+    traits, context_traits, properties = (
+        sections[TRAITS],
+        sections[CONTEXT_TRAITS],
+        sections[PROPERTIES],
+    )
+    if len(traits) + len(context_traits) + len(properties) > _MOST_KEYS:
+        return _plan_for_mapped_keys(present, traits, context_traits, properties)
+    keys = (present, tuple(traits), tuple(context_traits), tuple(properties))
+    plan = _PLANS_BY_KEYS.get(keys)
+    if plan is None:
+        plan = _plan_for_mapped_keys(present, traits, context_traits, properties)
+        if sum(map(len, chain(traits, context_traits, properties))) <= _LONGEST_KEYS:
+            if len(_PLANS_BY_KEYS) >= _MOST_PLANS:
+                _PLANS_BY_KEYS.clear()
+            _PLANS_BY_KEYS[keys] = plan
+    return plan
+
+
+def _plan_for_mapped_keys(
+    present: int,
+    traits: Iterable[str],
+    context_traits: Iterable[str],
+    properties: Iterable[str],
+) -> Plan:
     return _plan_for_shape(
-        present,
-        _MAPPED_TRAITS.intersection(sections[TRAITS]),
-        _MAPPED_CONTEXT_TRAITS.intersection(sections[CONTEXT_TRAITS]),
-        _MAPPED_PROPERTIES.intersection(sections[PROPERTIES]),
+        Shape(
+            present,
+            _MAPPED_TRAITS.intersection(traits),
+            _MAPPED_CONTEXT_TRAITS.intersection(context_traits),
+            _MAPPED_PROPERTIES.intersection(properties),
+        )
     )
 
 
-# A plan holds nothing of an event but which mapped keys it has; a thousand shapes are a few MB.
-@lru_cache(maxsize=1024)
-def _plan_for_shape(
-    present: int,
-    traits: frozenset[str],
-    context_traits: frozenset[str],
-    properties: frozenset[str],
-) -> Plan:
-    shape = Shape(present, traits, context_traits, properties)
+@lru_cache(maxsize=_MOST_PLANS)
+def _plan_for_shape(shape: Shape) -> Plan:
     return Plan(
         steps_within(ACTION_SOURCE_PATHS, shape),
         rows_within(EVENT_FIELDS, shape),

@@ -15,7 +15,7 @@ import orjson
 
 from .config import TransformConfig
 from .custom_data import OPT_OUT_PATHS, read_custom_data
-from .event import Path, Sections, paths, read_path, read_sections
+from .event import ROOT, Sections, read_path, read_sections
 from .event_fields import channel_of, read_action_source, read_event_fields
 from .event_names import ECOMMERCE_NAMES, is_own_name, standard_name
 from .findings import EventFiltered, EventRejected, Finding
@@ -28,7 +28,7 @@ from .values import usable_text, well_formed
 __all__ = ["Conversion", "TransformConfig", "conversion_names", "transform"]
 
 DELIVERABLE_TYPES = ("track", "page", "screen")
-EVENT_TIME_PATHS = paths("timestamp", "originalTimestamp", "receivedAt")
+EVENT_TIME_KEYS = ("timestamp", "originalTimestamp", "receivedAt")
 # How far ahead a clock may be before the event's time looks wrong.
 _FUTURE_SECONDS = 300
 # These channels send from the visitor's own device, so the address an event came from is theirs.
@@ -152,9 +152,9 @@ def _is_sent_by_visitor(event: dict[str, Any], channel: str) -> bool:
 def _read_event_time(
     sections: Sections, config: TransformConfig, now: float, warnings: list[Finding]
 ) -> int:
-    path: Path
-    for path in EVENT_TIME_PATHS:
-        event_time = unix_seconds(sections[path.section].get(path.key))
+    event = sections[ROOT]
+    for key in EVENT_TIME_KEYS:
+        event_time = unix_seconds(event.get(key))
         if event_time is not None:
             break
     else:
@@ -165,7 +165,7 @@ def _read_event_time(
         raise EventFiltered("event_too_old", "The event is older than the destination's age limit.")
     if event_time > now + _FUTURE_SECONDS:
         message = "The event says it happens more than five minutes from now."
-        warnings.append(Finding("event_time_in_future", path.text, message))
+        warnings.append(Finding("event_time_in_future", key, message))
     return event_time
 
 

@@ -93,7 +93,7 @@ def birthday(text: str) -> Normalised:
 
 def city(text: str) -> Normalised:
     """Lower case without spaces, punctuation and symbols; letters and marks of every script."""
-    lowered = text.lower()
+    lowered = text.lower().replace(" ", "")
     if lowered.isascii():
         if lowered.isalpha():
             return lowered
@@ -104,8 +104,9 @@ def city(text: str) -> Normalised:
 def postal_code(text: str) -> Normalised:
     """Digits; a code with letters counts in both forms, with its letters and without them."""
     if text.isascii():
-        if text.isdecimal():
-            return text
+        unspaced = text.replace("-", "").replace(" ", "")
+        if unspaced.isdecimal():
+            return unspaced
         lowered = text.lower().encode()
         only_digits = lowered.translate(None, _NOT_ASCII_DIGITS).decode()
         with_letters = lowered.translate(None, _NOT_ASCII_ALPHANUMERICS).decode()
@@ -301,14 +302,21 @@ def read_user_data(
                 if text in known:
                     user_data[name] = [known[text]]
                     break
-                if len(text) != _DIGEST_LENGTH and text.isascii():
-                    normal = normalise(text)
-                    if type(normal) is str:
-                        if normal:
+                normal = None if len(text) == _DIGEST_LENGTH else normalise(text)
+                if type(normal) is str:
+                    if normal:
+                        try:
                             user_data[name] = [sha256(normal.encode()).hexdigest()]
-                            break
-                        continue
-            digests = _digests(value, field, path, warnings)
+                        except UnicodeEncodeError:
+                            user_data[name] = [_digest(normal)]
+                        break
+                    continue
+                if normal:
+                    digests = [_digest(form) for form in normal if form]
+                else:
+                    digests = _digests(value, field, path, warnings)
+            else:
+                digests = _digests(value, field, path, warnings)
             if digests:
                 user_data[name] = digests
                 break
