@@ -10,11 +10,11 @@ from typing import Any
 import orjson
 
 from deliveries.bodies import unpack
+from deliveries.error_codes import meaning_of, remedy_of
 from deliveries.models import Attempt, Batch, Delivery, Event
 from deliveries.phrases import pretty, pretty_json, say_next_try
 from deliveries.statuses import OPEN, RETRYABLE_BY_A_PERSON, DeliveryStatus
 from destinations.models import Destination, Source
-from destinations.pinterest.codes import ALL_CODES
 
 MOST_SIBLINGS = 50
 
@@ -42,6 +42,8 @@ class DeliveryDetails:
     siblings: list[Delivery]
     next_try: str
     explanation: str
+    remedy: str
+    """What to do about the error code."""
     can_be_retried: bool
     can_be_discarded: bool
 
@@ -82,7 +84,8 @@ def read_details(delivery: Delivery, now: datetime) -> DeliveryDetails:
         attempts=list(Attempt.objects.filter(delivery_id=delivery.pk).order_by("number", "pk")),
         siblings=siblings,
         next_try=say_next_try(delivery, destination, now),
-        explanation=ALL_CODES.get(delivery.error_code, ""),
+        explanation=meaning_of(delivery.error_code),
+        remedy=remedy_of(delivery.error_code),
         can_be_retried=delivery.status in RETRYABLE_BY_A_PERSON,
         can_be_discarded=delivery.status == DeliveryStatus.PENDING
         or (
