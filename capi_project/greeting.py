@@ -86,6 +86,6 @@ def greeting(options: Options, settings: Any, admin: Any, demo_write_key: str) -
         lines += ["", "  Other machines can reach it. It answers to the names in ALLOWED_HOSTS;"]
         lines += ["  set ALLOWED_HOSTS=relay.example.com,… for those it should have."]
     if demo_write_key:
-        lines += ["", "Send a first event, and look at Deliveries in the admin:", ""]
+        lines += ["", "Send a first event, and look at the delivery log in the admin:", ""]
         lines += [curl_line(url, demo_write_key)]
     return [*lines, "", "Ctrl-C stops everything.", ""]

@@ -1,0 +1,74 @@
+"""What the documents say, where a program can check it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from capi_project.parts import commands, read_options
+from deliveries.retry import RetryPolicy, schedule_table
+from tests.variables import BASE_DIR
+
+DOCUMENTS = sorted([*BASE_DIR.glob("*.md"), *(BASE_DIR / "docs").glob("*.md")])
+
+
+def in_words(seconds: float) -> str:
+    whole = int(seconds)
+    parts = ((whole // 3600, "h"), (whole // 60 % 60, "min"), (whole % 60, "s"))
+    return " ".join(f"{value} {unit}" for value, unit in parts if value) or "0 s"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_between_documents_lead_somewhere(document: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text("utf-8"))
+    local = [link for link in links if not re.match(r"[a-z]+:", link)]
+    assert [link for link in local if not (document.parent / link).exists()] == []
+
+
+def test_the_retry_schedule_in_operations_is_the_one_in_the_code() -> None:
+    text = (BASE_DIR / "docs" / "operations.md").read_text("utf-8")
+    printed = text.partition("<!-- schedule -->\n")[2].partition("<!-- end of schedule -->")[0]
+    rows = [
+        f"| {row.attempt} | {in_words(row.delay_seconds) if row.attempt > 1 else 'none'} "
+        f"| {in_words(row.since_first_seconds)} |"
+        for row in schedule_table(RetryPolicy())
+    ]
+    header = ["| try | wait before it | since the first |", "|---|---|---|"]
+    assert printed.splitlines() == [*header, *rows]
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "beat"])
+def test_the_procfile_starts_what_bin_run_starts(name: str) -> None:
+    lines = dict(
+        line.split(": ", 1) for line in (BASE_DIR / "Procfile").read_text("utf-8").splitlines()
+    )
+    line = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", lines[name])
+    options = read_options(
+        {"HOST": "0.0.0.0", "WORKER_PROCESSES": "1", "WORKER_THREADS": "16", "LOG_LEVEL": "INFO"}
+    )
+    _, *wanted = commands(options)[name]
+    without_names = [
+        word
+        for position, word in enumerate(wanted)
+        if "--hostname" not in wanted[max(0, position - 1) : position + 1]
+    ]
+    if "--pidfile" in without_names:  # in a shell the empty word reads better with "="
+        at = without_names.index("--pidfile")
+        without_names[at : at + 2] = ["--pidfile="]
+    assert shlex.split(line) == ["python", *without_names]
+
+
+def test_nothing_in_the_repository_speaks_of_the_folders_it_was_made_in() -> None:
+    words = ("/work/" + "shared", "house" + ".md", "../" + "shared")
+    found = [
+        f"{path.relative_to(BASE_DIR)}: {word}"
+        for folder in ("capi_project", "destinations", "deliveries", "docs", "templates", "bin")
+        for path in (BASE_DIR / folder).rglob("*")
+        if path.is_file() and path.suffix in {"", ".py", ".md", ".html", ".css", ".js", ".sh"}
+        for word in words
+        if word in path.read_text("utf-8")
+    ]
+    assert found == []
