@@ -20,6 +20,7 @@ import pytest
 import requests
 
 from capi_project.parts import allowed_hosts, children_environment, read_options
+from tests.scratch import ScratchDatabase, ScratchRedis
 from tests.stack import free_port
 from tests.variables import BASE_DIR, settings_variables
 
@@ -167,6 +168,33 @@ def test_one_command_gives_a_login_and_a_curl_line_that_work_and_a_second_start_
     assert password not in again.said()
     assert "Login      as before" in again.said()
     assert "Write key  demo-write-key" in again.said()
+
+
+@pytest.mark.postgres
+@pytest.mark.redis
+def test_two_variables_put_it_on_postgresql_and_redis(start_relay: Callable[..., Run]) -> None:
+    database = ScratchDatabase(os.environ["TEST_DATABASE_URL"])
+    broker = ScratchRedis(os.environ["TEST_REDIS_URL"])
+    try:
+        run = start_relay(DATABASE_URL=database.create(), REDIS_URL=broker.reserve())
+        run.wait_for("Ctrl-C stops everything.")
+        assert "is running on PostgreSQL, with redis as its broker." in run.said()
+        (line,) = [one for one in run.said().splitlines() if one.startswith("curl ")]
+        assert (
+            subprocess.run(
+                ["curl", "-sS", *shlex.split(line)[1:]], capture_output=True, check=True
+            ).stdout
+            == b"OK"
+        )
+        run.wait_until(
+            lambda: database.rows("SELECT status FROM deliveries_delivery", ()) == [("delivered",)],
+            seconds=15,
+        )
+        run.process.send_signal(signal.SIGTERM)
+        assert run.process.wait(timeout=10) == 0
+    finally:
+        broker.release()
+        database.drop()
 
 
 def test_ctrl_c_stops_every_process_within_ten_seconds(start_relay: Callable[..., Run]) -> None:
