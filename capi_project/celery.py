@@ -25,7 +25,8 @@ app.conf.update(
     # which Redis would hand it to a second worker.
     task_time_limit=settings.LEASE_SECONDS - 10,
     broker_connection_retry_on_startup=True,
-    worker_cancel_long_running_tasks_on_connection_loss=True,
+    # A thread cannot be cancelled, and need not be: what it settles is fenced by its claim.
+    worker_cancel_long_running_tasks_on_connection_loss=False,
     worker_soft_shutdown_timeout=20,
     worker_hijack_root_logger=False,
     worker_max_memory_per_child=400_000,  # kB
@@ -66,9 +67,14 @@ if app.conf.broker_url.startswith("filesystem"):
         "polling_interval": 0.2,
     }
 else:
+    for scheme in ("redis", "rediss"):
+        kombu.transport.TRANSPORT_ALIASES[scheme] = "capi_project.redis_broker:Transport"
     app.conf.broker_transport_options = {
         "visibility_timeout": settings.LEASE_SECONDS,
         "socket_keepalive": True,
+        # A Redis that has vanished or hangs is noticed, not waited for.
+        "socket_connect_timeout": 5,
+        "socket_timeout": 10,
         "health_check_interval": 10,
     }
 app.autodiscover_tasks(["deliveries"])
