@@ -7,6 +7,7 @@ import os
 import random
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from typing import Any
 
 import orjson
 from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from deliveries.bodies import unpack
@@ -36,6 +38,8 @@ from destinations.secrets import SecretUnreadable
 logger = logging.getLogger(__name__)
 
 POLICY = RetryPolicy(settings.RETRY_DELAYS_SECONDS or DEFAULT_DELAYS_SECONDS)
+DATABASE_PAUSE = timedelta(seconds=0.5)
+"""Between two looks whether a database that was away is back."""
 TEST_MODE_CONVERSIONS = 20
 """Pinterest looks at no more than the first 20 of a test request."""
 
@@ -72,8 +76,9 @@ def deliver_batch(
 ) -> int:
     """Claim, transform, send and settle one batch of a destination; says how many were claimed.
 
-    0 means there is nothing to do for this destination now. What is claimed and not settled when
-    this returns or raises is given back untried.
+    0 means there is nothing to do for this destination now. What is claimed and not sent when
+    this returns or raises is given back untried; what was sent and could not be settled keeps its
+    try, and waits for the end of the lease.
     """
     destination = (
         Destination.objects.filter(pk=destination_id, paused_at__isnull=True)
@@ -90,10 +95,14 @@ def deliver_batch(
     claimed = claim(destination.pk, _claim_rules(destination), clock(), _worker_name())
     if claimed is None:
         return 0
+    in_doubt: set[int] = set()
     try:
-        _work_off(claimed, destination, client, clock, is_stopping)
+        _work_off(claimed, destination, client, clock, is_stopping, in_doubt)
+    except BaseException:
+        connection.close_if_unusable_or_obsolete()  # it may be what failed
+        raise
     finally:
-        release(claimed)
+        release(claimed, in_doubt)
     return len(claimed.delivery_ids)
 
 
@@ -103,14 +112,17 @@ def _work_off(
     client: PinterestClient,
     clock: Clock,
     is_stopping: Callable[[], bool],
+    in_doubt: set[int],
 ) -> None:
     ready, judged = _transform_all(
         _load(claimed), destination.transform_config(), clock().timestamp()
     )
     if judged:
-        settle(claimed, judged, None, policy=POLICY, now=clock(), draw_jitter=random.random)
+        _settle(claimed, judged, None, clock)
     for batch in _cut_by_size(ready, settings.BATCH_MAX_BYTES):
-        if is_stopping() or not _send(batch, claimed, destination, client, clock, is_stopping):
+        if is_stopping() or not _send(
+            batch, claimed, destination, client, clock, is_stopping, in_doubt
+        ):
             return
 
 
@@ -191,8 +203,12 @@ def _send(
     client: PinterestClient,
     clock: Clock,
     is_stopping: Callable[[], bool],
+    in_doubt: set[int],
 ) -> bool:
-    """Send one batch, in parts if Pinterest refuses it whole; False: send nothing more now."""
+    """Send one batch, in parts if Pinterest refuses it whole; False: send nothing more now.
+
+    ``in_doubt`` holds the deliveries of a request from before it leaves until it is settled.
+    """
     search = Isolation(len(batch))
     batch_of_position: dict[int, tuple[int | None, int]] = {}
     may_go_on = True
@@ -202,20 +218,20 @@ def _send(
         part = batch[span.start : span.stop]
         sent_at = clock()
         body = encode_request([one.conversion for one in part])
+        in_doubt.update(one.delivery.id for one in part)
         reply = client.send(body)
         reading = read_reply(reply, len(part))
         judged = [
             _judged(batch[position], outcome, position, span.start, batch_of_position)
             for position, outcome in search.learn(span, reading)
         ]
-        batch_id = settle(
+        batch_id = _settle(
             claimed,
             judged,
             SentRequest(destination, sent_at, body, len(part), reply, reading),
-            policy=POLICY,
-            now=clock(),
-            draw_jitter=random.random,
+            clock,
         )
+        in_doubt.clear()
         if span.size == 1:
             batch_of_position[span.start] = (batch_id, 0)
         may_go_on = all(
@@ -224,16 +240,14 @@ def _send(
         )
     undecided = search.undecided()
     if undecided:
-        settle(
+        _settle(
             claimed,
             [
                 _judged(batch[position], outcome, position, 0, batch_of_position, sent=False)
                 for position, outcome in undecided
             ],
             None,
-            policy=POLICY,
-            now=clock(),
-            draw_jitter=random.random,
+            clock,
         )
     if search.pause_reason is not None:
         reason = search.pause_reason
@@ -241,6 +255,43 @@ def _send(
         logger.warning("Destination %s is paused: %s", destination.pk, reason.code)
         return False
     return may_go_on
+
+
+def _settle(
+    claimed: Claimed, judged: Sequence[Judged], sent: SentRequest | None, clock: Clock
+) -> int | None:
+    """Settle, waiting for a database that is away: an answer that is forgotten costs a resend.
+
+    Raises the database's error when the lease ends before it is back.
+    """
+    while True:
+        try:
+            return settle(
+                claimed, judged, sent, policy=POLICY, now=clock(), draw_jitter=random.random
+            )
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("Cannot settle now (%s).", type(error).__name__)
+            if not _wait_for_database(claimed, clock):
+                raise
+            # The connection may have been lost after the commit.
+            still_ours = Delivery.objects.filter(
+                id__any_of=[one.delivery_id for one in judged], claim_token=claimed.token
+            )
+            if not still_ours.exists():
+                return None
+
+
+def _wait_for_database(claimed: Claimed, clock: Clock) -> bool:
+    """Whether it answers again before the lease ends."""
+    while clock() + DATABASE_PAUSE < claimed.expires_at:
+        time.sleep(DATABASE_PAUSE.total_seconds())
+        connection.close_if_unusable_or_obsolete()
+        try:
+            connection.ensure_connection()
+        except (OperationalError, InterfaceError):
+            continue
+        return True
+    return False
 
 
 def _judged(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -98,19 +99,25 @@ def claim(destination_id: int, rules: ClaimRules, now: datetime, worker: str) ->
     return Claimed(token, destination_id, expires_at, tuple(ids))
 
 
-def release(claimed: Claimed) -> int:
+def release(claimed: Claimed, in_doubt: Collection[int] = ()) -> int:
     """Give back what was claimed and not settled, as if it had not been tried; ends the claim.
 
-    Returns how many deliveries went back.
+    Deliveries ``in_doubt`` may have reached Pinterest: those keep their try, and are claimed again
+    when the lease ends, as if the worker had died. Returns how many deliveries went back.
     """
+    untried = [one for one in claimed.delivery_ids if one not in in_doubt]
     with transaction.atomic():
-        count = Delivery.objects.filter(
-            id__any_of=claimed.delivery_ids, claim_token=claimed.token
-        ).update(
+        count = Delivery.objects.filter(id__any_of=untried, claim_token=claimed.token).update(
             status=DeliveryStatus.PENDING,
             due_at=F("created_at"),
             claim_token=None,
             attempt_count=F("attempt_count") - 1,
         )
         Claim.objects.filter(token=claimed.token).delete()
+    return count
+
+
+def forget_ended_claims(now: datetime) -> int:
+    """Delete what is left of claims whose worker died; says how many there were."""
+    count, _ = Claim.objects.filter(expires_at__lte=now).delete()
     return count

@@ -15,7 +15,7 @@ from deliveries.bulk_actions import StepResult, run_step, unfinished_bulk_action
 from deliveries.dispatch import deliver_batch
 from deliveries.doorbell import ring, ring_bulk, ring_prune
 from deliveries.health import note_sweep
-from deliveries.outbox import destinations_with_due_deliveries
+from deliveries.outbox import destinations_with_due_deliveries, forget_ended_claims
 from deliveries.retention import prune as prune_in_steps
 from deliveries.tally_merging import merge_tallies as merge_in_steps
 
@@ -39,13 +39,16 @@ def _note_shutdown(**_: object) -> None:
 
 @shared_task
 def sweep() -> int:
-    """Start a run for every destination with something due; finds whatever no bell announced."""
-    destination_ids = list(
-        destinations_with_due_deliveries(timezone.now()).values_list("pk", flat=True)
-    )
+    """Start a run for every destination with something due; finds whatever no bell announced.
+
+    Also clears away the claims of workers that died.
+    """
+    now = timezone.now()
+    forget_ended_claims(now)
+    destination_ids = list(destinations_with_due_deliveries(now).values_list("pk", flat=True))
     ring(destination_ids, at_once=True)
     ring_bulk(unfinished_bulk_actions())
-    note_sweep(timezone.now())
+    note_sweep(now)
     return len(destination_ids)
 
 

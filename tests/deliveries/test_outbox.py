@@ -12,7 +12,13 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from deliveries.models import Claim, Delivery, Lane
-from deliveries.outbox import ClaimRules, claim, destinations_with_due_deliveries, release
+from deliveries.outbox import (
+    ClaimRules,
+    claim,
+    destinations_with_due_deliveries,
+    forget_ended_claims,
+    release,
+)
 from deliveries.statuses import DeliveryStatus
 from tests.factories import make_deliveries, make_destination
 
@@ -132,6 +138,34 @@ def test_release_gives_back_untried_only_what_is_still_ours() -> None:
     assert (given_back.status, given_back.attempt_count) == (DeliveryStatus.PENDING, 0)
     assert given_back.due_at <= timezone.now()
     assert Delivery.objects.get(pk=settled.pk).attempt_count == 1
+    assert not Claim.objects.exists()
+
+
+def test_release_leaves_what_may_have_reached_pinterest_to_the_end_of_the_lease() -> None:
+    destination = make_destination()
+    untried, sent = make_deliveries(destination, 2)
+    claimed = claim(destination.pk, RULES, timezone.now(), "worker")
+    assert claimed is not None
+
+    assert release(claimed, in_doubt={sent.pk}) == 1
+
+    untried.refresh_from_db()
+    sent.refresh_from_db()
+    assert (untried.status, untried.attempt_count) == (DeliveryStatus.PENDING, 0)
+    assert (sent.status, sent.attempt_count) == (DeliveryStatus.SENDING, 1)
+    assert sent.due_at == claimed.expires_at
+    assert not Claim.objects.exists()
+
+
+def test_claims_are_forgotten_when_their_lease_has_ended_and_not_before() -> None:
+    destination = make_destination()
+    make_deliveries(destination)
+    now = timezone.now()
+    claimed = claim(destination.pk, RULES, now, "worker")
+    assert claimed is not None
+    assert forget_ended_claims(claimed.expires_at - timedelta(seconds=1)) == 0
+    assert Claim.objects.count() == 1
+    assert forget_ended_claims(claimed.expires_at) == 1
     assert not Claim.objects.exists()
 
 
