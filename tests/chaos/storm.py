@@ -148,7 +148,8 @@ class _Storm:
     def _open_count(self) -> int:
         try:
             return self.stack.rows(
-                "SELECT count(*) FROM deliveries_delivery WHERE due_at IS NOT NULL"
+                "SELECT (SELECT count(*) FROM deliveries_delivery WHERE due_at IS NOT NULL)"
+                " + (SELECT count(*) FROM deliveries_claim)"
             )[0][0]
         except psycopg.OperationalError:
             return 1
