@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -22,6 +23,7 @@ def find_request_ip(meta: Mapping[str, Any], trusted_proxy_count: int) -> str:
     return _read_address(entries[position]) or peer
 
 
+@lru_cache(maxsize=10_000)
 def _read_address(text: str) -> str:
     """An IPv4 or IPv6 address without port and brackets; "" for anything else."""
     text = text.strip()

@@ -20,6 +20,7 @@ from deliveries.ingest.strict_json import ParsedJSON, parse_json
 
 _GZIP = 31  # zlib's window bits for a gzip header
 _PIECE_BYTES = 65_536
+_MOST_DRAINED_BYTES = 32_000_000
 _MOST_MEMBERS = 64  # of a gzip stream; each one copies what is left of it
 
 
@@ -54,20 +55,40 @@ class RawBodyParser(BaseParser):
 def read_body(request: HttpRequest, limit: int) -> bytes:
     """The body after gunzip, at most ``limit`` bytes before it and after it."""
     meta = request.META
-    if meta.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
-        # Django reads nothing without a Content-Length; the server ends the stream.
-        body = _read_up_to(meta["wsgi.input"], None, limit)
-    else:
-        try:
-            length = int(meta.get("CONTENT_LENGTH") or 0)
-        except ValueError:
-            length = 0
-        if length > limit:
-            raise BodyRefused(413, answers.TOO_LARGE, "request_too_large")
-        body = _read_up_to(request, length, limit)
+    stream, length = _open_stream(request)
+    if length is not None and length > limit:
+        raise BodyRefused(413, answers.TOO_LARGE, "request_too_large")
+    body = _read_up_to(stream, length, limit)
     if meta.get("HTTP_CONTENT_ENCODING", "").strip().lower() in ("gzip", "x-gzip"):
         return gunzip(body, limit)
     return body
+
+
+def drain_body(request: HttpRequest) -> None:
+    """Read on after a refusal, keeping nothing, and not for ever.
+
+    A server that closes while the client still writes resets the connection. The SDK then never
+    sees the answer, takes it for a network fault, and sends everything again.
+    """
+    stream, _ = _open_stream(request)
+    left = _MOST_DRAINED_BYTES
+    try:
+        while left > 0 and (piece := stream.read(_PIECE_BYTES)):
+            left -= len(piece)
+    except (UnreadablePostError, OSError):
+        return  # the client has gone; there is nobody to answer
+
+
+def _open_stream(request: HttpRequest) -> tuple[Any, int | None]:
+    """What to read the body from, and its length if it was announced."""
+    meta = request.META
+    if meta.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
+        # Django reads nothing without a Content-Length; the server ends the stream.
+        return meta["wsgi.input"], None
+    try:
+        return request, int(meta.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return request, 0
 
 
 def _read_up_to(stream: Any, length: int | None, limit: int) -> bytes:

@@ -20,7 +20,7 @@ from deliveries.ingest.authentication import (
     QueryWriteKeyAuthentication,
     WriteKeyAuthentication,
 )
-from deliveries.ingest.body import BodyRefused, RawBodyParser
+from deliveries.ingest.body import BodyRefused, RawBodyParser, drain_body
 from deliveries.ingest.cors import allow_origin, answer_preflight, check_origin
 from deliveries.ingest.envelope import AcceptedEvent, Arrival, accept_event
 from deliveries.ingest.refusals import (
@@ -83,6 +83,8 @@ class IngestView(APIView):
         return self.parsed
 
     def handle_exception(self, exc: Exception) -> HttpResponse:
+        if self.parsed is None:
+            drain_body(self.request._request)
         if isinstance(exc, RequestRefused):
             return answers.refused(exc.status, exc.text, exc.headers)
         if isinstance(exc, Throttled):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.test import RequestFactory
 
-from deliveries.ingest.body import BodyRefused, gunzip, read_body
+from deliveries.ingest.body import BodyRefused, drain_body, gunzip, read_body
 from deliveries.ingest.strict_json import find_flaw, parse_json
 from deliveries.models import Event, Refusal
 from destinations.models import Source
@@ -225,6 +225,15 @@ def test_a_body_that_ends_early_is_refused() -> None:
     with pytest.raises(BodyRefused) as caught:
         read_body(request_of(Socket(b"{}"), CONTENT_LENGTH="3"), 100)
     assert (caught.value.status, caught.value.code) == (400, "incomplete_body")
+
+
+@pytest.mark.parametrize("meta", [{"CONTENT_LENGTH": "90000000"}, {}])
+def test_a_refused_body_is_read_on_for_a_while_so_that_the_sender_sees_the_answer(
+    meta: dict[str, str],
+) -> None:
+    body = Socket(b"x" * 90_000_000)
+    drain_body(request_of(body, HTTP_TRANSFER_ENCODING="" if meta else "chunked", **meta))
+    assert 32_000_000 <= body.taken < 33_000_000
 
 
 def test_the_slow_way_reads_what_the_fast_way_reads() -> None:
