@@ -80,6 +80,9 @@ def measure(scale: float, say: Callable[[str], None]) -> dict[str, Any]:
     say(
         f"drain there: {large:.1f} µs an event, {large / small:.2f} times (target < {DRAIN_TARGET})"
     )
+    steps = time_steps()
+    for name, milliseconds in steps.items():
+        say(f"{name}: median {milliseconds:.1f} ms a step of 1,000")
     return {
         "closed": closed,
         "due": due,
@@ -87,6 +90,7 @@ def measure(scale: float, say: Callable[[str], None]) -> dict[str, Any]:
         "sweep_ms": sweep_ms,
         "drain_us_per_event": {"small": small, "large": large},
         "drain_ratio": large / small,
+        "step_ms": steps,
         "within_targets": claim_ms < CLAIM_TARGET_MS
         and sweep_ms < SWEEP_TARGET_MS
         and large / small < DRAIN_TARGET,
@@ -134,8 +138,37 @@ def time_sweep() -> float:
     return median_ms(sweep)
 
 
-def median_ms(timed: Callable[[], float]) -> float:
-    return statistics.median(timed() for _ in range(REPEATS)) * 1000
+def time_steps() -> dict[str, float]:
+    """The median times of steps of 1,000: of a bulk action, and of each walk of the retention."""
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from deliveries.bulk_actions import run_step, start_bulk_action
+    from deliveries.retention import WALKS, prune_step
+    from deliveries.selection import Selection
+    from deliveries.statuses import BulkVerb
+
+    action = start_bulk_action(BulkVerb.DISCARD, Selection(statuses=("rejected", "dead")))
+    medians = {"bulk discard": median_ms(lambda: _seconds(lambda: run_step(action.pk)), 7)}
+    now = timezone.now()
+    bodies_before, log_before = now - timedelta(days=20), now - timedelta(days=55)
+    for walk in WALKS:
+        cutoff = log_before if walk.is_log else bodies_before
+        medians[f"prune {walk.name}"] = median_ms(
+            lambda walk=walk, cutoff=cutoff: _seconds(lambda: prune_step(walk, cutoff, now)), 7
+        )
+    return medians
+
+
+def _seconds(act: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    act()
+    return time.perf_counter() - started
+
+
+def median_ms(timed: Callable[[], float], repeats: int = REPEATS) -> float:
+    return statistics.median(timed() for _ in range(repeats)) * 1000
 
 
 def drain(destination_id: int, count: int) -> float:
