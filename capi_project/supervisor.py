@@ -73,8 +73,11 @@ class Supervisor:
     def run(self) -> int:
         """Start all; return the exit status: 0 after a signal, 1 when a child kept dying."""
         signal.set_wakeup_fd(self._wake_writer, warn_on_full_buffer=False)
+        # SIGINT also where a shell had it ignored (`bin/run &`); SIGHUP not under nohup.
         signal.signal(signal.SIGTERM, self._note_signal)
         signal.signal(signal.SIGINT, self._note_signal)
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, self._note_signal)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # only to wake up
         try:
             for child in self.children:

@@ -89,7 +89,6 @@ def pytest_sessionfinish() -> None:
 @pytest.fixture(autouse=True)
 def clean_caches() -> Iterator[None]:
     """No test sees what another left in the cache or in the memory of routes."""
-    _forget()
     yield
     _forget()
 

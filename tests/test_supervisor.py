@@ -245,6 +245,18 @@ def test_a_child_that_keeps_dying_ends_the_whole_with_its_last_output(
     )
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_each_of_three_signals_is_a_request_to_stop(
+    start: Callable[..., Run], number: signal.Signals
+) -> None:
+    run = start(sys.executable, "-c", small_supervisor(("quiet", "exec sleep 600")))
+    run.wait_until(run.children)
+    run.wait_for("up")
+    run.process.send_signal(number)
+    assert run.process.wait(timeout=10) == 0
+    assert run.said().endswith("Stopping ...\n")
+
+
 def test_a_child_that_ignores_sigterm_is_killed_with_its_own_children(
     start: Callable[..., Run],
 ) -> None:
