@@ -1,15 +1,13 @@
 """Who it was: ``user_data``. Every value is normalised, then hashed; nothing personal leaves plain.
 
 Rules: https://developers.pinterest.com/docs/api/v5/events-create/ (normalisation, SHA-256, hex).
-The table ``HASHED_FIELDS`` is the mapping; the small functions above it are its last column.
+The table ``HASHED_FIELDS`` is the mapping; its third column are the functions of ``normalise``.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable
-from datetime import date
 from hashlib import sha256
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any, NamedTuple
@@ -17,115 +15,25 @@ from urllib.parse import unquote_plus
 
 from .event import CONTEXT, Path, Sections, Shape, Step, paths, steps_within, under
 from .findings import EventRejected, Finding
-from .regions import COUNTRY_SPELLINGS, STATE_SPELLINGS, country_code, state_code
+from .normalise import (
+    GENDERS,
+    Normalised,
+    advertising_id,
+    birthday,
+    city,
+    country,
+    email,
+    gender,
+    phone,
+    postal_code,
+)
+from .regions import COUNTRY_SPELLINGS, STATE_SPELLINGS, state_code
 from .texts import TextField, TextRow, read_texts, rows_within, wrong_type
 from .values import decimal_text, usable_text, well_formed
 
-Normalised = str | tuple[str, ...] | None
-"""One value, several of them, "" for nothing left, None for a value that must be dropped."""
-
 _DIGEST_LENGTH = 64
 _HEX_DIGEST = re.compile(r"[0-9a-fA-F]{64}")
-_NOT_ASCII_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
-_NOT_ASCII_ALPHANUMERICS = bytes(
-    byte for byte in range(256) if not (byte < 128 and chr(byte).isalnum())
-)
-_KEPT_IN_A_CITY = frozenset("LMN")
-_CALENDAR_DAY = re.compile(r"([0-9]{4})([-/]?)([0-9]{1,2})\2([0-9]{1,2})(?:[T ][0-9:.,+\-Zz ]*)?")
-_LONGEST_DAY = 40
-_GENDERS = {
-    **dict.fromkeys(("f", "female", "woman"), "f"),
-    **dict.fromkeys(("m", "male", "man"), "m"),
-    **dict.fromkeys(("n", "nonbinary", "nb", "other"), "n"),
-}
-_SEPARATORS_IN_A_GENDER = re.compile(r"[\s_-]+")
 _EMAIL_LIKE = re.compile(r"[^@\s]+@[^@\s]+")
-
-
-# -- normalising: text, trimmed and not blank, as Pinterest wants it before hashing -------------
-
-
-def email(text: str) -> Normalised:
-    return text.lower() if "@" in text else None
-
-
-def phone(text: str) -> Normalised:
-    return digits(text).lstrip("0")
-
-
-def digits(text: str) -> str:
-    """Only the decimal digits, of any script, as ASCII."""
-    if text.isascii():
-        return text.encode().translate(None, _NOT_ASCII_DIGITS).decode()
-    return "".join(str(unicodedata.decimal(sign)) for sign in text if sign.isdecimal())
-
-
-def gender(text: str) -> Normalised:
-    folded = text.lower()
-    return _GENDERS.get(folded) or _GENDERS.get(_SEPARATORS_IN_A_GENDER.sub("", folded))
-
-
-def birthday(text: str) -> Normalised:
-    try:
-        # The two usual forms; fromisoformat also reads week dates, which these checks keep out.
-        if len(text) == 8 and text.isdecimal():
-            date.fromisoformat(text)
-            return text
-        if len(text) == 10 and text[4] == "-" == text[7]:
-            date.fromisoformat(text)
-            return text.replace("-", "")
-    except ValueError:
-        return None
-    if len(text) > _LONGEST_DAY:
-        return None
-    day = _CALENDAR_DAY.fullmatch(text)
-    if day is None:
-        return None
-    year, separator, month, of_month = day.groups()
-    if not separator and len(month + of_month) != 4:
-        return None
-    try:
-        date(int(year), int(month), int(of_month))
-    except ValueError:
-        return None
-    return f"{year}{month:0>2}{of_month:0>2}"
-
-
-def city(text: str) -> Normalised:
-    """Lower case without spaces, punctuation and symbols; letters and marks of every script."""
-    lowered = text.lower().replace(" ", "")
-    if lowered.isascii():
-        if lowered.isalpha():
-            return lowered
-        return lowered.encode().translate(None, _NOT_ASCII_ALPHANUMERICS).decode()
-    return "".join(sign for sign in lowered if unicodedata.category(sign)[0] in _KEPT_IN_A_CITY)
-
-
-def postal_code(text: str) -> Normalised:
-    """Digits; a code with letters counts in both forms, with its letters and without them."""
-    if text.isascii():
-        unspaced = text.replace("-", "").replace(" ", "")
-        if unspaced.isdecimal():
-            return unspaced
-        lowered = text.lower().encode()
-        only_digits = lowered.translate(None, _NOT_ASCII_DIGITS).decode()
-        with_letters = lowered.translate(None, _NOT_ASCII_ALPHANUMERICS).decode()
-        return only_digits if only_digits == with_letters else (with_letters, only_digits)
-    only_digits = digits(text)
-    with_letters = "".join(sign for sign in text.lower() if sign.isalnum())
-    return only_digits if with_letters.isdecimal() else (with_letters, only_digits)
-
-
-def country(text: str) -> Normalised:
-    return country_code(text) or text.lower()
-
-
-def advertising_id(text: str) -> Normalised:
-    # All zeros is what devices give for users who limit ad tracking: nobody's ID.
-    return text.lower() if text.strip("0-") else ""
-
-
-# -- the table ----------------------------------------------------------------------------------
 
 
 class HashedField(NamedTuple):
@@ -178,7 +86,7 @@ HASHED_FIELDS: tuple[HashedField, ...] = (
         "ge",
         paths("traits.gender", "context.traits.gender"),
         gender,
-        _known(_GENDERS),
+        _known(GENDERS),
         code="gender_unknown",
         message="This gender is not one of the spellings of female, male and non-binary.",
     ),
