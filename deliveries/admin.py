@@ -43,6 +43,7 @@ class DeliveryAdmin(DeliveryPages):
         filters.ConversionNameFilter,
         filters.ErrorCodeFilter,
         filters.DayFilter,
+        filters.SettledSinceFilter,
     )
     search_fields = ("event__message_id",)
     search_help_text = "Message or event ID"

@@ -120,6 +120,27 @@ class DayFilter(BarFilter):
         return within(queryset, self.time_field, *_bounds(day))
 
 
+class SettledSinceFilter(BarFilter):
+    """Closed at this minute or later, and received a week before it at most.
+
+    The home page leads here. Ids tell when a delivery came in, not when it was closed; the week
+    keeps the range of ids short, and only what a person retries can be closed later than that.
+    """
+
+    title = "closed since"
+    parameter_name = "settled_since"
+    control = "relay/filters/moment.html"
+
+    def narrow(self, queryset: models.QuerySet, text: str) -> models.QuerySet:
+        try:
+            since = datetime.fromisoformat(text)
+            since = timezone.make_aware(since) if timezone.is_naive(since) else since
+            first = first_id_since(queryset.model, "created_at", since - timedelta(days=7))
+        except (ValueError, OverflowError):
+            return queryset.none()
+        return queryset.filter(pk__gte=first, settled_at__gte=since)
+
+
 class SentDayFilter(DayFilter):
     time_field = "sent_at"
 

@@ -1,68 +1,105 @@
-"""The home page: is it set up, does it flow, and what went wrong lately? Never a scan of the log."""
+"""The home page: does it flow, what went wrong, is it set up? Read from tallies, never the log."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
-from django.db.models import Count, Min, Prefetch, Sum
+from django.db.models import Count
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from deliveries.filters import within
-from deliveries.models import Batch, Delivery, Event, Lane
-from deliveries.phrases import say_ago, say_duration
-from deliveries.statuses import DeliveryStatus
-from destinations.badges import show_badge
+from deliveries.charts import Chart, draw_bars
+from deliveries.destination_states import State, read_state
+from deliveries.error_codes import meaning_of, remedy_of
+from deliveries.figures import (
+    DEFAULT_SPAN,
+    MOST_COUNTED,
+    SPANS,
+    Figures,
+    Flow,
+    Span,
+    Waiting,
+    read_figures,
+    read_waiting,
+)
+from deliveries.match_coverage import read_coverage
+from deliveries.models import Batch, Event, Lane
+from deliveries.phrases import say_duration, show_status
+from deliveries.tallies import DELIVERED
 from destinations.models import Destination, Source
 
-WINDOW = timedelta(hours=24)
-LATEST_PROBLEMS = 6
-LATE_AFTER = timedelta(minutes=1)
-"""A delivery that has been due for so long is late: a batch lingers for seconds only."""
+MOST_ERRORS = 12
+LOG = "admin:deliveries_delivery_changelist"
 
 
 @dataclass(frozen=True, slots=True)
-class DestinationState:
-    """One destination on the home page. The numbers of a day come from its batches."""
+class DestinationCard:
+    """One destination on the home page."""
 
     destination: Destination
+    state: State
+    flow: Flow
+    chart: Chart
+    waiting: str
+    oldest: str
+    """How long ago the oldest that waits came in; "" if nothing waits."""
+    median: str
+    slowest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorLine:
+    """All failures with one code and the same end."""
+
     badge: SafeString
-    sentence: str
-    waiting: int
-    delivered: int
-    rejected: int
-    requests: int
+    status: str
+    code: str
+    count: int
+    meaning: str
+    remedy: str
+    url: str
 
 
 def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Add what ``admin/index.html`` shows to its context (django-unfold's DASHBOARD_CALLBACK)."""
+    """Add what ``admin/index.html`` shows to its context (django-unfold's DASHBOARD_CALLBACK).
+
+    A constant number of queries, however many destinations and deliveries there are.
+    """
     user = request.user
-    context["sees_destinations"] = user.has_perm("destinations.view_destination")
-    context["sees_log"] = user.has_perm("deliveries.view_delivery")
     now = timezone.now()
-    destinations = list(Destination.objects.prefetch_related("sources"))
-    context["steps"] = _steps(destinations)
-    if context["sees_destinations"]:
-        context["states"] = _states(destinations, now)
-    if context["sees_log"]:
-        context["problems"] = _latest_problems()
+    span = next((one for one in SPANS if one.key == request.GET.get("range")), DEFAULT_SPAN)
+    sees_destinations = user.has_perm("destinations.view_destination")
+    sees_log = user.has_perm("deliveries.view_delivery")
+    context |= {"span": span, "spans": SPANS, "sees_log": sees_log}
+    destinations = list(Destination.objects.annotate(source_count=Count("sources")))
+    figures = read_figures(span, now)
+    context["steps"] = _steps(destinations, figures)
+    if not destinations or not (sees_destinations or sees_log):
+        return context
+    waiting = read_waiting(one.pk for one in destinations)
+    if sees_destinations:
+        context["cards"] = _cards(destinations, figures, waiting, span, now)
+    if sees_log and (context["steps"] is None or Event.objects.exists()):
+        context["summary"] = _summary(figures, list(waiting.values()), now)
+        context["errors"] = _errors(figures.total, figures.starts[0])
+        context["coverage"] = read_coverage(figures.total)
     return context
 
 
-def _steps(destinations: list[Destination]) -> list[dict[str, Any]] | None:
+def _steps(destinations: list[Any], figures: Figures) -> list[dict[str, Any]] | None:
     """The first steps with what is done already; None once an event has been delivered."""
-    if Batch.objects.filter(delivered_count__gt=0).order_by("pk").exists():
+    if (
+        figures.total.delivered
+        or Batch.objects.filter(delivered_count__gt=0).order_by("pk").exists()
+    ):
         return None
+    has_event = Event.objects.exists()
     return [
-        {
-            "done": bool(destinations),
-            "title": "Add a destination",
-            "text": "Your Pinterest ad account and its conversion token, or the sandbox.",
-            "url": "admin:destinations_destination_add",
-        },
         {
             "done": Source.objects.exists(),
             "title": "Add a source",
@@ -70,112 +107,140 @@ def _steps(destinations: list[Destination]) -> list[dict[str, Any]] | None:
             "url": "admin:destinations_source_add",
         },
         {
-            "done": any(destination.sources.all() for destination in destinations),
+            "done": bool(destinations),
+            "title": "Add a destination",
+            "text": "Your Pinterest ad account and its conversion token, or the sandbox.",
+            "url": "admin:destinations_destination_add",
+        },
+        {
+            "done": any(one.source_count for one in destinations),
             "title": "Join them",
             "text": "Tick the destination on the source's page.",
             "url": "admin:destinations_source_changelist",
         },
         {
-            "done": Event.objects.exists(),
+            "done": has_event,
             "title": "Send an event",
             "text": "The source's page has a curl line and SDK lines ready to copy.",
             "url": "admin:destinations_source_changelist",
         },
         {
             "done": False,
-            "title": "Read what Pinterest said",
-            "text": "Every delivery is in the log with its own result.",
-            "url": "admin:deliveries_delivery_changelist",
+            "title": "See it delivered",
+            "text": "The log has every delivery with Pinterest's own answer."
+            + (" Nothing has been delivered yet: the log says why." if has_event else ""),
+            "url": LOG,
         },
     ]
 
 
-def _states(destinations: list[Destination], now: datetime) -> list[DestinationState]:
-    waiting = {
-        row["destination_id"]: row
-        for row in Delivery.objects.filter(due_at__isnull=False)
-        .values("destination_id")
-        .annotate(count=Count("pk"), oldest=Min("due_at"))
-        .order_by()
+def _summary(figures: Figures, waiting: list[Waiting], now: datetime) -> dict[str, Any]:
+    total = figures.total
+    return {
+        "received": figures.received,
+        "refused": figures.refused,
+        "delivered": total.delivered,
+        "rejected": total.rejected,
+        "dead": total.dead,
+        "filtered": total.filtered,
+        "waiting": say_count(waiting),
+        "share": say_share(total.delivered_share),
+        "oldest": _say_oldest(waiting, now),
+        "median": say_latency(total.latency_seconds(0.5)),
+        "slowest": say_latency(total.latency_seconds(0.95)),
     }
-    sums = {
-        row["destination_id"]: row
-        for row in within(Batch.objects.all(), "sent_at", now - WINDOW)
-        .values("destination_id")
-        .annotate(
-            requests=Count("pk"), delivered=Sum("delivered_count"), rejected=Sum("rejected_count")
+
+
+def _cards(
+    destinations: list[Destination],
+    figures: Figures,
+    waiting: dict[int, Waiting],
+    span: Span,
+    now: datetime,
+) -> list[DestinationCard]:
+    lanes = Lane.objects.in_bulk([one.pk for one in destinations])
+    cards = []
+    for destination in destinations:
+        flow = figures.of_destination.get(destination.pk, Flow())
+        its_waiting = waiting.get(destination.pk, Waiting())
+        cards.append(
+            DestinationCard(
+                destination=destination,
+                state=read_state(destination, lanes.get(destination.pk), its_waiting, now),
+                flow=flow,
+                chart=draw_bars(_slots(flow, figures, span)),
+                waiting=say_count([its_waiting]),
+                oldest=_say_oldest([its_waiting], now),
+                median=say_latency(flow.latency_seconds(0.5)),
+                slowest=say_latency(flow.latency_seconds(0.95)),
+            )
         )
-        .order_by()
-    }
-    lanes = Lane.objects.in_bulk([destination.pk for destination in destinations])
+    return sorted(cards, key=lambda card: card.state.rank)
+
+
+def _slots(flow: Flow, figures: Figures, span: Span) -> list[tuple[str, int, int]]:
+    words = "%d %b" if span.slot_seconds >= 86_400 else "%d %b %H:%M"
     return [
-        _state(
-            destination,
-            waiting.get(destination.pk, {}),
-            sums.get(destination.pk, {}),
-            lanes.get(destination.pk),
-            now,
+        (
+            f"{timezone.localtime(start):{words}}",
+            flow.slots[position][DELIVERED],
+            flow.slots[position]["failed"],
         )
-        for destination in destinations
+        for position, start in enumerate(figures.starts)
     ]
 
 
-def _state(
-    destination: Destination,
-    waiting: dict[str, Any],
-    sums: dict[str, Any],
-    lane: Lane | None,
-    now: datetime,
-) -> DestinationState:
-    (look, icon, word), sentence = _say_state(destination, waiting.get("oldest"), lane, now)
-    return DestinationState(
-        destination=destination,
-        badge=show_badge(look, icon, word),
-        sentence=sentence,
-        waiting=waiting.get("count", 0),
-        delivered=sums.get("delivered") or 0,
-        rejected=sums.get("rejected") or 0,
-        requests=sums.get("requests") or 0,
-    )
-
-
-def _say_state(
-    destination: Destination, oldest_due: datetime | None, lane: Lane | None, now: datetime
-) -> tuple[tuple[str, str, str], str]:
-    """What badge (its look, icon and word) and which sentence tell how it goes."""
-    if destination.paused_at is not None:
-        since = say_duration((now - destination.paused_at).total_seconds())
-        return ("dead", "pause_circle", "Paused"), f"For {since}: {destination.paused_reason}"
-    if not destination.enabled:
-        off = ("discarded", "power_settings_new", "Off")
-        return off, "New events make no deliveries here."
-    if lane is not None and lane.hold_until is not None and lane.hold_until > now:
-        rest = say_duration((lane.hold_until - now).total_seconds())
-        holding = ("pending", "hourglass_top", "Holding back")
-        return holding, f"Pinterest asked to wait, or fails. Next try in {rest}."
-    if lane is not None and lane.failure_count:
-        failing = ("pending", "warning", "Failing")
-        return failing, f"Requests in a row that failed: {lane.failure_count}."
-    if oldest_due is not None and now - oldest_due > LATE_AFTER:
-        late = say_duration((now - oldest_due).total_seconds())
-        behind = ("pending", "schedule", "Behind")
-        return behind, f"The oldest has been due for {late}. Does the worker run?"
-    if lane is not None and lane.last_success_at is not None:
-        flowing = ("delivered", "check_circle", "Flowing")
-        return flowing, f"Last delivered {say_ago(lane.last_success_at, now)}."
-    return ("sending", "flag", "Ready"), "Nothing has been delivered yet."
-
-
-def _latest_problems() -> list[Delivery]:
-    """The newest rejected and dead deliveries: a few rows off the end of a small index."""
-    newest: list[Delivery] = []
-    for status in (DeliveryStatus.REJECTED, DeliveryStatus.DEAD):
-        newest += (
-            Delivery.objects.filter(status=status)
-            .order_by("-pk")
-            .prefetch_related(
-                Prefetch("event", Event.objects.defer("body")),
-                Prefetch("destination", Destination.objects.only("name")),
-            )[:LATEST_PROBLEMS]
+def _errors(total: Flow, since: datetime) -> list[ErrorLine]:
+    """What stays undone first, then what is tried again, then what was left out on purpose."""
+    ranks = {"rejected": 0, "dead": 0, "pending": 1, "filtered": 2}
+    lines = [
+        ErrorLine(
+            badge=show_status(status, label="Tried again" if status == "pending" else ""),
+            status=status,
+            code=code,
+            count=count,
+            meaning=meaning_of(code),
+            remedy=remedy_of(code),
+            url=_log_url(status, code, since),
         )
-    return sorted(newest, key=lambda delivery: -delivery.pk)[:LATEST_PROBLEMS]
+        for status, code, count in total.codes()
+    ]
+    lines.sort(key=lambda line: (ranks[line.status], -line.count, line.code))
+    return lines[:MOST_ERRORS]
+
+
+def _log_url(status: str, code: str, since: datetime) -> str:
+    """The log filtered to these. What is to be tried again is open, and so has not settled."""
+    query = {"status": status, "error_code": code}
+    if status != "pending":
+        query["settled_since"] = f"{timezone.localtime(since):%Y-%m-%dT%H:%M}"
+    return f"{reverse(LOG)}?{urlencode(query)}"
+
+
+def say_count(waiting: list[Waiting]) -> str:
+    """``1,234``, or ``10,000+`` where counting stopped."""
+    total = sum(min(one.count, MOST_COUNTED) for one in waiting)
+    return f"{total:,}" + ("+" if any(one.count > MOST_COUNTED for one in waiting) else "")
+
+
+def say_share(share: float | None) -> str:
+    """``98.4 %``; never 100 % while anything failed, never 0 % while anything went well."""
+    if share is None:
+        return "–"
+    if share in (0, 1):
+        return f"{share:.0%}".replace("%", " %")
+    return f"{min(max(share * 100, 0.1), 99.9):.1f} %"
+
+
+def say_latency(seconds: float | None) -> str:
+    """``about 340 ms``, ``about 4 s``: figures of a scale of steps, so in round numbers."""
+    if seconds is None:
+        return "–"
+    if seconds < 0.95:
+        return f"about {round(seconds * 1000, -1 if seconds >= 0.1 else 0):.0f} ms"
+    return f"about {seconds:.1f} s" if seconds < 10 else f"about {say_duration(seconds)}"
+
+
+def _say_oldest(waiting: list[Waiting], now: datetime) -> str:
+    moments = [one.oldest_at for one in waiting if one.oldest_at is not None]
+    return say_duration((now - min(moments)).total_seconds()) if moments else ""

@@ -41,6 +41,11 @@ OUTCOME_LOOKS: dict[str, tuple[str, str]] = {
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
+def group_digits(number: int) -> str:
+    """``12,408``"""
+    return f"{number:,}"
+
+
 def say_duration(seconds: float) -> str:
     """``45 s``, ``3 min``, ``2 h 5 min``, ``1 d 4 h``: the two largest units, from a minute on."""
     rest = max(0, round(seconds))

@@ -1,0 +1,88 @@
+"""How much Pinterest gets to match people by, against what it recommends; in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deliveries.figures import Flow
+
+GOOD_SHARE = 0.9
+FAIR_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """One key: the share of conversions that have it, and what that means."""
+
+    key: str
+    title: str
+    advice: str
+    """What Pinterest says of it, and where it comes from."""
+    percent: int | None
+    """Of the conversions that can have it at all; None if there were none of those."""
+    verdict: str
+    look: str
+
+
+_KEYS: Sequence[tuple[str, str, str, str]] = (
+    ("em", "Hashed e-mail", "all", "Matches best of all. From traits.email."),
+    (
+        "external_id",
+        "External ID",
+        "all",
+        "Pinterest recommends it on every event. From userId, with “send external ID” on.",
+    ),
+    (
+        "click_id",
+        "Click ID",
+        "online",
+        "Pinterest recommends it on every event. From the _epik cookie: properties.clickId, or "
+        "epik= in the page's URL. Only visitors who came through an ad have one.",
+    ),
+    (
+        "ip_ua",
+        "IP address and user agent",
+        "online",
+        "Enough for a match where there is no e-mail. From context.ip and context.userAgent.",
+    ),
+    ("ph", "Hashed phone number", "all", "Helps where the e-mail differs. From traits.phone."),
+    (
+        "hashed_maids",
+        "Hashed advertising ID",
+        "app",
+        "For apps, if the person allowed it. From context.device.advertisingId.",
+    ),
+)
+_NEVER_FOR_ALL = frozenset({"click_id", "hashed_maids", "ph"})
+"""Nobody can have these for every conversion, so a small share is no fault."""
+
+
+def read_coverage(total: Flow) -> list[Coverage]:
+    """Coverage of the delivered conversions; empty if there are none."""
+    delivered, of_app = total.delivered, total.match_count("of_app")
+    bases = {
+        "all": delivered,
+        "online": delivered - total.match_count("of_offline"),
+        "app": of_app,
+    }
+    if not delivered:
+        return []
+    return [
+        _coverage(key, title, advice, total.match_count(key), bases[base])
+        for key, title, base, advice in _KEYS
+        if bases[base]
+    ]
+
+
+def _coverage(key: str, title: str, advice: str, count: int, base: int) -> Coverage:
+    share = min(1.0, count / base)
+    if share >= GOOD_SHARE:
+        verdict, look = "good", "delivered"
+    elif key in _NEVER_FOR_ALL:
+        verdict, look = ("some", "filtered") if count else ("missing", "pending")
+    elif share >= FAIR_SHARE:
+        verdict, look = "could be better", "pending"
+    else:
+        verdict, look = ("low" if count else "missing"), "pending"
+    return Coverage(key, title, advice, round(share * 100), verdict, look)
