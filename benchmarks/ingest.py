@@ -71,7 +71,11 @@ def measure(seconds: float) -> dict[str, Any]:
 
 def make_environment(url: str, folder: str) -> dict[str, str]:
     """As of somebody who set DATABASE_URL and nothing else."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    kept = {
+        name: os.environ[name]
+        for name in ("PATH", "HOME", "LANG", "WEB_WORKERS", "WEB_THREADS")
+        if name in os.environ
+    }
     return {**kept, "DATABASE_URL": url, "CAPI_DATA_DIR": folder}
 
 

@@ -7,7 +7,6 @@ thread writes for all that wait; nobody waits for company: a single request is w
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -22,11 +21,18 @@ MOST_ROWS = 2000
 """In one transaction, if more than one request is to share it."""
 
 
-@dataclass(slots=True, eq=False)
 class _Ticket:
-    intake: Intake
-    is_done: bool = False
-    error: BaseException | None = None
+    """One request's place in the queue. Its thread sleeps on ``bell`` until it is done, or until
+    it is the first that waits and has to write."""
+
+    __slots__ = ("bell", "error", "intake", "is_done")
+
+    def __init__(self, intake: Intake) -> None:
+        self.intake = intake
+        self.is_done = False
+        self.error: BaseException | None = None
+        self.bell = Lock()
+        self.bell.acquire()
 
 
 class GroupCommit(Generic[Result]):
@@ -43,7 +49,7 @@ class GroupCommit(Generic[Result]):
         self._write = write
         self._follow_up = follow_up
         self._waiting: list[_Ticket] = []
-        self._turn = Lock()
+        self._is_led = False
         self._queue = Lock()
 
     def submit(self, intake: Intake) -> None:
@@ -51,15 +57,28 @@ class GroupCommit(Generic[Result]):
         ticket = _Ticket(intake)
         with self._queue:
             self._waiting.append(ticket)
-        while not ticket.is_done:
-            results: list[Result] = []
-            with self._turn:
-                if not ticket.is_done:
-                    results = self._write_group(self._take_group())
-            for result in results:
+            follows, self._is_led = self._is_led, True
+        if follows:
+            ticket.bell.acquire()
+        if not ticket.is_done:
+            for result in self._lead():
                 self._follow_up(result)
         if ticket.error is not None:
             raise ticket.error
+
+    def _lead(self) -> list[Result]:
+        """Write the group that this thread's ticket is the first of; then another one leads."""
+        group = self._take_group()
+        try:
+            return self._write_group(group)
+        finally:
+            with self._queue:
+                successor = self._waiting[0] if self._waiting else None
+                self._is_led = successor is not None
+            if successor is not None:
+                successor.bell.release()
+            for ticket in group:
+                ticket.bell.release()
 
     def _take_group(self) -> list[_Ticket]:
         with self._queue:
