@@ -46,7 +46,7 @@ class Rig:
             "LOG_LEVEL": "WARNING",
         }
         os.environ.update(self.environment)
-        from capi_project.parts import Options
+        from capi_project.parts import Options, children_environment
 
         self.options = Options(
             **{
@@ -61,6 +61,7 @@ class Rig:
                 **options,
             }
         )
+        self.environment = children_environment(self.options, self.environment)
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
