@@ -180,7 +180,7 @@ def read_waiting(destination_ids: Iterable[int]) -> dict[int, Waiting]:
             SELECT created_at, due_at FROM {table}
             WHERE destination_id = %s AND due_at IS NOT NULL
             ORDER BY due_at LIMIT {MOST_COUNTED + 1}
-        ) AS some
+        ) AS counted
     """
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join([one] * len(ids)), [pk for pk in ids for _ in "12"])

@@ -19,8 +19,9 @@ class Coverage:
     title: str
     advice: str
     """What Pinterest says of it, and where it comes from."""
-    percent: int | None
-    """Of the conversions that can have it at all; None if there were none of those."""
+    percent: int
+    """Of the conversions that can have it at all."""
+    share: str
     verdict: str
     look: str
 
@@ -85,4 +86,6 @@ def _coverage(key: str, title: str, advice: str, count: int, base: int) -> Cover
         verdict, look = "could be better", "pending"
     else:
         verdict, look = ("low" if count else "missing"), "pending"
-    return Coverage(key, title, advice, round(share * 100), verdict, look)
+    percent = min(round(share * 100), 100 if count >= base else 99)
+    said = "below 1 %" if count and not percent else f"{percent} %"
+    return Coverage(key, title, advice, percent, said, verdict, look)

@@ -19,6 +19,7 @@ from deliveries.charts import HEIGHT, LEAST_HEIGHT, draw_bars
 from deliveries.destination_states import ORDER, read_state
 from deliveries.dispatch import deliver_batch
 from deliveries.figures import SPANS, Flow, Waiting, read_figures, read_waiting
+from deliveries.match_coverage import read_coverage
 from deliveries.models import Delivery, Lane
 from deliveries.overview import say_count, say_latency, say_share
 from deliveries.tallies import append
@@ -363,6 +364,16 @@ def test_match_coverage_is_held_against_what_can_be_had(admin_client: Client) ->
         "ph": (0, "missing"),
         "hashed_maids": (50, "some"),  # of the 10 of apps
     }
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(0, "0 %"), (1, "below 1 %"), (9_999, "99 %"), (10_000, "100 %")]
+)
+def test_a_coverage_is_never_rounded_to_all_or_nothing(count: int, said: str) -> None:
+    flow = Flow()
+    flow.add("delivered", None, 10_000)
+    flow.add("match:em", None, count)
+    assert read_coverage(flow)[0].share == said
 
 
 def test_a_bar_is_as_high_as_its_share_and_never_out_of_sight() -> None:
