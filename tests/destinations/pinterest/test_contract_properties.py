@@ -225,6 +225,8 @@ def texts_elsewhere(event: Any, path: str = "") -> set[str]:
     return {event} if isinstance(event, str) else set()
 
 
+# 20,000 examples take a minute and a half on an idle core; a shared one may be five times slower.
+@pytest.mark.timeout(1_200)
 @ANY_EVENT
 @given(events(), CONFIGS)
 def test_any_event_under_any_config_keeps_the_contract_or_is_refused_by_a_known_code(
