@@ -23,8 +23,9 @@ app.conf.update(
     accept_content=["json"],
     # A task lives shorter than the lease of what it claimed, and shorter than the time after
     # which Redis would hand it to a second worker.
-    task_time_limit=settings.LEASE_SECONDS - 10,
+    task_time_limit=settings.LEASE_SECONDS * 0.9,
     broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,  # a worker never gives its broker up
     # A thread cannot be cancelled, and need not be: what it settles is fenced by its claim.
     worker_cancel_long_running_tasks_on_connection_loss=False,
     worker_soft_shutdown_timeout=20,

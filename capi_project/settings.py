@@ -201,7 +201,7 @@ BATCH_MAX_CONVERSIONS = env.integer("BATCH_MAX_CONVERSIONS", 1000, least=1, most
 BATCH_MAX_BYTES = env.integer("BATCH_MAX_BYTES", 2_000_000, least=100_000)
 BATCH_LINGER_SECONDS = env.number("BATCH_LINGER_SECONDS", 2, most=60)
 """A young, small queue waits this long to fill a batch."""
-LEASE_SECONDS = env.integer("LEASE_SECONDS", 120, least=30, most=3600)
+LEASE_SECONDS = env.integer("LEASE_SECONDS", 120, least=10, most=3600)
 """How long a claim holds its deliveries; a dead worker's are claimed again after that."""
 if LEASE_SECONDS <= CONNECT_TIMEOUT_SECONDS + READ_TIMEOUT_SECONDS:
     env.mistakes.append(
