@@ -152,6 +152,10 @@ class Stack:
         child.clear_away()
         return in_time
 
+    def parts(self) -> list[str]:
+        """The names of all that was ever started."""
+        return list(self._children)
+
     def is_running(self, name: str) -> bool:
         return name in self._children and self._children[name].is_running()
 

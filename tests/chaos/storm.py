@@ -16,19 +16,20 @@ from destinations.sandbox import Sandbox
 from tests.chaos.senders import Kind, Record, Sender
 from tests.chaos.servers import OwnPostgres, OwnRedis
 from tests.chaos.verdict import FATES, Verdict, judge, read_fates
-from tests.chaos.weather import Ground, Person, Sky
+from tests.chaos.weather import Frost, Ground, Person, Sky
 from tests.stack import Stack
 
-RETRY_DELAYS_SECONDS = (0.5, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5, 5)
+LEASE_SECONDS = 10
+RETRY_DELAYS_SECONDS = (0.5, 1, 1, 2, 2, 3, 3, 4, 4, 5)
 VARIABLES = {
-    # The shortest lease there may be, timeouts that fit into it several times, quick retries.
-    "LEASE_SECONDS": "30",
+    # The shortest lease there may be, timeouts that fit into it, quick retries.
+    "LEASE_SECONDS": str(LEASE_SECONDS),
     "CONNECT_TIMEOUT_SECONDS": "2",
     "READ_TIMEOUT_SECONDS": "3",
     "RETRY_DELAYS_SECONDS": ",".join(map(str, RETRY_DELAYS_SECONDS)),
     "BATCH_MAX_CONVERSIONS": "100",
     "BATCH_LINGER_SECONDS": "0.3",
-    "WORKER_PROCESSES": "2",
+    "WORKER_PROCESSES": "3",
     "WEB_WORKERS": "2",
     "LOG_LEVEL": "WARNING",
 }
@@ -80,8 +81,8 @@ class _Storm:
         self.stack = stack
         self.record = Record(seed)
         self.ground = Ground(seed, stack, postgres, redis, self.record)
-        self.ground.workers = worker_names(read_options(stack.env))
-        self.sky = Sky(seed, stack)
+        *self.ground.workers, frozen = worker_names(read_options(stack.env))
+        self.aloft = (Sky(seed, stack), Frost(seed, stack, frozen, LEASE_SECONDS))
         self.person = Person(stack)
         shops = [stack.add_shop() for _ in range(SHOPS)]
         for kind, fault in ((Kind.POISON, "poison"), (Kind.FAILING, "fail")):
@@ -100,8 +101,8 @@ class _Storm:
     def blow(self, seconds: float) -> None:
         for thread in (*self.senders, self.person):
             thread.start()
-        with ThreadPoolExecutor(1) as pool:
-            overhead = pool.submit(self.sky.rage)
+        with ThreadPoolExecutor(len(self.aloft)) as pool:
+            raging = [pool.submit(weather.rage) for weather in self.aloft]
             ending = threading.Timer(seconds, self._calm)
             ending.start()
             try:
@@ -109,11 +110,12 @@ class _Storm:
             finally:
                 ending.cancel()
                 self._calm()
-            overhead.result()
+            for one in raging:
+                one.result()
 
     def _calm(self) -> None:
-        self.ground.calm()
-        self.sky.calm()
+        for weather in (self.ground, *self.aloft):
+            weather.calm()
 
     def end(self, drain_seconds: float) -> Verdict:
         started = time.monotonic()
@@ -140,7 +142,7 @@ class _Storm:
         verdict.lines = [
             f"Drained {drained_after:.0f} s after the storm.",
             f"Answers to the senders: {_list(self.record.answers)}.",
-            f"Blows: {_list(self.ground.blows + self.sky.blows)}.",
+            f"Blows: {_list(sum((one.blows for one in self.aloft), self.ground.blows))}.",
             f"Resumed by the person: {_list(self.person.resumed) or 'nothing'}.",
         ]
         return verdict

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import threading
 import time
 from collections import Counter
@@ -103,7 +105,7 @@ class Ground(Weather):
 
     def revive_the_dead(self) -> None:
         """Start what ended without being told to, and remember that it did."""
-        for name in ("web", "beat", *self.workers):
+        for name in self._stack.parts():
             if not self._stack.is_running(name):
                 said = " | ".join(self._stack.output(name)[-3:])
                 self.surprises.append(f"{name} ended by itself: {said}")
@@ -184,6 +186,26 @@ class Ground(Weather):
 
     def _cut_connections(self) -> None:
         self._postgres.cut_connections()
+
+
+class Frost(Weather):
+    """A worker that stands still until its lease is over, and wakes up with an old claim."""
+
+    def __init__(self, seed: int, stack: Stack, worker: str, lease_seconds: float) -> None:
+        super().__init__(f"frost {seed}", (2, 5))
+        self._stack, self._worker, self._lease_seconds = stack, worker, lease_seconds
+
+    def deck(self) -> list[tuple[str, Blow]]:
+        return [("a worker frozen for longer than its lease", self._freeze)]
+
+    def _freeze(self) -> None:
+        pid = self._stack.pid(self._worker)
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            self.hold(self._lease_seconds + 1, self._lease_seconds + 2)
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
 
 class Sky(Weather):

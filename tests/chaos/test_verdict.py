@@ -1,0 +1,102 @@
+"""A verdict that cannot condemn proves nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.chaos.senders import Kind
+from tests.chaos.verdict import Fate, Verdict, judge
+
+BUDGET = 3
+
+
+def fate(**changes: Any) -> Fate:
+    """An event that was delivered at its first try."""
+    fields = {
+        "message_id": "a",
+        "status": "delivered",
+        "attempt_count": 1,
+        "error_code": "",
+        "attempts_logged": 1,
+        "attempts_unknown": 0,
+        "highest_number": 1,
+    }
+    return Fate(**{**fields, **changes})
+
+
+def verdict_on(
+    one: Fate | None, *, kind: Kind = Kind.GOOD, arrivals: int = 1, name: str = "a"
+) -> Verdict:
+    fates = [] if one is None else [one]
+    return judge({"a": kind}, fates, [name] * arrivals, BUDGET)
+
+
+def test_a_delivered_event_in_the_ledger_is_as_it_should_be() -> None:
+    verdict = verdict_on(fate())
+    assert verdict.violations == []
+    assert (verdict.counts["accepted"], verdict.counts["delivered"]) == (1, 1)
+    assert (verdict.counts["lost"], verdict.counts["resent"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("one", "arrivals", "reason"),
+    [
+        (None, 0, "it got a 200 and is not stored"),
+        (fate(status=None), 0, "it is stored and owed to nobody"),
+        (fate(status="pending"), 0, "it is still pending after 1 attempts"),
+        (fate(status="sending"), 1, "it is still sending after 1 attempts"),
+        (fate(), 0, "it is called delivered and the ledger has never seen it"),
+    ],
+)
+def test_a_loss_is_counted_and_explained(one: Fate | None, arrivals: int, reason: str) -> None:
+    verdict = verdict_on(one, arrivals=arrivals)
+    assert verdict.counts["lost"] == 1
+    assert verdict.violations[0] == f"a is lost: {reason}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "ending"),
+    [
+        (Kind.GOOD, "rejected", "a (good) ended rejected ()"),
+        (Kind.POISON, "delivered", "a (poison) ended delivered ()"),
+        (Kind.FAILING, "delivered", "a (failing) ended delivered ()"),
+        (Kind.NOBODY, "delivered", "a (nobody) ended delivered ()"),
+    ],
+)
+def test_blame_must_fall_on_the_guilty_and_on_nobody_else(
+    kind: Kind, status: str, ending: str
+) -> None:
+    assert verdict_on(fate(status=status), kind=kind).violations == [ending]
+
+
+def test_a_resend_needs_a_lost_answer() -> None:
+    needless = verdict_on(fate(attempt_count=2, attempts_logged=2, highest_number=2), arrivals=2)
+    assert needless.violations == ["a arrived 2 times, but only 0 answers were lost"]
+    for excused in (
+        fate(attempt_count=2, attempts_logged=2, attempts_unknown=1, highest_number=2),
+        fate(attempt_count=2, attempts_logged=1, highest_number=2),  # its worker died
+    ):
+        verdict = verdict_on(excused, arrivals=2)
+        assert verdict.violations == []
+        assert verdict.counts["resent"] == 1
+
+
+def test_nothing_is_tried_beyond_its_budget_or_given_up_before() -> None:
+    tried_often = fate(attempt_count=4, attempts_logged=4, attempts_unknown=3, highest_number=4)
+    assert verdict_on(tried_often).violations == ["a was tried 4 times with a budget of 3"]
+    given_up = fate(status="dead", attempt_count=2, attempts_logged=2, highest_number=2)
+    assert verdict_on(given_up, arrivals=0).violations == ["a is dead after 2 attempts of 3"]
+    uncounted = fate(attempt_count=1, attempts_logged=2, attempts_unknown=1, highest_number=2)
+    assert "a has more attempts in its log than were counted" in verdict_on(uncounted).violations
+
+
+def test_the_ledger_may_hold_nothing_that_was_never_stored() -> None:
+    verdict = judge({"a": Kind.GOOD}, [fate()], ["a", "stranger"], BUDGET)
+    assert verdict.violations == ["1 event IDs in the ledger were never stored"]
+
+
+def test_an_event_is_owed_once() -> None:
+    verdict = judge({"a": Kind.GOOD}, [fate(), fate()], ["a"], BUDGET)
+    assert verdict.violations == ["1 events are stored or owed more than once"]
