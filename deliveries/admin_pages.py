@@ -61,8 +61,8 @@ class DeliveryPages(LogAdmin):
         }
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
-        """May retry and discard: whoever may change deliveries."""
-        return request.user.has_perm("deliveries.change_delivery")
+        """May retry and discard."""
+        return request.user.has_perm("deliveries.operate_delivery")
 
     def retry_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         if request.method != "POST":
@@ -123,7 +123,7 @@ class DeliveryPages(LogAdmin):
             )
 
     def pause_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        destination = self._destination_to_change(request, pk)
+        destination = self._destination_to_operate(request, pk)
         if isinstance(destination, HttpResponse):
             return destination
         reason = request.POST.get("reason", "").strip()[:500]
@@ -136,7 +136,7 @@ class DeliveryPages(LogAdmin):
         return HttpResponseRedirect(_destination_url(destination))
 
     def resume_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        destination = self._destination_to_change(request, pk)
+        destination = self._destination_to_operate(request, pk)
         if isinstance(destination, HttpResponse):
             return destination
         if resume(destination.pk):
@@ -147,10 +147,10 @@ class DeliveryPages(LogAdmin):
             messages.info(request, f"“{destination}” was not paused.")
         return HttpResponseRedirect(_destination_url(destination))
 
-    def _destination_to_change(self, request: HttpRequest, pk: int) -> Destination | HttpResponse:
+    def _destination_to_operate(self, request: HttpRequest, pk: int) -> Destination | HttpResponse:
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        if not request.user.has_perm("destinations.change_destination"):
+        if not request.user.has_perm("destinations.operate_destination"):
             raise PermissionDenied
         return get_object_or_404(Destination, pk=pk)
 

@@ -149,6 +149,10 @@ class Delivery(models.Model):
 
     class Meta:
         verbose_name_plural = "deliveries"
+        permissions = [
+            ("operate_delivery", "Can retry, discard and replay deliveries"),
+            ("view_personal_data", "Can see personal data in events, requests and answers"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 "event", "destination", "conversion_name", name="delivery_once"

@@ -95,6 +95,15 @@ class DestinationAdmin(RoutedAdmin):
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Destination]:
         return super().get_queryset(request).prefetch_related("sources")
 
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        if self.has_operate_permission(request):
+            return self.list_display
+        return tuple(column for column in self.list_display if column != "shown_resume")
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """May pause and resume."""
+        return request.user.has_perm("destinations.operate_destination")
+
     def get_fieldsets(self, request: HttpRequest, obj: Destination | None = None) -> list:
         if obj is None or self.has_change_permission(request, obj):
             return list(self.fieldsets)
@@ -115,7 +124,7 @@ class DestinationAdmin(RoutedAdmin):
             **(extra_context or {}),
             "datalist_id": DATALIST_ID,
             "event_names": names,
-            "may_pause": self.has_change_permission(request),
+            "may_pause": self.has_operate_permission(request),
         }
         return super().changeform_view(request, object_id, form_url, extra_context)
 

@@ -164,6 +164,7 @@ class Destination(models.Model):
 
     class Meta:
         ordering = ("name",)
+        permissions = [("operate_destination", "Can pause and resume destinations")]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(paused_at__isnull=False) | models.Q(paused_reason=""),
