@@ -85,6 +85,8 @@ class _Storm:
         self.aloft = (Sky(seed, stack), Frost(seed, stack, frozen, LEASE_SECONDS))
         self.person = Person(stack)
         shops = [stack.add_shop() for _ in range(SHOPS)]
+        # A rate limit that nobody reaches: ingest asks Redis about it.
+        stack.rows("UPDATE destinations_source SET rate_limit_per_second = 100000 RETURNING id")
         for kind, fault in ((Kind.POISON, "poison"), (Kind.FAILING, "fail")):
             stack.sandbox.add_fault(f"{fault}={','.join(self.record.bad_ids(kind))}")
         self.senders = [

@@ -1,8 +1,11 @@
-"""Kombu's Redis transport as celery.py uses it, on a Redis server that is killed under it."""
+"""Redis as broker and cache, killed and frozen under those who use it."""
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +14,7 @@ from kombu import Connection
 
 from capi_project.redis_broker import Transport
 from tests.chaos.servers import OwnRedis
+from tests.variables import BASE_DIR
 
 pytestmark = pytest.mark.skipif(
     shutil.which("redis-server") is None, reason="needs the program redis-server"
@@ -55,3 +59,34 @@ def test_a_channel_that_lost_its_redis_closes_and_confirms_without_an_error(
     channel.close()
     message.ack()
     assert message.acknowledged
+
+
+def test_a_cache_that_hangs_is_given_up_soon(server: OwnRedis) -> None:
+    environment = {**os.environ, "REDIS_URL": server.url}
+    script = (
+        "import time, django; django.setup()\n"
+        "from django.core.cache import cache\n"
+        "cache.set('a', 1)\n"
+        "print('ready', flush=True); input()\n"
+        "started = time.monotonic()\n"
+        "try:\n"
+        "    cache.get('a')\n"
+        "except Exception as error:\n"
+        "    print(type(error).__name__, time.monotonic() - started < 5)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=BASE_DIR,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        server.freeze()
+        try:
+            output, _ = process.communicate("\n", timeout=30)
+        finally:
+            server.thaw()
+    assert output == "TimeoutError True\n"
