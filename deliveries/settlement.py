@@ -17,7 +17,7 @@ from deliveries.models import Attempt, Batch, Delivery
 from deliveries.outbox import Claimed
 from deliveries.retry import RetryPolicy, next_step
 from deliveries.statuses import OPEN, DeliveryStatus
-from deliveries.tallies import Settled, tally_settled
+from deliveries.tallies import tally_settled
 from destinations.models import Destination
 from destinations.pinterest.client import NoReply, Reply
 from destinations.pinterest.findings import EventFiltered, Finding
@@ -137,7 +137,7 @@ def settle(
         tally_settled(
             claimed.destination_id,
             [
-                Settled(created_at, row[_STATUS], row[_CODE], one.matchable)
+                (created_at, row[_STATUS], row[_CODE], one.matchable)
                 for one, row in zip(judged, rows, strict=True)
                 if one.outcome.kind is not OutcomeKind.PAUSED
                 and (created_at := ours.get(one.delivery_id)) is not None

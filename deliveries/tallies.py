@@ -16,11 +16,12 @@ match:KEY           delivered ones with what Pinterest matches people by (``MATC
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from math import ceil, log2
-from typing import Any, NamedTuple
+from typing import Any
 
 from deliveries.bulk import insert_rows
 from deliveries.models import Tally
@@ -58,32 +59,27 @@ click, an address and a user agent."""
 _APP_ACTION_SOURCES = frozenset({"app_android", "app_ios"})
 
 
-class Settled(NamedTuple):
-    """What settling did to one delivery: its status now, why, and what a match may use."""
-
-    created_at: datetime
-    status: str
-    code: str
-    matchable: int
+Settled = tuple[datetime, str, str, int]
+"""What settling did to one delivery: when it was created, its status now, the error code, and
+what a match may use (``read_matchable``)."""
 
 
 def read_matchable(conversion: Mapping[str, Any]) -> int:
     """``MATCH_BITS`` of a conversion's fields."""
-    found = conversion["user_data"]
-    bits = (
-        ("em" in found)
-        | ("ph" in found) << 1
-        | ("external_id" in found) << 2
-        | ("click_id" in found) << 3
-        | ("hashed_maids" in found) << 4
-        | ("client_ip_address" in found and "client_user_agent" in found) << 5
-    )
-    source = conversion.get("action_source")
-    if source in _APP_ACTION_SOURCES:
-        bits |= 64
-    elif source == "offline":
-        bits |= 128
-    return bits
+    return _bits_of(tuple(conversion["user_data"]), conversion.get("action_source"))
+
+
+@lru_cache(maxsize=4096)
+def _bits_of(keys: tuple[str, ...], action_source: str | None) -> int:
+    """Of the few combinations of keys there are; looking one up is what is done for each event."""
+    found = {*keys}
+    if {"client_ip_address", "client_user_agent"} <= found:
+        found.add("ip_ua")
+    if action_source in _APP_ACTION_SOURCES:
+        found.add("of_app")
+    elif action_source == "offline":
+        found.add("of_offline")
+    return sum(bit for key, bit in MATCH_BITS.items() if key in found)
 
 
 def bucket_of(moment: datetime) -> int:
@@ -104,14 +100,17 @@ def longest_of_step(step: int) -> float:
 def tally_settled(destination_id: int, settled: Iterable[Settled], now: datetime) -> None:
     """Count what one settle did, with one INSERT; nothing when it did nothing."""
     counts: Counter[str] = Counter()
-    matchable: Counter[int] = Counter()
+    matchable: defaultdict[int, int] = defaultdict(int)
+    steps: defaultdict[int, int] = defaultdict(int)
     moment = now.timestamp()
     for created_at, status, code, bits in settled:
         if status == DELIVERED:
             matchable[bits] += 1
-            counts[f"{LATENCY}{latency_step(moment - created_at.timestamp())}"] += 1
+            steps[latency_step(moment - created_at.timestamp())] += 1
         else:
             counts[COUNTED_WITH_CODE[status] + code] += 1
+    for step, count in steps.items():
+        counts[f"{LATENCY}{step}"] = count
     for bits, count in matchable.items():
         counts[DELIVERED] += count
         for key, bit in MATCH_BITS.items():
