@@ -86,7 +86,7 @@ def _drain(lines: list[bytes], count: int) -> dict[str, Any]:
             )
             return not Delivery.objects.filter(status__in=OPEN).exists()
 
-        wait_until(is_drained, "the backlog to drain", 600)
+        wait_until(is_drained, "the backlog to drain", 300)
         cpu = _cpu_per_event(cpu_before, rig.cpu_seconds(), count)
         drained_per_second = _rate_between_batches(count)
         floor = _floor(rig, destination_id)
