@@ -114,13 +114,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="bin/bench transform", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--memory", action="store_true", help="stream a million events instead")
-    parser.add_argument("--events", type=int, help="default: 10,000; with --memory 1,000,000")
+    parser.add_argument("--events", type=int, help="default: 5,000; with --memory 1,000,000")
     parser.add_argument("--batch", type=int, default=BATCH_SIZE, help="events a batch")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--map-rows", type=int, default=10, help="rows in the event map")
     options = parser.parse_args(arguments)
     if options.events is None:
-        options.events = 1_000_000 if options.memory else 10_000
+        options.events = 1_000_000 if options.memory else 5_000
     measured = measure_memory(options) if options.memory else measure_speed(options)
     result = {
         "benchmark": "transform",
