@@ -77,6 +77,10 @@ UNFOLD: dict[str, Any] = {
                     _entry("Delivery log", "receipt_long", "deliveries.delivery"),
                     _entry("Batches", "stacks", "deliveries.batch"),
                     _entry("Refusals", "block", "deliveries.refusal"),
+                    {
+                        **_entry("Bulk actions", "checklist", "deliveries.bulkaction"),
+                        "permission": _allowed("deliveries.view_delivery"),
+                    },
                 ],
             },
             {

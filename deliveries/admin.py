@@ -15,11 +15,15 @@ from unfold.decorators import action, display
 
 from deliveries import filters
 from deliveries.admin_pages import BatchPages, DeliveryPages
+from deliveries.bulk_pages import BulkActionAdmin
 from deliveries.log_admin import LogAdmin, related
+from deliveries.masked_rows import mask_row, sees_personal_data
 from deliveries.models import Batch, Delivery, Event, Refusal
 from deliveries.operations import retry
 from deliveries.phrases import say_next_try, show_answer, show_status, show_time
 from destinations.models import Destination, Source
+
+__all__ = ["BatchAdmin", "BulkActionAdmin", "DeliveryAdmin", "RefusalAdmin"]
 
 MOST_FOUND = 1000
 """A search shows the newest this many: an event id that many deliveries share is no event id."""
@@ -40,9 +44,14 @@ class DeliveryAdmin(DeliveryPages):
     list_filter = (
         filters.StatusFilter,
         filters.DestinationFilter,
+        filters.EventSourceFilter,
+        filters.EventNameFilter,
         filters.ConversionNameFilter,
         filters.ErrorCodeFilter,
-        filters.DayFilter,
+        filters.BatchFilter,
+        filters.SinceFilter,
+        filters.UntilFilter,
+        filters.SetDayFilter,
         filters.SettledSinceFilter,
     )
     search_fields = ("event__message_id",)
@@ -230,6 +239,8 @@ class RefusalAdmin(LogAdmin):
         return _clamp(_name_of(related(refusal, "source"), refusal.source_id))
 
     def read_details(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        if not sees_personal_data(request.user):
+            mask_row(row)
         return {"source": Source.objects.filter(pk=row.source_id).first()}
 
     @display(description="Reason")

@@ -20,9 +20,10 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
-from deliveries.bodies import unpack
-from deliveries.details import batch_panes, read_details
+from deliveries.bulk_pages import bulk_links
+from deliveries.details import batch_body, batch_panes, read_details
 from deliveries.log_admin import LogAdmin
+from deliveries.masked_rows import mask_row, sees_personal_data
 from deliveries.models import Batch, Delivery
 from deliveries.operations import discard, pause, resume, retry
 from destinations.models import Destination
@@ -54,9 +55,21 @@ class DeliveryPages(LogAdmin):
             *super().get_urls(),
         ]
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        extra_context = {
+            **(extra_context or {}),
+            "bulk_links": bulk_links(request),
+            "can_be_watched": True,
+        }
+        return super().changelist_view(request, extra_context)
+
     def read_details(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         return {
-            "details": read_details(row, timezone.now()),
+            "details": read_details(
+                row, timezone.now(), is_masked=not sees_personal_data(request.user)
+            ),
             "may_operate": self.has_operate_permission(request),
         }
 
@@ -183,15 +196,21 @@ class BatchPages(LogAdmin):
         ]
 
     def read_details(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        is_masked = not sees_personal_data(request.user)
+        deliveries = list(Delivery.objects.filter(batch_id=row.pk).order_by("batch_position")[:50])
+        if is_masked:
+            for one in (row, *deliveries):
+                mask_row(one)
         return {
-            "panes": batch_panes(row),
+            "is_masked": is_masked,
+            "panes": batch_panes(row, is_masked),
             "destination": Destination.objects.filter(pk=row.destination_id).first(),
             "rate_limit_headers": sorted(row.rate_limit_headers.items()),
-            "deliveries": Delivery.objects.filter(batch_id=row.pk).order_by("batch_position")[:50],
+            "deliveries": deliveries,
         }
 
     def body_view(self, request: HttpRequest, pk: int, side: str) -> HttpResponse:
-        """The exact bytes of a request or response."""
+        """The exact bytes of a request or response; masked without the permission to see them."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         if side not in ("request", "response"):
@@ -200,10 +219,12 @@ class BatchPages(LogAdmin):
         stored = batch.request_body if side == "request" else batch.response_body
         if stored is None:
             raise Http404
+        is_masked = not sees_personal_data(request.user)
+        name = f"batch-{pk}-{side}{'-masked' if is_masked else ''}.json"
         return HttpResponse(
-            unpack(stored),
+            batch_body(stored, is_masked),
             content_type="application/octet-stream",
-            headers={"Content-Disposition": f'attachment; filename="batch-{pk}-{side}.json"'},
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 
 from django.contrib.admin import ModelAdmin, SimpleListFilter
 from django.db import models
 from django.http import HttpRequest
-from django.utils import timezone
 
 from deliveries.id_ranges import CLOCK_SLACK, first_id_since
-from deliveries.models import Delivery
+from deliveries.log_selection import day_bounds, read_moment
+from deliveries.models import Delivery, Event
 from deliveries.paging import distinct_values, read_id
+from deliveries.selection import CLOSED_WITHIN
 from deliveries.statuses import OPEN, DeliveryStatus
 from destinations.models import Destination, EventMapping, Source
 from destinations.pinterest.event_names import STANDARD_NAMES
@@ -117,7 +118,7 @@ class DayFilter(BarFilter):
             day = date.fromisoformat(text)
         except ValueError:
             return queryset.none()
-        return within(queryset, self.time_field, *_bounds(day))
+        return within(queryset, self.time_field, *day_bounds(day))
 
 
 class SettledSinceFilter(BarFilter):
@@ -133,12 +134,82 @@ class SettledSinceFilter(BarFilter):
 
     def narrow(self, queryset: models.QuerySet, text: str) -> models.QuerySet:
         try:
-            since = datetime.fromisoformat(text)
-            since = timezone.make_aware(since) if timezone.is_naive(since) else since
-            first = first_id_since(queryset.model, "created_at", since - timedelta(days=7))
+            since = read_moment(text)
+            first = first_id_since(queryset.model, "created_at", since - CLOSED_WITHIN)
         except (ValueError, OverflowError):
             return queryset.none()
         return queryset.filter(pk__gte=first, settled_at__gte=since)
+
+
+class SetDayFilter(DayFilter):
+    """The same where a time range stands in the bar: only shown when a link chose a day."""
+
+    control = "relay/filters/day_if_set.html"
+
+
+class SinceFilter(BarFilter):
+    """Received at this minute or later."""
+
+    title = "from"
+    parameter_name = "since"
+    control = "relay/filters/minute.html"
+
+    def narrow(self, queryset: models.QuerySet, text: str) -> models.QuerySet:
+        try:
+            since = read_moment(text)
+            first = first_id_since(queryset.model, "created_at", since - CLOCK_SLACK)
+        except (ValueError, OverflowError):
+            return queryset.none()
+        return queryset.filter(pk__gte=first, created_at__gte=since)
+
+
+class UntilFilter(BarFilter):
+    """Received before this minute."""
+
+    title = "before"
+    parameter_name = "until"
+    control = "relay/filters/minute.html"
+
+    def narrow(self, queryset: models.QuerySet, text: str) -> models.QuerySet:
+        try:
+            until = read_moment(text)
+            end = first_id_since(queryset.model, "created_at", until + CLOCK_SLACK)
+        except (ValueError, OverflowError):
+            return queryset.none()
+        return queryset.filter(pk__lt=end, created_at__lt=until)
+
+
+class EventSourceFilter(SourceFilter):
+    """Deliveries of the events of one source."""
+
+    def narrow(self, queryset: models.QuerySet, text: str) -> models.QuerySet:
+        if (pk := read_id(text)) is None:
+            return queryset.none()
+        return queryset.filter(event_id__in=Event.objects.filter(source_id=pk).values("pk"))
+
+
+class EventNameFilter(BarFilter):
+    """The name that the sender gave the event, whole."""
+
+    title = "source event"
+    parameter_name = "source_event"
+    control = "relay/filters/text.html"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Iterable[tuple[str, str]]:
+        known = EventMapping.objects.values_list("source_event_name", flat=True).distinct()
+        return [(name, name) for name in known.order_by("source_event_name")]
+
+    def narrow(self, queryset: models.QuerySet, text: str) -> models.QuerySet:
+        return queryset.filter(event_id__in=Event.objects.filter(name=text).values("pk"))
+
+
+class BatchFilter(BarFilter):
+    title = "batch"
+    parameter_name = "batch"
+    control = "relay/filters/text.html"
+
+    def narrow(self, queryset: models.QuerySet, text: str) -> models.QuerySet:
+        return queryset.filter(batch_id=pk) if (pk := read_id(text)) else queryset.none()
 
 
 class SentDayFilter(DayFilter):
@@ -162,12 +233,3 @@ def within(
         conditions["pk__lt"] = first_id_since(model, field, end + CLOCK_SLACK)
         conditions[f"{field}__lt"] = end
     return queryset.filter(**conditions)
-
-
-def _bounds(day: date) -> tuple[datetime, datetime]:
-    zone = timezone.get_current_timezone()
-    next_day = min(day, date.max - timedelta(days=2)) + timedelta(days=1)
-    return (
-        datetime.combine(max(day, date(2, 1, 1)), time.min, zone),
-        datetime.combine(next_day, time.min, zone),
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.db.models import Q
@@ -13,6 +13,9 @@ from django.utils.dateparse import parse_datetime
 from deliveries.models import Delivery, Event
 from deliveries.querysets import DeliveryQuerySet
 from deliveries.statuses import DeliveryStatus
+
+CLOSED_WITHIN = timedelta(days=7)
+"""``settled_since`` is about what came in so long before at most: ids tell nothing of closing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +33,14 @@ class Selection:
     error_code: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    event_name: str = ""
+    batch_id: int | None = None
+    settled_since: datetime | None = None
 
     def __post_init__(self) -> None:
         if unknown := set(self.statuses) - set(DeliveryStatus.values):
             raise ValueError(f"There is no status {', '.join(sorted(unknown))}.")
-        for moment in (self.since, self.until):
+        for moment in (self.since, self.until, self.settled_since):
             if moment is not None and moment.tzinfo is None:
                 raise ValueError("A moment needs a time zone.")
 
@@ -46,7 +52,7 @@ class Selection:
         values = dict(stored)
         for name in ("destination_ids", "statuses"):
             values[name] = tuple(values.get(name, ()))
-        for name in ("since", "until"):
+        for name in ("since", "until", "settled_since"):
             if values.get(name):
                 values[name] = parse_datetime(values[name])
         return cls(**values)
@@ -73,6 +79,15 @@ class Selection:
             found = found.filter(conversion_name=self.conversion_name)
         if self.error_code:
             found = found.filter(~Q(error_code=""), error_code=self.error_code)
+        if self.event_name:
+            found = found.filter(event__name=self.event_name)
+        if self.batch_id is not None:
+            found = found.filter(batch_id=self.batch_id)
+        if self.settled_since is not None:
+            found = found.filter(
+                created_at__gte=self.settled_since - CLOSED_WITHIN,
+                settled_at__gte=self.settled_since,
+            )
         if self.since is not None:
             found = found.filter(created_at__gte=self.since)
         if self.until is not None:
@@ -80,10 +95,12 @@ class Selection:
         return found
 
     def events(self) -> Any:
-        """The events of the time range and source: what a replay plans anew."""
+        """The events of the time range, source and name: what a replay plans anew."""
         found = Event.objects.all()
         if self.source_id is not None:
             found = found.filter(source_id=self.source_id)
+        if self.event_name:
+            found = found.filter(name=self.event_name)
         if self.since is not None:
             found = found.filter(received_at__gte=self.since)
         if self.until is not None:

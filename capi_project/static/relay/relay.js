@@ -47,3 +47,72 @@ document.addEventListener("submit", (submission) => {
 window.addEventListener("pageshow", () => {
   for (const field of document.querySelectorAll("[data-relay-bar] :disabled")) field.disabled = false;
 });
+
+/* The address holds the whole state of a list: its filters, its search and its page. */
+for (const button of document.querySelectorAll("[data-relay-copy-link]")) {
+  button.hidden = false;
+  const before = [...button.childNodes];
+  button.addEventListener("click", async () => {
+    try {
+      await copyText(window.location.href);
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Copy it from the address bar";
+    }
+    setTimeout(() => button.replaceChildren(...before), 1600);
+  });
+}
+
+/* Puts a fresh copy of one part of this page in the place of the old one. */
+async function reloadPart(id) {
+  const answer = await fetch(window.location.href, { credentials: "same-origin" });
+  if (!answer.ok || answer.redirected) throw new Error(`The page answered ${answer.status}.`);
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(id);
+  const old = document.getElementById(id);
+  if (!fresh || !old) throw new Error("The page has changed.");
+  old.replaceWith(document.adoptNode(fresh));
+  return document.getElementById(id);
+}
+
+/* A page that shows something under way reloads that part until it has ended. */
+function follow(part) {
+  const seconds = Number(part.dataset.relayReload);
+  if (!seconds) return;
+  setTimeout(async () => {
+    try {
+      follow(document.hidden ? part : await reloadPart(part.id));
+    } catch {
+      follow(part);
+    }
+  }, seconds * 1000);
+}
+for (const part of document.querySelectorAll("[data-relay-reload]")) follow(part);
+
+/* The live view of a log: every few seconds, unless a row is chosen or nobody looks. */
+for (const button of document.querySelectorAll("[data-relay-live]")) {
+  const id = button.dataset.relayLive;
+  const word = button.lastChild;
+  let timer = 0;
+  button.hidden = false;
+  const tick = async () => {
+    const isChoosing = document.querySelector(`#${id} input.action-select:checked`);
+    const isFocused = document.activeElement?.closest(`#${id}`);
+    if (isChoosing) word.textContent = "Live, held: rows are chosen";
+    else if (!document.hidden && !isFocused) {
+      try {
+        await reloadPart(id);
+        word.textContent = "Live";
+      } catch {
+        word.textContent = "Live, no answer";
+      }
+    }
+    if (timer) timer = setTimeout(tick, 4000);
+  };
+  button.addEventListener("click", () => {
+    const isOn = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", String(isOn));
+    word.textContent = "Live";
+    clearTimeout(timer);
+    timer = isOn ? setTimeout(tick, 0) : 0;
+  });
+}

@@ -1,0 +1,248 @@
+"""The pages of bulk actions: ask with the count, start, watch, cancel, and the list of all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import models
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http.request import QueryDict
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.decorators import display
+
+from deliveries.bulk_actions import cancel_bulk_action, count_preview, start_bulk_action
+from deliveries.log_admin import LogAdmin
+from deliveries.log_selection import PARAMETERS, read_selection, say_selection
+from deliveries.models import BulkAction
+from deliveries.paging import KeysetChangeList
+from deliveries.phrases import show_status, show_time
+from deliveries.selection import Selection
+from deliveries.statuses import BulkVerb
+from destinations.models import Destination, Source
+
+MAY_OPERATE = "deliveries.operate_delivery"
+REPLAY_OPTIONS = ("retries_undelivered", "resends_delivered")
+
+
+class BulkActionList(KeysetChangeList):
+    """A page of bulk actions, each with its selection in words: two queries for all of them."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        names = _names()
+        for action in self.result_list:
+            action.said = say_selection(Selection.from_json(action.selection), *names)
+
+
+@admin.register(BulkAction)
+class BulkActionAdmin(LogAdmin):
+    list_display = (
+        "shown_time",
+        "shown_verb",
+        "shown_selection",
+        "shown_count",
+        "shown_state",
+        "shown_person",
+    )
+    detail_template = "admin/deliveries/bulkaction/detail.html"
+    empty_title = "Nothing was done with many deliveries yet"
+    empty_text = (
+        "Filter the delivery log, then choose “Retry all that match” there, or replay a time "
+        "range. Who asked for what, and what came of it, is kept here."
+    )
+    empty_link = ("admin:deliveries_delivery_changelist", "Go to the delivery log")
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("new/<str:verb>/", view(self.ask_view), name="deliveries_bulkaction_ask"),
+            path("<int:pk>/cancel/", view(self.cancel_view), name="deliveries_bulkaction_cancel"),
+            *super().get_urls(),
+        ]
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
+        return BulkActionList
+
+    def has_view_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return request.user.has_perm("deliveries.view_delivery")
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def read_details(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        selection = Selection.from_json(row.selection)
+        return {
+            "title": f"{row.get_verb_display()} of many deliveries",
+            "state": show_state(row),
+            "said": say_selection(selection, *_names()),
+            "percent": percent_done(row),
+            "unit": "events" if row.verb == BulkVerb.REPLAY else "deliveries",
+            "may_cancel": not row.is_finished and request.user.has_perm(MAY_OPERATE),
+        }
+
+    def ask_view(self, request: HttpRequest, verb: str) -> HttpResponse:
+        """Shows how many it is about and how old they are; starts it once that was confirmed."""
+        if not request.user.has_perm(MAY_OPERATE):
+            raise PermissionDenied
+        if verb not in BulkVerb.values:
+            return HttpResponse(status=404)
+        posted = request.POST if request.method == "POST" else request.GET
+        address = {name: posted.get(name, "") for name in (*PARAMETERS, "q")}
+        options = {name: verb == BulkVerb.REPLAY and name in posted for name in REPLAY_OPTIONS}
+        problem, preview, said = "", None, []
+        try:
+            selection = read_selection(address)
+            if verb == BulkVerb.REPLAY and not (selection.since and selection.until):
+                if selection.since or selection.until:
+                    problem = "Choose both ends of the time range."
+            else:
+                if request.method == "POST":
+                    return self._start(request, verb, selection, options)
+                preview = count_preview(verb, selection)
+                said = say_selection(selection, *_names())
+        except ValueError as error:
+            problem = str(error)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": TITLES[verb],
+            "opts": self.opts,
+            "verb": verb,
+            "address": address,
+            "hidden": [(name, text) for name, text in address.items() if text],
+            "options": options,
+            "problem": problem,
+            "preview": preview,
+            "said": said,
+            "log_query": _query(address),
+            "destinations": Destination.objects.filter(enabled=True).order_by("name"),
+            "sources": Source.objects.order_by("name"),
+            "zone": timezone.get_current_timezone_name(),
+        }
+        return TemplateResponse(request, "admin/deliveries/bulkaction/ask.html", context)
+
+    def _start(
+        self, request: HttpRequest, verb: str, selection: Selection, options: dict[str, bool]
+    ) -> HttpResponse:
+        action = start_bulk_action(
+            verb,
+            selection,
+            requested_by=request.user.get_username(),
+            reason=request.POST.get("reason", "").strip(),
+            **options,
+        )
+        return HttpResponseRedirect(self.detail_url(action.pk))
+
+    def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not request.user.has_perm(MAY_OPERATE):
+            raise PermissionDenied
+        if cancel_bulk_action(pk):
+            messages.success(request, "Cancelled. What was done until now stays done.")
+        else:
+            messages.warning(request, "It had ended already.")
+        return HttpResponseRedirect(self.detail_url(pk))
+
+    @display(description="Asked for")
+    def shown_time(self, action: BulkAction) -> SafeString:
+        url = self.detail_url(action.pk)
+        return format_html(
+            '<a class="relay-link" href="{}">{}</a>', url, show_time(action.created_at)
+        )
+
+    @display(description="What")
+    def shown_verb(self, action: BulkAction) -> SafeString:
+        return format_html(
+            '<a class="relay-link relay-link--strong" href="{}">{}</a>',
+            self.detail_url(action.pk),
+            action.get_verb_display(),
+        )
+
+    @display(description="Which")
+    def shown_selection(self, action: Any) -> SafeString:
+        words = "; ".join(f"{what}: {which}" for what, which in action.said) or "all"
+        return format_html('<span class="relay-clamp" title="{0}">{0}</span>', words)
+
+    @display(description="How many")
+    def shown_count(self, action: BulkAction) -> SafeString:
+        return format_html(
+            '<span class="relay-counts"><b>{}</b> <small>of {} asked for</small></span>',
+            f"{action.changed_count:,} changed",
+            f"{action.total_count:,}",
+        )
+
+    @display(description="State")
+    def shown_state(self, action: BulkAction) -> SafeString:
+        return show_state(action)
+
+    @display(description="By")
+    def shown_person(self, action: BulkAction) -> str:
+        return action.requested_by or "–"
+
+
+TITLES: dict[str, str] = {
+    BulkVerb.RETRY: "Retry all that match",
+    BulkVerb.DISCARD: "Discard all that match",
+    BulkVerb.REPLAY: "Replay a time range",
+}
+
+
+def show_state(action: BulkAction) -> SafeString:
+    """A badge: waiting, running with its share, done, cancelled or failed."""
+    if action.cancelled_at is not None:
+        return show_status("", "discarded", "Cancelled")
+    if action.is_finished:
+        failed = bool(action.positions)
+        return show_status(
+            "", "rejected" if failed else "delivered", "Failed" if failed else "Done"
+        )
+    if action.started_at is None:
+        return show_status("", "pending", "Waiting")
+    return show_status("", "sending", f"Running, {percent_done(action)} %")
+
+
+def percent_done(action: BulkAction) -> int:
+    """How much was looked at, as a whole percentage; 100 only when it is done."""
+    if action.is_finished and not action.positions:
+        return 100
+    return min(99, action.examined_count * 100 // max(action.total_count, 1))
+
+
+def _names() -> tuple[dict[int, str], dict[int, str]]:
+    return (
+        dict(Destination.objects.values_list("pk", "name")),
+        dict(Source.objects.values_list("pk", "name")),
+    )
+
+
+def _query(address: dict[str, str]) -> str:
+    query = QueryDict(mutable=True)
+    query.update({name: text for name, text in address.items() if text})
+    return query.urlencode()
+
+
+def bulk_links(request: HttpRequest) -> list[tuple[str, str, str]]:
+    """(address, icon, words) of what a person may do with all that the log shows now."""
+    if not request.user.has_perm(MAY_OPERATE):
+        return []
+    address = {name: request.GET.get(name, "") for name in PARAMETERS}
+    replay = {name: address[name] for name in ("since", "until", "source", "source_event")}
+    enabled = address["destination"]
+    links = []
+    for verb, icon, words in (
+        (BulkVerb.RETRY, "replay", "Retry all that match …"),
+        (BulkVerb.DISCARD, "delete", "Discard all that match …"),
+        (BulkVerb.REPLAY, "history", "Replay a time range …"),
+    ):
+        if verb != BulkVerb.REPLAY and request.GET.get("q"):
+            continue  # a search cannot be acted upon as a whole
+        query = _query({**replay, "destination": enabled} if verb == BulkVerb.REPLAY else address)
+        url = reverse("admin:deliveries_bulkaction_ask", args=[verb.value])
+        links.append((f"{url}?{query}" if query else url, icon, words))
+    return links

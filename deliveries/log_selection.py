@@ -1,0 +1,126 @@
+"""From the filters in the log's address to the deliveries they mean, and back into words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+
+from django.utils import timezone
+
+from deliveries.paging import read_id
+from deliveries.selection import Selection
+from deliveries.statuses import DeliveryStatus
+
+PARAMETERS = (
+    "status",
+    "destination",
+    "source",
+    "source_event",
+    "pinterest_event",
+    "error_code",
+    "batch",
+    "since",
+    "until",
+    "day",
+    "settled_since",
+)
+"""The filters of the log that can be acted upon as a whole. A search is not among them."""
+
+
+def read_selection(address: Mapping[str, str]) -> Selection:
+    """The deliveries that the log shows under this query string.
+
+    Raises ValueError with a sentence for a person: for a search, and for what cannot be read.
+    """
+    given = {name: text for name in (*PARAMETERS, "q") if (text := address.get(name, "").strip())}
+    if "q" in given:
+        raise ValueError(
+            "A search cannot be acted upon as a whole. Clear it and filter, or choose rows."
+        )
+    if any("\x00" in text for text in given.values()):
+        raise ValueError("No delivery can hold the character NUL.")
+    since, until = (read_moment(given[name]) if name in given else None for name in _RANGE)
+    if "day" in given:
+        first, last = day_bounds(_read_day(given["day"]))
+        since = max(since, first) if since else first
+        until = min(until, last) if until else last
+    status = given.get("status")
+    return Selection(
+        destination_ids=(_read_number(given, "destination"),) if "destination" in given else (),
+        source_id=_read_number(given, "source") if "source" in given else None,
+        statuses=(status,) if status else (),
+        conversion_name=given.get("pinterest_event", ""),
+        error_code=given.get("error_code", ""),
+        since=since,
+        until=until,
+        event_name=given.get("source_event", ""),
+        batch_id=_read_number(given, "batch") if "batch" in given else None,
+        settled_since=read_moment(given["settled_since"]) if "settled_since" in given else None,
+    )
+
+
+_RANGE = ("since", "until")
+
+
+def read_moment(text: str) -> datetime:
+    """``2026-11-23T20:15``, in the server's zone unless it names one. Raises ValueError."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return timezone.make_aware(moment) if timezone.is_naive(moment) else moment
+    except (ValueError, OverflowError):
+        raise ValueError(f"“{text[:40]}” is not a moment such as 2026-11-23T20:15.") from None
+
+
+def day_bounds(day: date) -> tuple[datetime, datetime]:
+    """When a calendar day begins and ends in the server's time zone."""
+    zone = timezone.get_current_timezone()
+    next_day = min(day, date.max - timedelta(days=2)) + timedelta(days=1)
+    return (
+        datetime.combine(max(day, date(2, 1, 1)), time.min, zone),
+        datetime.combine(next_day, time.min, zone),
+    )
+
+
+def say_selection(
+    selection: Selection, destinations: Mapping[int, str], sources: Mapping[int, str]
+) -> list[tuple[str, str]]:
+    """(what, which) for each filter that is set; names are looked up by ID."""
+    said = []
+    if selection.destination_ids:
+        names = (destinations.get(pk, f"no. {pk}") for pk in selection.destination_ids)
+        said.append(("Destination", ", ".join(names)))
+    if selection.source_id is not None:
+        said.append(("Source", sources.get(selection.source_id, f"no. {selection.source_id}")))
+    if selection.statuses:
+        labels = dict(DeliveryStatus.choices)
+        said.append(("Status", ", ".join(labels[status] for status in selection.statuses)))
+    for title, text in (
+        ("Source event", selection.event_name),
+        ("Pinterest event", selection.conversion_name),
+        ("Error code", selection.error_code),
+        ("Batch", str(selection.batch_id or "")),
+        ("Received from", _say_moment(selection.since)),
+        ("Received before", _say_moment(selection.until)),
+        ("Closed since", _say_moment(selection.settled_since)),
+    ):
+        if text:
+            said.append((title, text))
+    return said
+
+
+def _say_moment(moment: datetime | None) -> str:
+    return timezone.localtime(moment).strftime("%d %b %Y %H:%M %Z") if moment else ""
+
+
+def _read_day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"“{text[:40]}” is not a day such as 2026-11-23.") from None
+
+
+def _read_number(given: Mapping[str, str], name: str) -> int:
+    number = read_id(given[name])
+    if number is None:
+        raise ValueError(f"“{given[name][:40]}” is not the number of a {name}.")
+    return number
