@@ -286,9 +286,11 @@ def test_each_position_ends_once_no_neighbour_is_blamed_and_the_requests_are_bou
     run = Run(size, poisoned(messages))
 
     if run.search.pause_reason is not None:
-        # Allowed only when nothing hints at the events: one sentence, and all samples bad.
-        assert len(set(messages.values())) == 1
+        # Allowed only when nothing it saw hints at the events: all samples bad, and one sentence
+        # in every answer. A bad event that no request named first may have had another.
         assert {0, size // 2, size - 1} <= messages.keys()
+        named_first = {min(p for p in messages if p >= span.start) for span in run.spans}
+        assert len({messages[position] for position in named_first}) == 1
         assert run.kinds == ["paused"] * size
     else:
         expected = [DELIVERED] * size
