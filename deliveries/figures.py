@@ -141,7 +141,7 @@ def read_figures(span: Span, now: datetime) -> Figures:
                 THEN (bucket - %s) / %s END AS slot,
             CAST(SUM(count) AS bigint)
         FROM {connection.ops.quote_name(Tally._meta.db_table)}
-        WHERE level IN (0, 1, 2) AND bucket >= %s
+        WHERE level IN (0, 1, 2, 3) AND bucket >= %s
         GROUP BY destination_id, metric, slot
     """
     total, of_destination = Flow(), defaultdict(Flow)

@@ -341,10 +341,11 @@ class Tally(models.Model):
         APPENDED = 0
         MERGED = 1
         HOURLY = 2
+        DAILY = 3
 
     level = models.PositiveSmallIntegerField(choices=Level, default=Level.APPENDED)
     bucket = models.BigIntegerField(
-        help_text="Unix time at which its five minutes (HOURLY: its hour) begin."
+        help_text="Unix time at which its five minutes begin; its hour or day, by the level."
     )
     destination = models.ForeignKey(
         Destination,

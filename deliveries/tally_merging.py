@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,26 +21,41 @@ from deliveries.tallies import COLUMNS
 STEP = 5000
 """Rows in a step, which is one short transaction."""
 
-HOUR_SECONDS = 3600
-FIVE_MINUTES_KEPT = timedelta(days=2)
-"""Older figures are kept by the hour."""
-
 KEPT = timedelta(days=31)
 
 Level = Tally.Level
 
 
+@dataclass(frozen=True, slots=True)
+class Coarsening:
+    """Rows of ``level`` become rows of ``into``, by ``seconds``, when they are ``after`` old.
+
+    ``after`` is a little longer than the range of the home page that needs the finer ones.
+    """
+
+    level: int
+    into: int
+    seconds: int
+    after: timedelta
+
+
+COARSENINGS = (
+    Coarsening(Level.MERGED, Level.HOURLY, 3600, timedelta(hours=3)),
+    Coarsening(Level.HOURLY, Level.DAILY, 86_400, timedelta(days=8)),
+)
+
+
 def merge_tallies(now: datetime, is_over: Callable[[], bool] = lambda: False) -> int:
-    """Merge what was appended, then old five minutes into hours, then forget what is too old.
+    """Merge what was appended, then old figures into hours and days, then forget the oldest.
 
     Returns how many rows went away. Safe to run twice at a time, and to stop anywhere.
     """
-    hourly_before = int((now - FIVE_MINUTES_KEPT).timestamp()) // HOUR_SECONDS * HOUR_SECONDS
     count = 0
     while not is_over() and (gone := _merge_appended()):
         count += gone
-    while not is_over() and (gone := _merge_into_hour(hourly_before)):
-        count += gone
+    for one in COARSENINGS:
+        while not is_over() and (gone := _coarsen(one, now)):
+            count += gone
     while not is_over() and (gone := _forget(int((now - KEPT).timestamp()))):
         count += gone
     return count
@@ -55,16 +71,17 @@ def _merge_appended() -> int:
     )
 
 
-def _merge_into_hour(before: int) -> int:
-    oldest = _oldest(Level.MERGED)
-    if oldest is None or oldest >= before:
+def _coarsen(one: Coarsening, now: datetime) -> int:
+    """One step for the oldest hour (day) that is wholly old enough."""
+    oldest = _oldest(one.level)
+    if oldest is None:
         return 0
-    hour = oldest // HOUR_SECONDS * HOUR_SECONDS
-    return _replace_by_sums(
-        Tally.objects.filter(level=Level.MERGED, bucket__gte=hour, bucket__lt=hour + HOUR_SECONDS),
-        Level.HOURLY,
-        hour,
-    )
+    bucket = oldest // one.seconds * one.seconds
+    end = bucket + one.seconds
+    if end > (now - one.after).timestamp():
+        return 0
+    finer = Tally.objects.filter(level=one.level, bucket__gte=bucket, bucket__lt=end)
+    return _replace_by_sums(finer, one.into, bucket)
 
 
 def _oldest(level: int) -> int | None:

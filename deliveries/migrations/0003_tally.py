@@ -23,13 +23,13 @@ class Migration(migrations.Migration):
                 (
                     "level",
                     models.PositiveSmallIntegerField(
-                        choices=[(0, "Appended"), (1, "Merged"), (2, "Hourly")], default=0
+                        choices=[(0, "Appended"), (1, "Merged"), (2, "Hourly"), (3, "Daily")], default=0
                     ),
                 ),
                 (
                     "bucket",
                     models.BigIntegerField(
-                        help_text="Unix time at which its five minutes (HOURLY: its hour) begin."
+                        help_text="Unix time at which its five minutes begin; its hour or day, by the level."
                     ),
                 ),
                 ("metric", models.CharField(max_length=64)),

@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from deliveries import tally_merging
 from deliveries.dispatch import deliver_batch
+from deliveries.figures import SPANS, read_figures
 from deliveries.models import Delivery, Event, Lane, Refusal, Tally
 from deliveries.retry import RetryPolicy
 from deliveries.settlement import settle
@@ -254,21 +255,35 @@ def test_merging_keeps_every_sum_and_leaves_one_row_for_each_count(
     assert tallied()["delivered"] == 37
 
 
-def test_after_two_days_tallies_are_by_the_hour_and_after_a_month_they_are_gone() -> None:
-    now = timezone.now()
-    hour = now.replace(minute=0, second=0, microsecond=0) - timedelta(days=3)
+def test_old_tallies_are_by_the_hour_then_by_the_day_and_after_a_month_they_are_gone() -> None:
+    now = datetime.fromisoformat("2026-03-20T12:34:56+00:00")
+    this_morning = now.replace(hour=8, minute=0, second=0)
+    last_week = now.replace(day=10, hour=0, minute=0, second=0)
     for minutes in (0, 5, 55):
-        append({"delivered": 1}, hour + timedelta(minutes=minutes), destination_id=1)
+        append({"delivered": 1}, this_morning + timedelta(minutes=minutes), destination_id=1)
+    for hours in (0, 1, 23):
+        append({"delivered": 2}, last_week + timedelta(hours=hours), destination_id=1)
     append({"delivered": 10}, now - timedelta(days=32), destination_id=1)
-    append({"delivered": 100}, now, destination_id=1)
+    append({"delivered": 100}, now - timedelta(hours=2), destination_id=1)
     merge_tallies(now)
+    level = Tally.Level
     assert list(Tally.objects.order_by("bucket").values_list("level", "bucket", "count")) == [
-        (Tally.Level.HOURLY, bucket_of(hour), 3),
-        (Tally.Level.MERGED, bucket_of(now), 100),
+        (level.DAILY, bucket_of(last_week), 6),
+        (level.HOURLY, bucket_of(this_morning), 3),
+        (level.MERGED, bucket_of(now - timedelta(hours=2)), 100),
     ]
-    append({"delivered": 1}, hour + timedelta(minutes=5), destination_id=1)
+    append({"delivered": 1}, last_week + timedelta(hours=3), destination_id=1)
     merge_tallies(now)
-    assert Tally.objects.get(level=Tally.Level.HOURLY).count == 4
+    assert Tally.objects.get(level=level.DAILY).count == 7
+
+
+def test_no_range_of_the_home_page_needs_finer_tallies_than_there_are() -> None:
+    now = datetime.fromisoformat("2026-03-20T23:59:59+00:00")
+    for hours in range(31 * 24):
+        append({"delivered": 1}, now - timedelta(hours=hours), destination_id=1)
+    before = {span.key: read_figures(span, now).total.slots for span in SPANS}
+    merge_tallies(now)
+    assert {span.key: read_figures(span, now).total.slots for span in SPANS} == before
 
 
 @pytest.mark.postgres
