@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +15,9 @@ from typing import Self
 
 import psycopg
 import redis
+
+from tests.services import postgres_url
+from tests.stack import free_port
 
 DEBIAN_POSTGRES = Path("/usr/lib/postgresql")
 START_SECONDS = 30
@@ -25,14 +28,17 @@ class ServerMissing(Exception):
 
 
 class OwnPostgres:
-    """A cluster in a temporary folder on a free port; ``with OwnPostgres() as postgres``.
+    """All of PostgreSQL: it can be stopped and restarted.
 
-    The server refuses to run as root: root runs it as the user ``postgres``.
+    A cluster in a temporary folder on a free port. The server refuses to run as root: root runs
+    it as the user ``postgres``.
     """
+
+    is_own = True
 
     def __init__(self) -> None:
         self._programs = find_postgres_programs()
-        self._user = "postgres" if os.geteuid() == 0 else None
+        self._user = find_postgres_user()
         self._folder = Path(tempfile.mkdtemp(prefix="capi-relay-storm-postgres-"))
         self._port = free_port()
         self.url = f"postgres://postgres@127.0.0.1:{self._port}/postgres"
@@ -104,6 +110,54 @@ class OwnPostgres:
             )
         if done.returncode != 0:
             raise RuntimeError(f"{program} failed: {output.read_text(errors='replace')[-2000:]}")
+
+
+class BorrowedPostgres:
+    """A server that others use too: our connections to it are cut, and that is all."""
+
+    is_own = False
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        self.cut_connections()
+
+    def restart(self) -> None:
+        self.cut_connections()
+
+    def cut_connections(self) -> int:
+        """End the sessions on the scratch databases of this process; returns how many."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            return len(
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE starts_with(datname, %s)",
+                    (f"capi_stack_{os.getpid()}_",),
+                ).fetchall()
+            )
+
+
+Postgres = OwnPostgres | BorrowedPostgres
+
+
+def find_postgres() -> Postgres:
+    """A server of one's own, or one that runs here already. Raises ServerMissing."""
+    try:
+        return OwnPostgres()
+    except ServerMissing:
+        if url := postgres_url():
+            return BorrowedPostgres(url)
+        raise
 
 
 class OwnRedis:
@@ -197,8 +251,11 @@ def find_postgres_programs() -> Path:
     return versions[-1]
 
 
-def free_port() -> int:
-    """A port on which nothing listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def find_postgres_user() -> str | None:
+    """As whom to run the server; None: as we are. Raises ServerMissing."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam("postgres").pw_name
+    except KeyError:
+        raise ServerMissing("PostgreSQL does not run as root: a user postgres is needed.") from None

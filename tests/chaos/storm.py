@@ -14,7 +14,7 @@ import psycopg
 from capi_project.parts import read_options, worker_names
 from destinations.sandbox import Sandbox
 from tests.chaos.senders import Kind, Record, Sender
-from tests.chaos.servers import OwnPostgres, OwnRedis
+from tests.chaos.servers import OwnRedis, Postgres, find_postgres
 from tests.chaos.verdict import FATES, Verdict, judge, read_fates
 from tests.chaos.weather import Frost, Ground, Person, Sky
 from tests.stack import Stack
@@ -51,7 +51,7 @@ def run_storm(
     ``log`` gets every line that the processes print. Raises ServerMissing when PostgreSQL or
     Redis is not installed.
     """
-    with OwnPostgres() as postgres, OwnRedis() as redis, open(log or "/dev/null", "w") as lines:
+    with find_postgres() as postgres, OwnRedis() as redis, open(log or "/dev/null", "w") as lines:
         stack = Stack(
             database_url=postgres.url,
             redis_url=redis.url,
@@ -64,6 +64,8 @@ def run_storm(
         with stack:
             storm = _Storm(stack, postgres, redis, seed, events_per_second)
             say(f"Seed {seed}: all is up on {stack.url}; {seconds:.0f} s of storm begin.")
+            if not postgres.is_own:
+                say("PostgreSQL is not ours: its connections are cut, it is never restarted.")
             storm.blow(seconds)
             say("The storm is over: draining.")
             return storm.end(drain_seconds)
@@ -73,7 +75,7 @@ class _Storm:
     def __init__(
         self,
         stack: Stack,
-        postgres: OwnPostgres,
+        postgres: Postgres,
         redis: OwnRedis,
         seed: int,
         events_per_second: float,
@@ -121,11 +123,12 @@ class _Storm:
 
     def end(self, drain_seconds: float) -> Verdict:
         started = time.monotonic()
-        surprises = self.record.surprises + self.ground.surprises
         self.ground.revive_the_dead()
         for sender in self.senders:
             if not sender.finish(LAST_POST_SECONDS):
-                surprises.append("a sender got no 200 for its last batch, with all healed")
+                self.record.surprises.append(
+                    "a sender got no 200 for its last batch, with all healed"
+                )
         while time.monotonic() - started < drain_seconds and self._open_count():
             time.sleep(0.2)
         drained_after = time.monotonic() - started
@@ -136,9 +139,12 @@ class _Storm:
             self.stack.sandbox.event_ids(),
             len(RETRY_DELAYS_SECONDS) + 1,
         )
-        verdict.violations += [*surprises, *self._leftovers()]
         self.ground.revive_the_dead()
-        verdict.violations += self.ground.surprises[len(surprises) :]
+        verdict.violations += [
+            *self._leftovers(),
+            *self.record.surprises,
+            *self.ground.surprises,
+        ]
         verdict.counts["kills"] = self.ground.kills
         verdict.counts["restarts"] = self.ground.restarts
         verdict.lines = [

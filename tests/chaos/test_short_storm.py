@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ def test_every_event_that_got_a_200_survives_a_short_storm(tmp_path: Path) -> No
     try:
         verdict = run_storm(seed=7, seconds=16, events_per_second=100, drain_seconds=60, log=log)
     except ServerMissing as missing:
+        if os.environ.get("REQUIRE_SERVICES") == "1":
+            raise
         pytest.skip(str(missing))
     said = log.read_text(encoding="utf-8", errors="replace")[-4000:]
     assert verdict.violations == [], f"{verdict.report()}\n{said}"

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import psycopg
 
 from tests.chaos.senders import Record
-from tests.chaos.servers import OwnPostgres, OwnRedis
+from tests.chaos.servers import OwnRedis, Postgres
 from tests.stack import Stack
 
 STOP_SECONDS = 10
@@ -79,7 +79,7 @@ class Ground(Weather):
     """
 
     def __init__(
-        self, seed: int, stack: Stack, postgres: OwnPostgres, redis: OwnRedis, record: Record
+        self, seed: int, stack: Stack, postgres: Postgres, redis: OwnRedis, record: Record
     ) -> None:
         super().__init__(f"ground {seed}", (0.3, 1.5))
         self._stack, self._postgres, self._redis, self._record = stack, postgres, redis, record
@@ -200,12 +200,14 @@ class Frost(Weather):
 
     def _freeze(self) -> None:
         pid = self._stack.pid(self._worker)
-        assert pid is not None
+        if pid is None or not self._stack.is_running(self._worker):
+            return  # the ground will notice
         os.kill(pid, signal.SIGSTOP)
         try:
             self.hold(self._lease_seconds + 1, self._lease_seconds + 2)
         finally:
-            os.kill(pid, signal.SIGCONT)
+            if self._stack.is_running(self._worker):
+                os.kill(pid, signal.SIGCONT)
 
 
 class Sky(Weather):
