@@ -11,18 +11,23 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from deliveries.ingest import status
 from deliveries.ingest.urls import event_views
 
 View = Callable[[HttpRequest], HttpResponse]
 
 
 class IngestFront:
-    """Looks the path up among those of events; all others go the usual way."""
+    """Looks the path up among those of events; all others go the usual way.
+
+    /health is among them because probes ask by address, under names that ALLOWED_HOSTS lacks.
+    """
 
     def __init__(self, get_response: View) -> None:
         self._get_response = get_response
         prefix = f"/{settings.URL_PREFIX}/" if settings.URL_PREFIX else "/"
-        self._views: dict[str, View] = {prefix + path: view for path, view in event_views.items()}
+        views: dict[str, View] = {**event_views, "health": status.health}
+        self._views = {prefix + path: view for path, view in views.items()}
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self._views.get(request.path_info, self._get_response)(request)

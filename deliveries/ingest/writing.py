@@ -131,7 +131,7 @@ class _ServerCursor(psycopg.Cursor[Any]):
     """
 
     def execute(self, query: Any, params: Any = None, **_: Any) -> _ServerCursor:
-        prepare = not connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]
+        prepare = not connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
         return super().execute(query, params, prepare=prepare)
 
 
