@@ -202,7 +202,8 @@ class BatchPages(LogAdmin):
             for one in (row, *deliveries):
                 mask_row(one)
         return {
-            "is_masked": is_masked,
+            "request_words": "personal data is hidden" if is_masked else "exactly as it was sent",
+            "response_words": "personal data is hidden" if is_masked else "exactly as it came back",
             "panes": batch_panes(row, is_masked),
             "destination": Destination.objects.filter(pk=row.destination_id).first(),
             "rate_limit_headers": sorted(row.rate_limit_headers.items()),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,8 @@ import orjson
 
 from deliveries.bodies import unpack
 from deliveries.error_codes import meaning_of, remedy_of
+from deliveries.masked_rows import mask_pretty, mask_row
+from deliveries.masking import mask_body, mask_text, personal_values
 from deliveries.models import Attempt, Batch, Delivery, Event
 from deliveries.phrases import pretty, pretty_json, say_next_try
 from deliveries.statuses import OPEN, RETRYABLE_BY_A_PERSON, DeliveryStatus
@@ -58,8 +60,11 @@ class DeliveryDetails:
         return self.delivery.conversion_event_id or (self.event.message_id if self.event else "")
 
 
-def read_details(delivery: Delivery, now: datetime) -> DeliveryDetails:
-    """Everything about one delivery; a constant number of queries, whatever rows are gone."""
+def read_details(delivery: Delivery, now: datetime, is_masked: bool = False) -> DeliveryDetails:
+    """Everything about one delivery; a constant number of queries, whatever rows are gone.
+
+    ``is_masked``: for somebody who may not see personal data; ``delivery`` is masked in place.
+    """
     event = Event.objects.filter(pk=delivery.event_id).first()
     source = Source.objects.filter(pk=event.source_id).first() if event else None
     destination = Destination.objects.filter(pk=delivery.destination_id).first()
@@ -70,18 +75,25 @@ def read_details(delivery: Delivery, now: datetime) -> DeliveryDetails:
         .prefetch_related("destination")
         .order_by("pk")[:MOST_SIBLINGS]
     )
+    panes = (
+        _received_pane(event),
+        _sent_pane(delivery, batch),
+        _answered_pane(delivery, batch),
+    )
+    attempts = list(Attempt.objects.filter(delivery_id=delivery.pk).order_by("number", "pk"))
+    if is_masked:
+        known = _personal_values(panes[0]) | _personal_values(panes[1])
+        panes = tuple(_mask_pane(pane, known) for pane in panes)
+        for row in (delivery, *attempts):
+            mask_row(row, known)
     return DeliveryDetails(
         delivery=delivery,
         event=event,
         source=source,
         destination=destination,
         batch=batch,
-        panes=(
-            _received_pane(event),
-            _sent_pane(delivery, batch),
-            _answered_pane(delivery, batch),
-        ),
-        attempts=list(Attempt.objects.filter(delivery_id=delivery.pk).order_by("number", "pk")),
+        panes=panes,
+        attempts=attempts,
         siblings=siblings,
         next_try=say_next_try(delivery, destination, now),
         explanation=meaning_of(delivery.error_code),
@@ -94,18 +106,40 @@ def read_details(delivery: Delivery, now: datetime) -> DeliveryDetails:
     )
 
 
-def batch_panes(batch: Batch) -> tuple[Pane, Pane]:
+def batch_body(stored: bytes | memoryview, is_masked: bool) -> bytes:
+    """A stored request or response as exact bytes, or with its personal data hidden."""
+    body = unpack(stored)
+    return mask_body(body) if is_masked else body
+
+
+def batch_panes(batch: Batch, is_masked: bool = False) -> tuple[Pane, Pane]:
     """The whole request and the whole response of a batch."""
     request = Pane("Request", absence="The request is no longer kept: its retention time is over.")
     response = Pane("Response", absence="The response is no longer kept, or none came.")
     if batch.request_body is not None:
-        request = Pane("Request", pretty_json(unpack(batch.request_body)))
+        request = Pane("Request", pretty_json(batch_body(batch.request_body, is_masked)))
     if batch.response_body is not None:
-        body = unpack(batch.response_body)
+        body = batch_body(batch.response_body, is_masked)
         response = Pane("Response", pretty_json(body), "The response had no body.")
     elif batch.status_code is None:
         response = Pane("Response", absence="No response came: " + (batch.error_message or "?"))
     return request, response
+
+
+def _personal_values(pane: Pane) -> frozenset[str]:
+    try:
+        return personal_values(orjson.loads(pane.text))
+    except orjson.JSONDecodeError:
+        return frozenset()
+
+
+def _mask_pane(pane: Pane, known: frozenset[str]) -> Pane:
+    return replace(
+        pane,
+        text=mask_pretty(pane.text, known) if pane.text else "",
+        absence=mask_text(pane.absence, known),
+        summary=mask_text(pane.summary, known),
+    )
 
 
 def _received_pane(event: Event | None) -> Pane:

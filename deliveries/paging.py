@@ -11,6 +11,8 @@ from django.db.models import Prefetch, prefetch_related_objects
 from django.http import HttpRequest
 from unfold.views import ChangeList
 
+from deliveries.masked_rows import mask_row, sees_personal_data
+
 BEFORE = "before"
 """Query parameter: show the rows just older than this id."""
 AFTER = "after"
@@ -54,6 +56,9 @@ class KeysetChangeList(ChangeList):
         self._set_urls(rows, has_newer, has_older)
         prefetches: Sequence[str | Prefetch] = getattr(self.model_admin, "page_prefetches", ())
         prefetch_related_objects(rows, *prefetches)
+        if not sees_personal_data(request.user):
+            for row in rows:
+                mask_row(row)
         self.result_list = rows
         self.result_count = self.full_result_count = len(rows)
         self.show_full_result_count = self.can_show_all = self.multi_page = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -15,6 +15,8 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from deliveries.bodies import unpack
+from deliveries.masked_rows import mask_pretty, sees_personal_data
+from deliveries.masking import mask, mask_text, personal_values
 from deliveries.models import Event
 from deliveries.phrases import pretty, pretty_json
 from destinations.connections import send_as_test
@@ -70,7 +72,7 @@ def preview_view(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     destination = get_object_or_404(Destination, pk=pk) if pk else Destination()
     config, problems, is_unsaved = _read_config(request, destination)
     recent = _recent_events(destination)
-    text, problem = _event_text(request, recent)
+    text, problem, is_real = _event_text(request, recent)
     trial = None
     if problem:
         problems.append(problem)
@@ -80,12 +82,18 @@ def preview_view(request: HttpRequest, pk: int | None = None) -> HttpResponse:
             if not request.user.has_perm("destinations.change_destination"):
                 raise PermissionDenied
             trial.sent = _send(destination, trial.answer["conversions"])
+    if is_masked := is_real and not sees_personal_data(request.user):
+        known = personal_values(orjson.loads(text))
+        text = mask_pretty(text, known)
+        if trial is not None:
+            _mask_trial(trial, known)
     context = {
         **admin.site.each_context(request),
         "title": f"Preview: {destination.name}" if destination.name else "Preview",
         "opts": Destination._meta,
         "original": destination if pk else None,
         "text": text,
+        "is_masked": is_masked,
         "problems": problems,
         "trial": trial,
         "examples": EXAMPLES,
@@ -131,28 +139,28 @@ def _read_config(
     return form.instance.transform_config(event_map), [], True
 
 
-def _event_text(request: HttpRequest, recent: list[Event]) -> tuple[str, str]:
-    """The event to try as JSON text, and what is wrong with it if it is no event."""
+def _event_text(request: HttpRequest, recent: list[Event]) -> tuple[str, str, bool]:
+    """The event to try as JSON text, what is wrong with it, and whether a source sent it."""
     chosen = request.POST.get("example") or request.GET.get("example", "")
     for example in EXAMPLES:
         if example.key == chosen:
-            return pretty(example.event), ""
+            return pretty(example.event), "", False
     if chosen := request.POST.get("recent", "") or request.GET.get("event", ""):
         ids = {str(event.pk) for event in recent}
         event = Event.objects.filter(pk=chosen).first() if chosen in ids else None
         if event is None or event.body is None:
-            return "", "That event is no longer kept. Choose another one, or paste one."
-        return pretty_json(unpack(event.body)), ""
+            return "", "That event is no longer kept. Choose another one, or paste one.", False
+        return pretty_json(unpack(event.body)), "", True
     text = request.POST.get("event", "").strip() or pretty(EXAMPLES[0].event)
     if len(text) > MOST_CHARACTERS:
-        return text[:MOST_CHARACTERS], "This event is too large to try out here."
+        return text[:MOST_CHARACTERS], "This event is too large to try out here.", False
     try:
         event = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        return text, f"The event is not JSON: {error}."
+        return text, f"The event is not JSON: {error}.", False
     if not isinstance(event, dict):
-        return text, "The event must be one JSON object, beginning with {."
-    return text, ""
+        return text, "The event must be one JSON object, beginning with {.", False
+    return text, "", False
 
 
 def _recent_events(destination: Destination) -> list[Event]:
@@ -175,6 +183,29 @@ def _try_out(event: dict[str, Any], config: TransformConfig) -> Trial:
         ],
         MATCHABLE_BY if _is_unmatchable(answer) else [],
     )
+
+
+def _mask_trial(trial: Trial, known: frozenset[str]) -> None:
+    """Hide what the trial says of the person, for somebody who may not see it."""
+    known |= personal_values(trial.answer.get("conversions", []))
+    trial.conversions = [
+        (mask_text(name, known), mask_pretty(text, known), missing)
+        for name, text, missing in trial.conversions
+    ]
+    trial.answer = mask(trial.answer, known)
+    if trial.sent is not None:
+        trial.sent |= {
+            "outcomes": [
+                replace(
+                    outcome,
+                    message=mask_text(outcome.message, known),
+                    warning=mask_text(outcome.warning, known),
+                )
+                for outcome in trial.sent.get("outcomes", ())
+            ],
+            "body": mask_pretty(trial.sent["body"], known) if trial.sent.get("body") else "",
+            "summary": mask_text(trial.sent["summary"], known),
+        }
 
 
 def _is_unmatchable(answer: dict[str, Any]) -> bool:

@@ -1,0 +1,212 @@
+"""Hiding personal data in what is shown to people who may not see it. Pure.
+
+Only what is known to be harmless stays readable: a value whose field is in ``READABLE`` and which
+stands below no field of ``PERSONAL_BRANCHES``. Everything else is hidden, because an event may
+hold anything under names of its own. The structure stays: objects, lists, booleans and nulls.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+
+HIDDEN = "•••"
+SHORTEST_KNOWN = 4
+SHORTEST_CONTAINED = 5
+"""A hidden value is looked for inside readable texts from this length on, and as a whole from
+SHORTEST_KNOWN on: a quantity of 1 is not hidden because somebody is in house 1."""
+
+_PERSONAL_BRANCHES = """
+    traits usertraits userdata userproperties identifiers externalid externalids address
+    billingaddress shippingaddress customer user profile person people
+"""
+_READABLE = """
+    type event category channel version messageid anonymizeip integrations all timestamp sentat
+    originaltimestamp receivedat requestid eventname eventid eventtime eventids actionsource
+    library os app build namespace locale timezone device model manufacturer wifi bluetooth
+    cellular carrier networktype density adtrackingenabled contextversion
+    orderid checkoutid cartid value revenue total subtotal price tax shipping discount currency
+    quantity numitems productid productids sku variant brand coupon couponid contentid contentids
+    contentcategory contenttype contentname contentbrand itemprice position listid promotionid
+    paymentmethod shippingmethod
+    optout optouttype appid appname appversion devicebrand devicemodel devicetype osversion
+    language partnername predictedltv ldp isswift
+    status code numeventsreceived numeventsprocessed exceptiontype loc
+"""
+"""Of the event and its context, of commerce, of the conversion, and of the answer."""
+NAMES_OF_THINGS = frozenset({"products", "contents", "library", "os", "app", "items", "campaign"})
+"""Below these a ``name``, ``id`` or ``category`` is that of a thing."""
+LINKS = frozenset({"url", "eventsourceurl", "referrer", "initialreferrer", "imageurl", "pageurl"})
+_QUOTABLE = """
+    userdata customdata em ph ge db ln fn ct st zp country externalid clickid hashedmaids
+    clientipaddress clientuseragent partnerid data events userid anonymousid traits properties
+    context email phone
+"""
+"""Names that a sentence may quote, beside the readable ones."""
+# Compared as ``_plain`` leaves them: in lower case, without _ and -.
+PERSONAL_BRANCHES = frozenset(_PERSONAL_BRANCHES.split())
+READABLE = frozenset(_READABLE.split())
+PERSONAL_FIELD_NAMES = frozenset(_QUOTABLE.split())
+SENTENCES = frozenset({"message", "errormessage", "warningmessage", "msg", "detail"})
+
+_KEY = re.compile(r"[A-Za-z_$][A-Za-z0-9_$ .:-]{0,63}\Z")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)?\Z")
+_PERSONAL_TEXT = re.compile(
+    r"""[^\s'"<>,;]+@[^\s'"<>,;]+"""  # an e-mail address
+    r"|\b[0-9a-fA-F]{16,}\b"  # a hash
+    r"|\b\d{1,3}(?:\.\d{1,3}){3}\b|(?<!\w)(?:[0-9a-fA-F]{0,4}:){2,}[0-9a-fA-F.]*"  # IP addresses
+    r"|\+?\d(?:[\s().-]{0,2}\d){6,}"  # telephone numbers
+)
+_QUOTED = re.compile(
+    r"""(?<!\w)'.*?(?:'(?!\w)|\Z)|".*?(?:"|\Z)|“.*?(?:”|\Z)|‘.*?(?:’|\Z)|`.*?(?:`|\Z)""", re.DOTALL
+)
+_CLOSING = {"'": "'", '"': '"', "“": "”", "‘": "’", "`": "`"}
+_PATH_SEPARATOR = re.compile(r"\.|\[|\]\.?")
+
+
+def mask(value: Any, known: frozenset[str] = frozenset()) -> Any:
+    """A copy of the JSON ``value`` with its personal values hidden.
+
+    ``known`` are personal values from elsewhere (``personal_values`` of the event): they are
+    hidden wherever they turn up, as are the value's own.
+    """
+    known |= frozenset(_hidden_texts(value, "", "", False))
+    return _mask(value, "", "", False, _Finder(known))
+
+
+def mask_text(text: str, known: frozenset[str] = frozenset()) -> str:
+    """A sentence without what it quotes (field names stay), addresses, numbers and hashes."""
+
+    def unquote(found: re.Match[str]) -> str:
+        quoted = found.group()
+        return quoted if _is_path(quoted[1:-1]) else quoted[0] + HIDDEN + _CLOSING[quoted[0]]
+
+    text = _Finder(known).without(text)
+    return _PERSONAL_TEXT.sub(HIDDEN, _QUOTED.sub(unquote, text))
+
+
+def mask_body(body: bytes) -> bytes:
+    """A JSON text with its personal values hidden; anything else is hidden as a whole."""
+    try:
+        whole = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return orjson.dumps(f"{HIDDEN} ({len(body):,} bytes that are no JSON)")
+    conversions = whole.get("data") if isinstance(whole, dict) else None
+    if isinstance(conversions, list):  # a thousand people: each with the own values only
+        rest = mask({key: value for key, value in whole.items() if key != "data"})
+        return orjson.dumps({**rest, "data": [mask(one) for one in conversions]})
+    return orjson.dumps(mask(whole))
+
+
+def mask_excerpt(text: str) -> str:
+    """The beginning of something refused: cut off JSON cannot be told apart, so it is hidden."""
+    if not text:
+        return ""
+    try:
+        return orjson.dumps(mask(orjson.loads(text))).decode()
+    except orjson.JSONDecodeError:
+        return f"{HIDDEN} ({len(text):,} characters)"
+
+
+def personal_values(value: Any) -> frozenset[str]:
+    """What ``mask`` hides of a JSON value, as texts."""
+    return frozenset(_hidden_texts(value, "", "", False))
+
+
+class _Finder:
+    """Finds personal values inside texts that are readable otherwise."""
+
+    def __init__(self, known: frozenset[str]) -> None:
+        self.known = {text.lower() for text in known if len(text) >= SHORTEST_KNOWN}
+        long = sorted((text for text in self.known if len(text) >= SHORTEST_CONTAINED), key=len)
+        self.pattern = (
+            re.compile("|".join(map(re.escape, reversed(long))), re.IGNORECASE) if long else None
+        )
+
+    def holds(self, text: str) -> bool:
+        text = text.lower()
+        return text in self.known or bool(self.pattern and self.pattern.search(text))
+
+    def without(self, text: str) -> str:
+        if text.lower() in self.known:
+            return HIDDEN
+        return self.pattern.sub(HIDDEN, text) if self.pattern else text
+
+
+def _mask(value: Any, field: str, above: str, is_personal: bool, finder: _Finder) -> Any:
+    if isinstance(value, dict):
+        masked: dict[str, Any] = {}
+        for key, inner in value.items():
+            plain = _plain(key)
+            shown = key
+            if not _KEY.match(key) or _PERSONAL_TEXT.search(key) or finder.holds(key):
+                shown = HIDDEN + (f" {len(masked) + 1}" if HIDDEN in masked else "")
+            below = is_personal or plain in PERSONAL_BRANCHES
+            masked[shown] = _mask(inner, plain, field, below, finder)
+        return masked
+    if isinstance(value, list):
+        return [_mask(inner, field, above, is_personal, finder) for inner in value]
+    if value is None or isinstance(value, bool) or value == "":
+        return value
+    if is_personal or not _is_readable(field, above):
+        return HIDDEN
+    if isinstance(value, str):
+        if field in LINKS:
+            return _origin(value, finder)
+        if field == "field":  # of a finding: the path of what it is about
+            return value if _is_path(value) else HIDDEN
+        if field in SENTENCES:
+            return mask_text(value, frozenset(finder.known))
+        if finder.holds(value) or (not _MOMENT.match(value) and "@" in value):
+            return HIDDEN
+        return value
+    text = str(value)
+    return HIDDEN if len(text) >= SHORTEST_CONTAINED and finder.holds(text) else value
+
+
+def _hidden_texts(value: Any, field: str, above: str, is_personal: bool) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            plain = _plain(key)
+            below = is_personal or plain in PERSONAL_BRANCHES
+            yield from _hidden_texts(inner, plain, field, below)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _hidden_texts(inner, field, above, is_personal)
+    elif value is None or isinstance(value, bool) or value == "":
+        return
+    elif is_personal or not _is_readable(field, above):
+        yield str(value)
+
+
+def _is_readable(field: str, above: str) -> bool:
+    if field in ("name", "id", "category"):
+        return above in NAMES_OF_THINGS or field == "category"
+    return field in READABLE or field in LINKS or field in SENTENCES or field == "field"
+
+
+def _origin(link: str, finder: _Finder) -> str:
+    """``https://shop.example/•••``: paths and queries may hold anything."""
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        return HIDDEN
+    if not parts.scheme or not parts.hostname or finder.holds(parts.hostname):
+        return HIDDEN
+    return f"{parts.scheme}://{parts.hostname}/" + (HIDDEN if parts.path.strip("/") else "")
+
+
+def _is_path(text: str) -> bool:
+    """Whether this is the name of a field, or a path of such names: ``user_data.em[0]``."""
+    parts = [part for part in _PATH_SEPARATOR.split(text) if part]
+    names = [part for part in parts if not (part.isdecimal() and len(part) <= 3)]
+    known_names = READABLE | LINKS | PERSONAL_FIELD_NAMES
+    return bool(names) and all(_plain(name) in known_names for name in names)
+
+
+def _plain(key: str) -> str:
+    return key.replace("_", "").replace("-", "").replace(" ", "").lower()
