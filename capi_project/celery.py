@@ -36,6 +36,7 @@ app.conf.update(
         "deliveries.tasks.run_bulk_action": {"queue": "bulk"},
         "deliveries.tasks.prune": {"queue": "maintenance"},
         "deliveries.tasks.merge_tallies": {"queue": "maintenance"},
+        "deliveries.tasks.check_connections": {"queue": "maintenance"},
     },
     timezone="UTC",
     beat_schedule_filename=str(settings.DATA_DIR / "celerybeat-schedule"),
@@ -51,6 +52,12 @@ app.conf.update(
             "task": "deliveries.tasks.merge_tallies",
             "schedule": 60,
             "options": {"expires": 50},
+        },
+        # Hourly, for what was not checked for a day: a beat that restarts often still checks.
+        "check_connections": {
+            "task": "deliveries.tasks.check_connections",
+            "schedule": 3600,
+            "options": {"expires": 3000},
         },
     },
 )

@@ -18,6 +18,7 @@ from deliveries.health import note_sweep
 from deliveries.outbox import destinations_with_due_deliveries, forget_ended_claims
 from deliveries.retention import prune as prune_in_steps
 from deliveries.tally_merging import merge_tallies as merge_in_steps
+from destinations.connection_check import check_all_connections
 
 RUN_SECONDS = 10
 """A run hands over to other destinations after this long, and queues up again."""
@@ -27,6 +28,9 @@ PRUNE_SECONDS = 15
 
 MERGE_SECONDS = 20
 """The same for the merging of tallies."""
+
+CHECK_SECONDS = 45
+"""A run of connection checks begins no other one after this long; the next hour goes on."""
 
 _stopping = threading.Event()
 
@@ -105,3 +109,13 @@ def merge_tallies() -> int:
         timezone.now(),
         lambda: _stopping.is_set() or time.monotonic() - started > MERGE_SECONDS,
     )
+
+
+@shared_task
+def check_connections() -> int:
+    """Check token and account of destinations not checked for a day; returns how many."""
+    started = time.monotonic()
+    counts = check_all_connections(
+        timezone.now(), lambda: _stopping.is_set() or time.monotonic() - started > CHECK_SECONDS
+    )
+    return sum(counts.values())

@@ -19,6 +19,8 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from destinations.badges import show_badge
+from destinations.destination_pages import DestinationPages, last_check
+from destinations.event_map_advice import advise_event_map
 from destinations.event_purposes import EVENT_PURPOSES
 from destinations.forms import (
     DATALIST_ID,
@@ -28,7 +30,6 @@ from destinations.forms import (
 )
 from destinations.models import Destination, EventMapping
 from destinations.pinterest.event_names import STANDARD_NAMES
-from destinations.routed_admin import RoutedAdmin
 from destinations.source_admin import SourceAdmin
 
 __all__ = ["DestinationAdmin", "SourceAdmin"]
@@ -45,7 +46,7 @@ class EventMappingInline(TabularInline):
 
 
 @admin.register(Destination)
-class DestinationAdmin(RoutedAdmin):
+class DestinationAdmin(DestinationPages):
     form = DestinationForm
     inlines = (EventMappingInline,)
     list_display = ("name", "shown_state", "shown_account", "shown_sources", "shown_resume")
@@ -125,8 +126,21 @@ class DestinationAdmin(RoutedAdmin):
             "datalist_id": DATALIST_ID,
             "event_names": names,
             "may_pause": self.has_operate_permission(request),
+            **self._read_state(request, object_id),
         }
         return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def _read_state(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
+        """The last connection check, advice on the event map, and which buttons there are."""
+        pk = int(object_id) if object_id and object_id.isdecimal() else None
+        destination = Destination.objects.filter(pk=pk).first() if pk else None
+        may_change = self.has_change_permission(request)
+        return {
+            "check": last_check(destination),
+            "advice": _advice_for(destination) if destination else [],
+            "may_check": may_change if pk else self.has_add_permission(request),
+            "may_copy": may_change and self.has_add_permission(request),
+        }
 
     def save_related(
         self, request: HttpRequest, form: ModelForm, formsets: list[BaseModelFormSet], change: bool
@@ -193,3 +207,8 @@ class DestinationAdmin(RoutedAdmin):
             '<button type="submit" class="relay-button" formaction="{}">Resume</button>',
             reverse("admin:deliveries_destination_resume", args=[destination.pk]),
         )
+
+
+def _advice_for(destination: Destination) -> list[str]:
+    rows = destination.event_mappings.values_list("source_event_name", "pinterest_event_name")
+    return advise_event_map(rows, destination.unmapped_events)

@@ -238,3 +238,28 @@ class EventMapping(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source_event_name} → {self.pinterest_event_name}"
+
+
+class ConnectionCheck(models.Model):
+    """What did the last check of a destination's token and account come to?"""
+
+    class Verdict(models.TextChoices):
+        FINE = "fine", "Fine"
+        BAD_TOKEN = "bad_token", "Token not accepted"
+        FORBIDDEN_ACCOUNT = "forbidden_account", "Account not permitted"
+        UNKNOWN_ACCOUNT = "unknown_account", "No such account"
+        UNREACHABLE = "unreachable", "Not reachable"
+        BUSY = "busy", "Busy or faulty"
+        UNCLEAR = "unclear", "Unexpected answer"
+        UNREADABLE_TOKEN = "unreadable_token", "Token not readable"
+
+    destination = models.OneToOneField(
+        Destination, on_delete=models.CASCADE, primary_key=True, related_name="connection_check"
+    )
+    checked_at = models.DateTimeField()
+    verdict = models.CharField(max_length=20, choices=Verdict)
+    detail = models.TextField(blank=True, help_text="The service's own sentence.")
+    status_code = models.PositiveSmallIntegerField(null=True, help_text="NULL: no answer came.")
+
+    def __str__(self) -> str:
+        return f"{self.get_verdict_display()} ({self.checked_at:%Y-%m-%d %H:%M})"

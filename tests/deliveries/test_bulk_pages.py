@@ -87,9 +87,10 @@ def test_a_replay_needs_both_ends_of_its_time_range_and_keeps_its_options(admin_
     }
     page = admin_client.get(f"{LIST}new/replay/", {"since": span["since"]}).content.decode()
     assert "Choose both ends of the time range." in page
-    assert "Replay 1 event × destination?" in admin_client.get(
-        f"{LIST}new/replay/", span
-    ).content.decode()
+    assert (
+        "Replay 1 event × destination?"
+        in admin_client.get(f"{LIST}new/replay/", span).content.decode()
+    )
     admin_client.post(f"{LIST}new/replay/", {**span, "retries_undelivered": "on"})
     action = BulkAction.objects.get()
     assert (action.retries_undelivered, action.resends_delivered) == (True, False)

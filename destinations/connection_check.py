@@ -1,0 +1,175 @@
+"""Is a destination's token good, is its account there, and can it be reached at all?
+
+One made-up event goes out with ``?test=true``: the service judges it and records nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from django.utils import timezone
+
+from destinations.connections import send_as_test
+from destinations.models import ConnectionCheck, Destination
+from destinations.pinterest.client import NoReply, Reply
+from destinations.pinterest.replies import read_reply
+from destinations.pinterest.transform import transform
+from destinations.secrets import SecretUnreadable
+
+CHECK_AGAIN_AFTER = timedelta(hours=23)
+"""A day, less what an hourly task may come late."""
+
+Verdict = ConnectionCheck.Verdict
+
+_ADVICE: dict[str, tuple[str, str]] = {
+    Verdict.FINE: ("Fine: the token and the account are accepted.", ""),
+    Verdict.BAD_TOKEN: (
+        "The conversion token is not accepted.",
+        "Make a new one in Ads Manager → Conversions → Conversions API → Set up API, paste it "
+        "here and save.",
+    ),
+    Verdict.FORBIDDEN_ACCOUNT: (
+        "The token is good, but not for this ad account.",
+        "Compare the advertiser ID with the number in the address of Ads Manager, or use a token "
+        "that was made in this account.",
+    ),
+    Verdict.UNKNOWN_ACCOUNT: (
+        "There is no ad account with this number.",
+        "Copy the advertiser ID again from the address of Ads Manager.",
+    ),
+    Verdict.UNREACHABLE: (
+        "The service could not be reached.",
+        "Nothing is wrong with token or account as far as one can tell. Look at this server's "
+        "network: DNS, firewall, proxy.",
+    ),
+    Verdict.BUSY: (
+        "The service answered, but not this question: it is busy or has a fault.",
+        "Try again in a few minutes. Deliveries are tried again by themselves.",
+    ),
+    Verdict.UNCLEAR: (
+        "The service answered something unexpected.",
+        "Compare service, API version and advertiser ID; the exact answer is below.",
+    ),
+    Verdict.UNREADABLE_TOKEN: (
+        "The stored token cannot be decrypted by this server.",
+        "Put the old key back at the end of TOKEN_ENCRYPTION_KEYS, or enter the token again.",
+    ),
+}
+"""Verdict → what it means, and what to do."""
+
+_BY_STATUS: dict[int, str] = {
+    401: Verdict.BAD_TOKEN,
+    403: Verdict.FORBIDDEN_ACCOUNT,
+    404: Verdict.UNKNOWN_ACCOUNT,
+    408: Verdict.BUSY,
+    429: Verdict.BUSY,
+}
+_BY_CODE: dict[str, str] = {
+    "unusable_token": Verdict.BAD_TOKEN,
+    "unusable_account": Verdict.UNKNOWN_ACCOUNT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check came to; ``detail`` is the service's (or the network's) own sentence."""
+
+    verdict: str
+    detail: str = ""
+    status: int | None = None
+    duration_ms: int | None = None
+
+    @property
+    def is_fine(self) -> bool:
+        return self.verdict == Verdict.FINE
+
+    @property
+    def meaning(self) -> str:
+        return _ADVICE[self.verdict][0]
+
+    @property
+    def remedy(self) -> str:
+        return _ADVICE[self.verdict][1]
+
+
+def advise(verdict: str) -> tuple[str, str]:
+    """What a stored verdict means, and what to do about it."""
+    return _ADVICE.get(verdict, _ADVICE[Verdict.UNCLEAR])
+
+
+def check_connection(destination: Destination, now: datetime) -> Finding:
+    """Ask the destination's service about its token and account. Writes and changes nothing."""
+    try:
+        reply = send_as_test(destination, [_dummy_conversion(destination, now)])
+    except SecretUnreadable:
+        return Finding(Verdict.UNREADABLE_TOKEN)
+    outcome = read_reply(reply, 1).outcomes[0]
+    return Finding(
+        _judge(reply),
+        outcome.message,
+        reply.status if isinstance(reply, Reply) else None,
+        reply.duration_ms,
+    )
+
+
+def check_and_record(destination: Destination, now: datetime | None = None) -> Finding:
+    """Check the saved destination and remember the result. Never pauses it: a check only warns."""
+    now = now or timezone.now()
+    finding = check_connection(destination, now)
+    ConnectionCheck.objects.update_or_create(
+        destination=destination,
+        defaults={
+            "checked_at": now,
+            "verdict": finding.verdict,
+            "detail": finding.detail,
+            "status_code": finding.status,
+        },
+    )
+    return finding
+
+
+def check_all_connections(
+    now: datetime, is_over: Callable[[], bool] = lambda: False
+) -> dict[str, int]:
+    """Check every destination that is on and was not checked for a day, until ``is_over``.
+
+    Returns how many came to which verdict.
+    """
+    counts: dict[str, int] = {}
+    waiting = Destination.objects.filter(enabled=True).exclude(
+        connection_check__checked_at__gt=now - CHECK_AGAIN_AFTER
+    )
+    for destination in waiting.order_by("pk"):
+        if is_over():
+            break
+        verdict = check_and_record(destination).verdict
+        counts[verdict] = counts.get(verdict, 0) + 1
+    return counts
+
+
+def _judge(reply: Reply | NoReply) -> str:
+    if isinstance(reply, NoReply):
+        return _BY_CODE.get(reply.code, Verdict.UNREACHABLE)
+    if 200 <= reply.status < 300 or reply.status == 422:
+        return Verdict.FINE  # 422 judges the event, and so has let token and account pass
+    if reply.status >= 500:
+        return Verdict.BUSY
+    return _BY_STATUS.get(reply.status, Verdict.UNCLEAR)
+
+
+def _dummy_conversion(destination: Destination, now: datetime) -> bytes:
+    """Made by the destination's own transform, so that it has the form its API version wants."""
+    event: dict[str, Any] = {
+        "type": "track",
+        "event": "Connection check",
+        "messageId": f"connection-check-{int(now.timestamp())}",
+        "channel": "server",
+        "timestamp": now.isoformat(),
+        "context": {"traits": {"email": "connection-check@example.com"}},
+    }
+    config = replace(destination.transform_config(()), dedup_key="", max_age_seconds=None)
+    return orjson.dumps(transform(event, "custom", config, now.timestamp()).fields)

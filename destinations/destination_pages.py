@@ -1,0 +1,150 @@
+"""Pages and buttons of a destination beyond Django's own form: check its connection, copy it."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+
+from destinations.connection_check import advise, check_and_record, check_connection
+from destinations.forms import DestinationForm
+from destinations.models import ConnectionCheck, Destination, EventMapping
+from destinations.routed_admin import RoutedAdmin
+
+CHECKED_FIELDS = ("service", "api_version", "advertiser_id", "conversion_token")
+"""What a check depends on, of all that can be typed."""
+
+
+class DestinationPages(RoutedAdmin):
+    """Doors of a destination: each calls one verb and says what came of it."""
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        name = "destinations_destination"
+        return [
+            path("check/", view(self.check_view), name=f"{name}_check_new"),
+            path("<int:pk>/check/", view(self.check_view), name=f"{name}_check"),
+            path("<int:pk>/copy/", view(self.copy_view), name=f"{name}_copy"),
+            *super().get_urls(),
+        ]
+
+    def check_view(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
+        """Checks what was typed, without saving it, or the saved destination."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        may = self.has_change_permission(request) if pk else self.has_add_permission(request)
+        if not may:
+            raise PermissionDenied
+        destination = get_object_or_404(Destination, pk=pk) if pk else Destination()
+        problems, changed = _take_over(request, destination)
+        finding = None
+        if not problems:
+            now = timezone.now()
+            is_saved = pk is not None and not changed
+            finding = (
+                check_and_record(destination, now)
+                if is_saved
+                else check_connection(destination, now)
+            )
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Connection of {destination.name}" if pk else "Connection check",
+            "opts": self.opts,
+            "pk": pk,
+            "finding": finding,
+            "problems": problems,
+            "tried": _say_tried(pk, changed),
+            "destination": destination,
+        }
+        return TemplateResponse(request, "admin/destinations/destination/check.html", context)
+
+    def copy_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Makes a copy that is switched off, token and event map included, and opens it."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not self.has_add_permission(request) or not self.has_change_permission(request):
+            raise PermissionDenied
+        original = get_object_or_404(Destination, pk=pk)
+        with transaction.atomic():
+            copy = copy_destination(original)
+            self.log_addition(request, copy, f"Copied from “{original.name}” (no. {original.pk}).")
+        messages.success(
+            request,
+            f"This is a copy of “{original.name}” with its token, its sources and its event map. "
+            "It is off: change what is to differ, then switch it on.",
+        )
+        return HttpResponseRedirect(
+            reverse("admin:destinations_destination_change", args=[copy.pk])
+        )
+
+
+def copy_destination(original: Destination) -> Destination:
+    """A copy under a free name, switched off and not paused, with sources and event map."""
+    rows = list(original.event_mappings.all())
+    source_ids = list(original.sources.values_list("pk", flat=True))
+    copy = Destination.objects.get(pk=original.pk)
+    copy.pk = None
+    copy._state.adding = True
+    copy.name = _free_name(original.name)
+    copy.enabled = False
+    copy.paused_at, copy.paused_code, copy.paused_reason = None, "", ""
+    copy.created_at = timezone.now()
+    copy.save()
+    copy.sources.set(source_ids)
+    EventMapping.objects.bulk_create(
+        EventMapping(
+            destination=copy,
+            source_event_name=row.source_event_name,
+            pinterest_event_name=row.pinterest_event_name,
+        )
+        for row in rows
+    )
+    return copy
+
+
+def last_check(destination: Destination | None) -> tuple[ConnectionCheck, str, str] | None:
+    """The recorded check, what it means and what to do; None when there was none."""
+    if destination is None:
+        return None
+    found = ConnectionCheck.objects.filter(destination_id=destination.pk).first()
+    return (found, *advise(found.verdict)) if found else None
+
+
+def _take_over(request: HttpRequest, destination: Destination) -> tuple[list[str], list[str]]:
+    """Put what was typed into ``destination``, unsaved: (mistakes, which fields differ)."""
+    if "advertiser_id" not in request.POST:
+        return [], []
+    saved = {name: getattr(destination, name) for name in CHECKED_FIELDS}
+    form = DestinationForm(request.POST, instance=destination)
+    form.is_valid()
+    problems = [
+        f"{form.fields[name].label}: {message}"
+        for name in CHECKED_FIELDS
+        for message in form.errors.get(name, ())
+    ]
+    return problems, [name for name in CHECKED_FIELDS if getattr(destination, name) != saved[name]]
+
+
+def _say_tried(pk: int | None, changed: list[str]) -> str:
+    if pk is None:
+        return "Tried with the values as you typed them; nothing is saved."
+    if not changed:
+        return "Tried with the destination and the token as they are saved."
+    token = "the token you typed" if "conversion_token" in changed else "the saved token"
+    return f"Tried with {token} and the values as you typed them; they are not saved."
+
+
+def _free_name(name: str) -> str:
+    taken = set(Destination.objects.values_list("name", flat=True))
+    longest = Destination._meta.get_field("name").max_length or 100
+    number = 1
+    while True:
+        ending = " (copy)" if number == 1 else f" (copy {number})"
+        if (candidate := name[: longest - len(ending)] + ending) not in taken:
+            return candidate
+        number += 1
