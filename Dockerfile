@@ -2,6 +2,7 @@ FROM python:3.13-slim
 
 ENV PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
+    MALLOC_ARENA_MAX=2 \
     CAPI_DATA_DIR=/data
 WORKDIR /app
 RUN useradd --system --home-dir /app relay && install -d -o relay -m 700 /data
@@ -13,6 +14,6 @@ VOLUME /data
 EXPOSE 8000
 # The commands of the Procfile; compose.yaml names one for each service.
 CMD ["python", "-m", "granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", \
-     "--workers", "2", "--blocking-threads", "4", "--respawn-failed-workers", \
-     "--workers-kill-timeout", "5", "--no-ws", "--log-level", "warning", \
+     "--workers", "2", "--blocking-threads", "16", "--respawn-failed-workers", \
+     "--workers-kill-timeout", "5", "--no-ws", "--log-level", "error", \
      "capi_project.wsgi:application"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -59,6 +60,13 @@ def test_the_procfile_starts_what_bin_run_starts(name: str) -> None:
         at = without_names.index("--pidfile")
         without_names[at : at + 2] = ["--pidfile="]
     assert shlex.split(line) == ["python", *without_names]
+
+
+def test_the_image_starts_the_same_web_server() -> None:
+    text = (BASE_DIR / "Dockerfile").read_text("utf-8").replace("\\\n", "")
+    (found,) = re.findall(r"^CMD (\[.*\])$", text, re.MULTILINE)
+    _, *wanted = commands(read_options({"HOST": "0.0.0.0"}))["web"]
+    assert json.loads(found) == ["python", *wanted]
 
 
 def test_nothing_in_the_repository_speaks_of_the_folders_it_was_made_in() -> None:
