@@ -212,7 +212,7 @@ def personal_texts(event: dict[str, Any]) -> set[str]:
 
 
 def texts_elsewhere(event: Any, path: str = "") -> set[str]:
-    """Every text of the event that is not at a personal path: those may be sent as they are."""
+    """Texts and numbers of the event that are not at a personal path: sent as they are, as text."""
     if isinstance(event, dict):
         inner = [
             texts_elsewhere(value, f"{path}.{key}".lstrip(".")) for key, value in event.items()
@@ -222,7 +222,9 @@ def texts_elsewhere(event: Any, path: str = "") -> set[str]:
         return set()
     if isinstance(event, list):
         return set().union(*(texts_elsewhere(value, path) for value in event))
-    return {event} if isinstance(event, str) else set()
+    if isinstance(event, float) and event.is_integer():
+        return {str(event), str(int(event))}
+    return {str(event)} if isinstance(event, str | int | float) else set()
 
 
 # 20,000 examples take a minute and a half on an idle core; a shared one may be five times slower.
