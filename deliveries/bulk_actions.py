@@ -24,10 +24,10 @@ from django.utils import timezone
 from deliveries.doorbell import ring, ring_bulk
 from deliveries.id_ranges import id_range
 from deliveries.models import BulkAction, Delivery, Event
-from deliveries.operations import discard, retry
+from deliveries.operations import DISCARDABLE, discard_by_id, retry_by_id
 from deliveries.replanning import replay_events
 from deliveries.selection import Selection
-from deliveries.statuses import RETRYABLE_BY_A_PERSON, BulkVerb, DeliveryStatus
+from deliveries.statuses import RETRYABLE_BY_A_PERSON, BulkVerb
 from destinations.models import Destination
 
 logger = logging.getLogger(__name__)
@@ -42,14 +42,7 @@ MOST_FAILURES = 5
 
 TOUCHED: dict[str, frozenset[str]] = {
     BulkVerb.RETRY: frozenset(RETRYABLE_BY_A_PERSON),
-    BulkVerb.DISCARD: frozenset(
-        {
-            DeliveryStatus.PENDING,
-            DeliveryStatus.REJECTED,
-            DeliveryStatus.DEAD,
-            DeliveryStatus.FILTERED,
-        }
-    ),
+    BulkVerb.DISCARD: frozenset(DISCARDABLE),
 }
 """Which deliveries a verb changes; the others that a selection holds are left alone."""
 
@@ -224,11 +217,10 @@ def _advance(action: BulkAction, destination_id: int, limit: int, now: datetime)
     else:
         ids = _next_deliveries(action, selection, destination_id, limit)
         if ids:
-            chosen = Delivery.objects.filter(id__any_of=ids)
             action.changed_count += (
-                retry(chosen, now)
+                retry_by_id(ids, now)
                 if action.verb == BulkVerb.RETRY
-                else discard(chosen, action.reason, now)
+                else discard_by_id(ids, action.reason, now)
             )
     action.examined_count += len(ids)
     if len(ids) < limit:

@@ -5,6 +5,7 @@ Each is safe to repeat and says how many deliveries it changed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -21,6 +22,15 @@ from destinations.routing import forget_routes
 AT_ONCE_LIMIT = 1000
 """For more deliveries than this take a bulk action: it works in steps, with progress and cancel."""
 
+DISCARDABLE = frozenset(
+    {
+        DeliveryStatus.PENDING,
+        DeliveryStatus.REJECTED,
+        DeliveryStatus.DEAD,
+        DeliveryStatus.FILTERED,
+    }
+)
+
 HASTENED_AT_ONCE = 10_000
 """How many waiting deliveries ``resume`` and ``drain_now`` bring forward at most."""
 
@@ -29,18 +39,35 @@ def retry(deliveries: QuerySet[Delivery], now: datetime | None = None) -> int:
     """Send these again with a fresh budget; delivered and open ones are left as they are.
 
     A delivery that has no Pinterest event name yet (the event map gave none when the event came
-    in) gets the names that today's configuration gives. Returns how many are pending now. One
-    UPDATE for all: for more than AT_ONCE_LIMIT deliveries start a bulk action instead.
+    in) gets the names that today's configuration gives. Returns how many are pending now. For
+    more than AT_ONCE_LIMIT deliveries start a bulk action instead.
     """
     now = now or timezone.now()
-    closed = deliveries.filter(status__in=RETRYABLE_BY_A_PERSON)
-    named = closed.exclude(conversion_name="")
-    nameless = list(closed.filter(conversion_name="").values_list("id", flat=True))
+    closed = list(deliveries.filter(status__in=RETRYABLE_BY_A_PERSON).values_list("id", flat=True))
+    return sum(
+        retry_by_id(closed[start : start + AT_ONCE_LIMIT], now)
+        for start in range(0, len(closed), AT_ONCE_LIMIT)
+    )
+
+
+def retry_by_id(delivery_ids: Sequence[int], now: datetime) -> int:
+    """``retry`` for the deliveries with these ids, AT_ONCE_LIMIT at most.
+
+    The rows are locked by primary key and judged here: given a condition on the status as well,
+    PostgreSQL may walk through all that failed, for every thousand of them.
+    """
     with transaction.atomic():
-        destination_ids = set(named.values_list("destination_id", flat=True).distinct())
-        count = reopen(named, now)
-        for start in range(0, len(nameless), AT_ONCE_LIMIT):
-            made_count, touched = name_nameless(nameless[start : start + AT_ONCE_LIMIT], now)
+        closed = [
+            (pk, destination_id, name)
+            for pk, destination_id, name, status in Delivery.objects.filter(id__any_of=delivery_ids)
+            .select_for_update()
+            .values_list("id", "destination_id", "conversion_name", "status")
+            if status in RETRYABLE_BY_A_PERSON
+        ]
+        destination_ids = {destination_id for _, destination_id, name in closed if name}
+        count = reopen([pk for pk, _, name in closed if name], now)
+        if nameless := [pk for pk, _, name in closed if not name]:
+            made_count, touched = name_nameless(nameless, now)
             count += made_count
             destination_ids |= touched
         if count:
@@ -50,17 +77,24 @@ def retry(deliveries: QuerySet[Delivery], now: datetime | None = None) -> int:
 
 def discard(deliveries: QuerySet[Delivery], reason: str = "", now: datetime | None = None) -> int:
     """Decide not to send these. Delivered ones, and those in flight, are left as they are."""
+    waiting_or_failed = deliveries.filter(status__in=DISCARDABLE).values_list("id", flat=True)
+    return discard_by_id(list(waiting_or_failed), reason, now or timezone.now())
+
+
+def discard_by_id(delivery_ids: Sequence[int], reason: str, now: datetime) -> int:
+    """``discard`` for the deliveries with these ids; locked and judged as in ``retry_by_id``."""
     changes: dict[str, str] = {"error_message": reason} if reason else {}
-    return deliveries.filter(
-        status__in=[
-            DeliveryStatus.PENDING,
-            DeliveryStatus.REJECTED,
-            DeliveryStatus.DEAD,
-            DeliveryStatus.FILTERED,
+    with transaction.atomic():
+        chosen = [
+            pk
+            for pk, status in Delivery.objects.filter(id__any_of=delivery_ids)
+            .select_for_update()
+            .values_list("id", "status")
+            if status in DISCARDABLE
         ]
-    ).update(
-        status=DeliveryStatus.DISCARDED, due_at=None, settled_at=now or timezone.now(), **changes
-    )
+        return Delivery.objects.filter(id__any_of=chosen).update(
+            status=DeliveryStatus.DISCARDED, due_at=None, settled_at=now, **changes
+        )
 
 
 def pause(destination_id: int, code: str, reason: str, now: datetime | None = None) -> bool:

@@ -9,7 +9,6 @@ from typing import Any
 
 import orjson
 from django.db import transaction
-from django.db.models import QuerySet
 
 from deliveries.bodies import unpack
 from deliveries.bulk import insert_rows
@@ -45,12 +44,15 @@ def name_nameless(delivery_ids: Sequence[int], now: datetime) -> tuple[int, set[
     now, and the destinations they go to. A constant number of queries.
     """
     with transaction.atomic():
-        rows = list(
-            Delivery.objects.filter(id__any_of=delivery_ids, conversion_name="")
-            .retryable_by_a_person()
-            .select_for_update(of=("self",))
-            .values_list("id", "event_id", "destination_id")
-        )
+        rows = [
+            (delivery_id, event_id, destination_id)
+            for delivery_id, event_id, destination_id, name, status in Delivery.objects.filter(
+                id__any_of=delivery_ids
+            )
+            .select_for_update()
+            .values_list("id", "event_id", "destination_id", "conversion_name", "status")
+            if not name and status in RETRYABLE_BY_A_PERSON
+        ]
         events = _events({event_id for _, event_id, _ in rows})
         routes = _routes({destination_id for _, _, destination_id in rows})
         replaced: list[int] = []
@@ -84,10 +86,15 @@ def replay_events(
     (route,) = routes_of([destination])
     with transaction.atomic():
         known: defaultdict[int, dict[str, tuple[int, str]]] = defaultdict(dict)
-        for delivery_id, event_id, name, status in Delivery.objects.filter(
-            event_id__in=events, destination_id=destination.pk
-        ).values_list("id", "event_id", "conversion_name", "status"):
+        for delivery_id, event_id, name, status in (
+            Delivery.objects.filter(event_id__in=events, destination_id=destination.pk)
+            .select_for_update()
+            .values_list("id", "event_id", "conversion_name", "status")
+        ):
             known[event_id][name] = (delivery_id, status)
+        reopened_statuses = set(RETRYABLE_BY_A_PERSON) if retries_undelivered else set()
+        if resends_delivered:
+            reopened_statuses.add(DeliveryStatus.DELIVERED)
         again: list[int] = []
         replaced: list[int] = []
         missing: list[tuple[int, int, str]] = []
@@ -95,24 +102,17 @@ def replay_events(
             names = _names(event, route)
             there = known[event_id]
             missing += [(event_id, destination.pk, name) for name in names if name not in there]
-            again += [there[name][0] for name in names if name in there]
-            if names and "" in there:
+            found = [there[name] for name in names if name in there]
+            again += [pk for pk, status in found if status in reopened_statuses]
+            if names and "" in there and there[""][1] in RETRYABLE_BY_A_PERSON:
                 replaced.append(there[""][0])
-        Delivery.objects.filter(
-            id__any_of=replaced, status__in=RETRYABLE_BY_A_PERSON, conversion_name=""
-        ).delete()
-        count = len(_insert(missing, now))
-        statuses = set(RETRYABLE_BY_A_PERSON) if retries_undelivered else set()
-        if resends_delivered:
-            statuses.add(DeliveryStatus.DELIVERED)
-        if statuses and again:
-            count += reopen(Delivery.objects.filter(id__any_of=again, status__in=statuses), now)
-    return count
+        Delivery.objects.filter(id__any_of=replaced).delete()
+        return len(_insert(missing, now)) + reopen(again, now)
 
 
-def reopen(closed: QuerySet[Delivery], now: datetime) -> int:
-    """Make closed deliveries pending, with a fresh budget."""
-    return closed.update(
+def reopen(delivery_ids: Sequence[int], now: datetime) -> int:
+    """Make closed deliveries, which the caller has locked, pending with a fresh budget."""
+    return Delivery.objects.filter(id__any_of=delivery_ids).update(
         status=DeliveryStatus.PENDING, due_at=now, attempt_count=0, settled_at=None
     )
 

@@ -93,18 +93,18 @@ def _begin_again(mark: PruneMark, now: datetime) -> bool:
 
 
 def _erase_event_bodies(ids: Sequence[int], cutoff: datetime) -> tuple[int, set[int]]:
+    deliveries = list(
+        Delivery.objects.filter(event_id__in=ids).values_list("pk", "event_id", "status")
+    )
     # A retry by a person waits for this lock, and finds a body that is gone already. Without it
     # a delivery could become open between the look and the UPDATE.
-    list(
-        Delivery.objects.filter(event_id__in=ids, status__in=RETRYABLE_BY_A_PERSON)
+    failed = [pk for pk, _, status in deliveries if status in RETRYABLE_BY_A_PERSON]
+    locked = (
+        Delivery.objects.filter(pk__any_of=failed)
         .select_for_update()
-        .values_list("pk", flat=True)
+        .values_list("pk", "event_id", "status")
     )
-    kept = set(
-        Delivery.objects.filter(event_id__in=ids, status__in=OPEN).values_list(
-            "event_id", flat=True
-        )
-    )
+    kept = {event_id for _, event_id, status in (*deliveries, *locked) if status in OPEN}
     erasable = [pk for pk in ids if pk not in kept]
     return (
         Event.objects.filter(pk__any_of=erasable, body__isnull=False).update(body=None),

@@ -231,12 +231,12 @@ def test_a_step_that_fails_is_undone_and_given_up_after_a_few_times(
     action = start_bulk_action(BulkVerb.RETRY, Selection())
     run_step(action.pk)
 
-    def fail_half_way(deliveries: Any, now: Any) -> int:
-        deliveries.update(status="discarded")
+    def fail_half_way(delivery_ids: Any, now: Any) -> int:
+        Delivery.objects.filter(pk__in=delivery_ids).update(status="discarded")
         raise RuntimeError("personal data that must not be shown")
 
     with monkeypatch.context() as patched:
-        patched.setattr(bulk_actions, "retry", fail_half_way)
+        patched.setattr(bulk_actions, "retry_by_id", fail_half_way)
         results = [run_step(action.pk) for _ in range(5)]
 
     assert results == [StepResult.WAITS] * 4 + [StepResult.ENDED]
@@ -253,10 +253,10 @@ def test_a_lost_database_is_no_fault_of_the_action(
     make_dead(make_destination(), 3)
     action = start_bulk_action(BulkVerb.RETRY, Selection())
 
-    def lose(deliveries: Any, now: Any) -> int:
+    def lose(delivery_ids: Any, now: Any) -> int:
         raise OperationalError("server closed the connection")
 
-    monkeypatch.setattr(bulk_actions, "retry", lose)
+    monkeypatch.setattr(bulk_actions, "retry_by_id", lose)
     with pytest.raises(OperationalError):
         run_step(action.pk)
     action.refresh_from_db()
