@@ -9,6 +9,10 @@ from django.contrib.auth.models import Group, User
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from capi_project.history_admin import HistoryAdmin
+
+__all__ = ["GroupAdmin", "HistoryAdmin", "UserAdmin"]
+
 admin.site.unregister(User)
 admin.site.unregister(Group)
 

@@ -95,6 +95,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _entry("Users", "person", "auth.user"),
                     _entry("Groups", "group", "auth.group"),
+                    _entry("History", "history", "admin.logentry"),
                 ],
             },
         ],

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
 from deliveries import filters
-from deliveries.admin_pages import BatchPages, DeliveryPages
+from deliveries.admin_pages import BatchPages, DeliveryPages, note_deliveries
 from deliveries.bulk_pages import BulkActionAdmin
 from deliveries.log_admin import LogAdmin, related
 from deliveries.masked_rows import mask_row, sees_personal_data
@@ -144,7 +144,10 @@ class DeliveryAdmin(DeliveryPages):
     @action(description="Retry", permissions=["operate"])
     def retry_selected(self, request: HttpRequest, queryset: QuerySet) -> None:
         chosen = len(request.POST.getlist(ACTION_CHECKBOX_NAME))
-        self.report_retry(request, retry(queryset), chosen)
+        ids = list(queryset.values_list("pk", flat=True))
+        count = retry(queryset)
+        note_deliveries(request, ids, f"Retried {count:,} of {chosen:,}.")
+        self.report_retry(request, count, chosen)
 
     @action(description="Discard …", permissions=["operate"])
     def discard_selected(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.http import (
     Http404,
@@ -14,7 +15,9 @@ from django.http import (
     HttpResponseNotAllowed,
     HttpResponseRedirect,
     QueryDict,
+    StreamingHttpResponse,
 )
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -22,12 +25,18 @@ from django.utils import timezone
 
 from deliveries.bulk_pages import bulk_links
 from deliveries.details import batch_body, batch_panes, read_details
+from deliveries.export import csv_lines, json_lines
 from deliveries.log_admin import LogAdmin
 from deliveries.masked_rows import mask_row, sees_personal_data
 from deliveries.models import Batch, Delivery
 from deliveries.operations import discard, pause, resume, retry
+from deliveries.paging import AFTER, BEFORE
 from destinations.models import Destination
 
+EXPORTS = {
+    "csv": ("text/csv; charset=utf-8", csv_lines),
+    "jsonl": ("application/x-ndjson", json_lines),
+}
 MOST_COUNTED = 10_000
 PAUSED_BY_A_PERSON = "paused_by_a_person"
 
@@ -40,6 +49,7 @@ class DeliveryPages(LogAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         return [
+            path("export/<str:kind>/", view(self.export_view), name="deliveries_delivery_export"),
             path("discard/", view(self.discard_view), name="deliveries_delivery_discard"),
             path("<int:pk>/retry/", view(self.retry_view), name="deliveries_delivery_retry"),
             path(
@@ -62,6 +72,7 @@ class DeliveryPages(LogAdmin):
             **(extra_context or {}),
             "bulk_links": bulk_links(request),
             "can_be_watched": True,
+            "export_links": [(self._export_url(request, kind), kind.upper()) for kind in EXPORTS],
         }
         return super().changelist_view(request, extra_context)
 
@@ -73,6 +84,29 @@ class DeliveryPages(LogAdmin):
             "may_operate": self.has_operate_permission(request),
         }
 
+    def export_view(self, request: HttpRequest, kind: str) -> HttpResponseBase:
+        """All that the list shows under the same filters, as a file that is written on the way."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if kind not in EXPORTS:
+            raise Http404
+        content_type, lines = EXPORTS[kind]
+        deliveries = self.get_changelist_instance(request).queryset
+        masks = not request.user.has_perm("deliveries.view_personal_data")
+        day = timezone.localtime().strftime("%Y-%m-%d-%H%M")
+        return StreamingHttpResponse(
+            lines(deliveries, masks=masks),
+            content_type=content_type,
+            headers={"Content-Disposition": f'attachment; filename="deliveries-{day}.{kind}"'},
+        )
+
+    def _export_url(self, request: HttpRequest, kind: str) -> str:
+        query = request.GET.copy()
+        for name in (BEFORE, AFTER):
+            query.pop(name, None)
+        url = reverse("admin:deliveries_delivery_export", args=[kind])
+        return f"{url}?{query.urlencode()}" if query else url
+
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """May retry and discard."""
         return request.user.has_perm("deliveries.operate_delivery")
@@ -82,7 +116,9 @@ class DeliveryPages(LogAdmin):
             return HttpResponseNotAllowed(["POST"])
         if not self.has_operate_permission(request):
             raise PermissionDenied
-        self.report_retry(request, retry(Delivery.objects.filter(pk=pk)), 1)
+        count = retry(Delivery.objects.filter(pk=pk))
+        note_deliveries(request, [pk], f"Retried {count} of 1.")
+        self.report_retry(request, count, 1)
         return HttpResponseRedirect(self._after_change(pk))
 
     def discard_view(self, request: HttpRequest) -> HttpResponse:
@@ -96,6 +132,8 @@ class DeliveryPages(LogAdmin):
         reason = request.POST.get("reason", "").strip()[:500]
         count = discard(Delivery.objects.filter(pk__in=ids), reason=reason)
         left = len(ids) - count
+        said = f"Discarded {count:,} of {len(ids):,}"
+        note_deliveries(request, ids, f"{said}: {reason}" if reason else f"{said}.")
         if count:
             messages.success(request, f"{_deliveries(count)} discarded.")
         if left:
@@ -142,7 +180,7 @@ class DeliveryPages(LogAdmin):
         reason = request.POST.get("reason", "").strip()[:500]
         said = f"{request.user.get_username()} paused it" + (f": {reason}" if reason else ".")
         if pause(destination.pk, PAUSED_BY_A_PERSON, said):
-            self._note(request, destination, "Paused.")
+            self._note(request, destination, f"Paused: {reason}" if reason else "Paused.")
             messages.success(request, f"“{destination}” is paused. New deliveries wait.")
         else:
             messages.info(request, f"“{destination}” was paused already.")
@@ -153,8 +191,8 @@ class DeliveryPages(LogAdmin):
         if isinstance(destination, HttpResponse):
             return destination
         if resume(destination.pk):
-            self._note(request, destination, "Resumed.")
             waiting = _count_waiting(destination)
+            self._note(request, destination, f"Resumed. {waiting}")
             messages.success(request, f"“{destination}” is resumed. {waiting}")
         else:
             messages.info(request, f"“{destination}” was not paused.")
@@ -227,6 +265,18 @@ class BatchPages(LogAdmin):
             content_type="application/octet-stream",
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
+
+
+def note_deliveries(request: HttpRequest, ids: list[int], message: str) -> None:
+    """Who did what with which deliveries: one entry, in the history of a single one."""
+    LogEntry.objects.create(
+        user_id=request.user.pk,
+        content_type=ContentType.objects.get_for_model(Delivery),
+        object_id=str(ids[0]) if len(ids) == 1 else None,
+        object_repr=f"Delivery {ids[0]}" if len(ids) == 1 else _deliveries(len(ids)),
+        action_flag=CHANGE,
+        change_message=message,
+    )
 
 
 def _deliveries(count: int) -> str:

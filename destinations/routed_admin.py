@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models, transaction
 from django.forms import BaseModelFormSet, ModelForm
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
+from destinations.change_history import describe_changes
 from destinations.routing import forget_routes
 
 
@@ -23,6 +26,14 @@ class RoutedAdmin(ModelAdmin):
     ) -> None:
         super().save_related(request, form, formsets, change)
         transaction.on_commit(forget_routes)
+
+    def construct_change_message(
+        self, request: HttpRequest, form: ModelForm, formsets: list[Any], add: bool = False
+    ) -> list[dict[str, Any]]:
+        """What the history says: after an addition Django's words, else before and after."""
+        if add:
+            return super().construct_change_message(request, form, formsets, add)
+        return describe_changes(form, formsets)
 
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return False

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group, Permission, User
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -70,6 +71,11 @@ DOORS: dict[str, str] = {
     "auth_group_change": "A",
     "auth_group_history": "A",
     "auth_group_delete": "A",
+    "admin_logentry_changelist": "A",
+    "admin_logentry_change": "A",
+    "admin_logentry_history": "A",
+    "admin_logentry_add": "",
+    "admin_logentry_delete": "",
     # Buttons: they answer to POST.
     "POST deliveries_delivery_retry": "OA",
     "POST deliveries_delivery_discard": "OA",
@@ -116,6 +122,9 @@ def rows() -> dict[str, Any]:
         "refusal": refusal,
         "user": User.objects.create_user("other"),
         "group": Group.objects.create(name="Other"),
+        "logentry": LogEntry.objects.create(
+            user=User.objects.create_user("writer"), action_flag=CHANGE, object_repr="x"
+        ),
     }
 
 

@@ -1,0 +1,46 @@
+"""Who did what: Django's log of changes, to be read by administrators and edited by nobody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+
+@admin.register(LogEntry)
+class HistoryAdmin(ModelAdmin):
+    """Every change of set-up and people, and every retry, discard, pause and resume."""
+
+    list_display = ("action_time", "user", "shown_about", "object_repr", "shown_change")
+    list_display_links = None
+    list_select_related = ("user", "content_type")
+    search_fields = ("user__username", "object_repr")
+    ordering = ("-pk",)
+    sortable_by = ()
+    list_per_page = 50
+    list_disable_select_all = True
+    actions = None
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        return super().changelist_view(request, {"title": "History", **(extra_context or {})})
+
+    @display(description="What")
+    def shown_about(self, entry: LogEntry) -> str:
+        return str(entry.content_type.name) if entry.content_type else "–"
+
+    @display(description="Change")
+    def shown_change(self, entry: LogEntry) -> str:
+        return str(entry.get_change_message())
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
