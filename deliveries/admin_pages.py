@@ -92,7 +92,7 @@ class DeliveryPages(LogAdmin):
             raise Http404
         content_type, lines = EXPORTS[kind]
         deliveries = self.get_changelist_instance(request).queryset
-        masks = not request.user.has_perm("deliveries.view_personal_data")
+        masks = not sees_personal_data(request.user)
         day = timezone.localtime().strftime("%Y-%m-%d-%H%M")
         return StreamingHttpResponse(
             lines(deliveries, masks=masks),
