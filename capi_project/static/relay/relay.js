@@ -49,7 +49,7 @@ window.addEventListener("pageshow", () => {
 });
 
 /* The address holds the whole state of a list: its filters, its search and its page. */
-for (const button of document.querySelectorAll("[data-relay-copy-link]")) {
+function offerLink(button) {
   button.hidden = false;
   const before = [...button.childNodes];
   button.addEventListener("click", async () => {
@@ -86,10 +86,9 @@ function follow(part) {
     }
   }, seconds * 1000);
 }
-for (const part of document.querySelectorAll("[data-relay-reload]")) follow(part);
 
 /* The live view of a log: every few seconds, unless a row is chosen or nobody looks. */
-for (const button of document.querySelectorAll("[data-relay-live]")) {
+function offerLiveView(button) {
   const id = button.dataset.relayLive;
   const word = button.lastChild;
   let timer = 0;
@@ -116,3 +115,9 @@ for (const button of document.querySelectorAll("[data-relay-live]")) {
     timer = isOn ? setTimeout(tick, 0) : 0;
   });
 }
+
+document.addEventListener("DOMContentLoaded", () => {
+  document.querySelectorAll("[data-relay-copy-link]").forEach(offerLink);
+  document.querySelectorAll("[data-relay-reload]").forEach(follow);
+  document.querySelectorAll("[data-relay-live]").forEach(offerLiveView);
+});
