@@ -40,6 +40,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "8px",
+    "LOGIN": {"form": "capi_project.login_throttle.ThrottledLoginForm"},
     "DASHBOARD_CALLBACK": "deliveries.overview.add_overview",
     "STYLES": [_static("relay/relay.css")],
     "SCRIPTS": [_static("relay/relay.js")],

@@ -53,6 +53,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
 SESSION_COOKIE_AGE = int(timedelta(hours=env.integer("SESSION_HOURS", 12, least=1)).total_seconds())
 SESSION_EXPIRE_AT_BROWSER_CLOSE = False
 X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
 URL_PREFIX = env.text("URL_PREFIX").strip("/")
 """Serve everything below this path, for example ``relay`` for https://example.com/relay/."""
 APPEND_SLASH = False  # ingest paths have no slash; a redirect would lose the body of a POST
@@ -79,6 +80,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "deliveries.ingest.front.IngestFront",
     "django.middleware.security.SecurityMiddleware",
+    "capi_project.page_headers.PageHeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -184,7 +186,14 @@ else:
         "default": {
             "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
             "LOCATION": DATA_DIR / "cache",
-        }
+        },
+        # Tries to sign in (capi_project/login_throttle.py): no other entries push them out.
+        "logins": {
+            "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+            "LOCATION": DATA_DIR / "cache" / "logins",
+            "TIMEOUT": 900,
+            "OPTIONS": {"MAX_ENTRIES": 10_000},
+        },
     }
 CELERY_BROKER_URL = (
     env.url("CELERY_BROKER_URL", "", ("redis", "rediss", "amqp", "amqps", "filesystem"))
@@ -236,6 +245,9 @@ BODY_RETENTION_DAYS = env.integer("BODY_RETENTION_DAYS", 30, least=1)
 LOG_RETENTION_DAYS = env.integer("LOG_RETENTION_DAYS", 90, least=1)
 if LOG_RETENTION_DAYS < BODY_RETENTION_DAYS:
     env.mistakes.append("LOG_RETENTION_DAYS must not be less than BODY_RETENTION_DAYS.")
+
+SEARCH_KEYS = env.boolean("SEARCH_KEYS", True)
+"""Keep hashes by which the log finds an order, an e-mail address or a user ID."""
 
 # --- Logging -------------------------------------------------------------------------------------
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")).upper()

@@ -97,7 +97,7 @@ def _forget() -> None:
     if routing := sys.modules.get("destinations.routing"):
         routing.forget_routes()
     from django.conf import settings
-    from django.core.cache import cache
+    from django.core.cache import cache, caches
 
     if settings.REDIS_URL:
         # Not cache.clear(): that empties the Redis database, and other runs may share it.
@@ -106,6 +106,7 @@ def _forget() -> None:
             client.delete(*keys)
     else:
         cache.clear()
+        caches["logins"].clear()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from deliveries.ingest import answers
 
@@ -117,4 +117,4 @@ class IngestSchema(AutoSchema):
 
 
 document = SpectacularAPIView.as_view(urlconf="deliveries.ingest.urls")
-page = SpectacularSwaggerView.as_view(url_name="ingest:schema")
+page = SpectacularSwaggerSplitView.as_view(url_name="ingest:schema")
