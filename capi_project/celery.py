@@ -37,6 +37,7 @@ app.conf.update(
         "deliveries.tasks.prune": {"queue": "maintenance"},
         "deliveries.tasks.merge_tallies": {"queue": "maintenance"},
         "deliveries.tasks.check_connections": {"queue": "maintenance"},
+        "deliveries.tasks.index_events": {"queue": "maintenance"},
     },
     timezone="UTC",
     beat_schedule_filename=str(settings.DATA_DIR / "celerybeat-schedule"),
@@ -52,6 +53,11 @@ app.conf.update(
             "task": "deliveries.tasks.merge_tallies",
             "schedule": 60,
             "options": {"expires": 50},
+        },
+        "index_events": {
+            "task": "deliveries.tasks.index_events",
+            "schedule": 30,
+            "options": {"expires": 25},
         },
         # Hourly, for what was not checked for a day: a beat that restarts often still checks.
         "check_connections": {

@@ -21,6 +21,7 @@ from deliveries.masked_rows import mask_row, sees_personal_data
 from deliveries.models import Batch, Delivery, Event, Refusal
 from deliveries.operations import retry
 from deliveries.phrases import say_next_try, show_answer, show_status, show_time
+from deliveries.search_keys import events_with
 from destinations.models import Destination, Source
 
 __all__ = ["BatchAdmin", "BulkActionAdmin", "DeliveryAdmin", "RefusalAdmin"]
@@ -55,7 +56,7 @@ class DeliveryAdmin(DeliveryPages):
         filters.SettledSinceFilter,
     )
     search_fields = ("event__message_id",)
-    search_help_text = "Message or event ID"
+    search_help_text = "Message ID, event ID, order ID, e-mail address or user ID"
     actions = ("retry_selected", "discard_selected")
     page_prefetches = (
         Prefetch("event", Event.objects.defer("body")),
@@ -80,6 +81,7 @@ class DeliveryAdmin(DeliveryPages):
         event_ids = list(
             Event.objects.filter(message_id=term).values_list("pk", flat=True)[:MOST_FOUND]
         )
+        event_ids += events_with(term)[:MOST_FOUND]
         found = Delivery.objects.filter(event_id__in=event_ids).values_list("pk", flat=True)
         by_event_id = Delivery.objects.filter(
             ~Q(conversion_event_id=""), conversion_event_id=term

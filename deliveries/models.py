@@ -320,6 +320,21 @@ class PruneMark(models.Model):
         return f"{self.name} up to {self.position}"
 
 
+class SearchKey(models.Model):
+    """By which order, e-mail address or user ID can an event be found? Keyed hashes, no values."""
+
+    digest = models.BigIntegerField(help_text="8 bytes of a keyed hash (deliveries.search_keys).")
+    event = models.ForeignKey(
+        Event, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+    )
+
+    class Meta:
+        indexes = [models.Index("digest", name="search_key_digest")]
+
+    def __str__(self) -> str:
+        return f"Key of event {self.event_id}"
+
+
 class Pulse(models.Model):
     """When was a part of the system last seen at work?"""
 

@@ -16,7 +16,16 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
 
-from deliveries.models import Attempt, Batch, BulkAction, Delivery, Event, PruneMark, Refusal
+from deliveries.models import (
+    Attempt,
+    Batch,
+    BulkAction,
+    Delivery,
+    Event,
+    PruneMark,
+    Refusal,
+    SearchKey,
+)
 from deliveries.statuses import OPEN, RETRYABLE_BY_A_PERSON
 
 STEP = 1000
@@ -131,8 +140,9 @@ def _delete_events(ids: Sequence[int], cutoff: datetime) -> tuple[int, set[int]]
     Delivery.objects.filter(pk__any_of=delivery_ids).delete()
     left = Delivery.objects.filter(event=OuterRef("pk"))
     count, _ = Event.objects.filter(~Exists(left), pk__any_of=leaving).delete()
-    still_there = Event.objects.filter(pk__any_of=ids)
-    return count, set(still_there.values_list("pk", flat=True))
+    still_there = set(Event.objects.filter(pk__any_of=ids).values_list("pk", flat=True))
+    SearchKey.objects.filter(event_id__in=[pk for pk in leaving if pk not in still_there]).delete()
+    return count, still_there
 
 
 def _erase_batch_bodies(ids: Sequence[int], cutoff: datetime) -> tuple[int, set[int]]:

@@ -17,6 +17,7 @@ from deliveries.doorbell import ring, ring_bulk, ring_prune
 from deliveries.health import note_sweep
 from deliveries.outbox import destinations_with_due_deliveries, forget_ended_claims
 from deliveries.retention import prune as prune_in_steps
+from deliveries.search_keys import index_events as index_in_steps
 from deliveries.tally_merging import merge_tallies as merge_in_steps
 from destinations.connection_check import check_all_connections
 
@@ -28,6 +29,9 @@ PRUNE_SECONDS = 15
 
 MERGE_SECONDS = 20
 """The same for the merging of tallies."""
+
+INDEX_SECONDS = 20
+"""A run that writes search keys ends after this long; the next one goes on."""
 
 CHECK_SECONDS = 45
 """A run of connection checks begins no other one after this long; the next hour goes on."""
@@ -119,3 +123,14 @@ def check_connections() -> int:
         timezone.now(), lambda: _stopping.is_set() or time.monotonic() - started > CHECK_SECONDS
     )
     return sum(counts.values())
+
+
+@shared_task
+def index_events() -> int:
+    """Write the search keys of new events, for a while; returns how many events."""
+    if not settings.SEARCH_KEYS:
+        return 0
+    started = time.monotonic()
+    return index_in_steps(
+        timezone.now(), lambda: _stopping.is_set() or time.monotonic() - started > INDEX_SECONDS
+    )
