@@ -16,6 +16,7 @@ from deliveries.masking import mask_body, mask_text, personal_values
 from deliveries.models import Attempt, Batch, Delivery, Event
 from deliveries.phrases import pretty, pretty_json, say_next_try
 from deliveries.statuses import OPEN, RETRYABLE_BY_A_PERSON, DeliveryStatus
+from deliveries.todays_conversion import Today, compare_with_today
 from destinations.models import Destination, Source
 
 MOST_SIBLINGS = 50
@@ -42,6 +43,8 @@ class DeliveryDetails:
     panes: tuple[Pane, Pane, Pane]
     attempts: list[Attempt]
     siblings: list[Delivery]
+    today: Today | None
+    """What would be sent under today's configuration, when that differs."""
     next_try: str
     explanation: str
     remedy: str
@@ -75,6 +78,7 @@ def read_details(delivery: Delivery, now: datetime, is_masked: bool = False) -> 
         .prefetch_related("destination")
         .order_by("pk")[:MOST_SIBLINGS]
     )
+    today = _compare_with_today(delivery, event, destination, batch, now, is_masked)
     panes = (
         _received_pane(event),
         _sent_pane(delivery, batch),
@@ -95,6 +99,7 @@ def read_details(delivery: Delivery, now: datetime, is_masked: bool = False) -> 
         panes=panes,
         attempts=attempts,
         siblings=siblings,
+        today=today,
         next_try=say_next_try(delivery, destination, now),
         explanation=meaning_of(delivery.error_code),
         remedy=remedy_of(delivery.error_code),
@@ -103,6 +108,26 @@ def read_details(delivery: Delivery, now: datetime, is_masked: bool = False) -> 
         or (
             delivery.status in RETRYABLE_BY_A_PERSON and delivery.status != DeliveryStatus.DISCARDED
         ),
+    )
+
+
+def _compare_with_today(
+    delivery: Delivery,
+    event: Event | None,
+    destination: Destination | None,
+    batch: Batch | None,
+    now: datetime,
+    is_masked: bool,
+) -> Today | None:
+    received = _read(event.body) if event is not None and event.body is not None else None
+    sent = None
+    if delivery.batch_id is not None:
+        stored = batch.request_body if batch is not None else None
+        if stored is None:
+            return None  # what went out is not known, so neither is whether it differs
+        sent = _at(_list_in(_read(stored), "data"), delivery.batch_position)
+    return compare_with_today(
+        received, sent, delivery.conversion_name, destination, now, is_masked=is_masked
     )
 
 
