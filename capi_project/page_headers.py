@@ -11,9 +11,9 @@ POLICY = "; ".join(
         "default-src 'self'",
         # Alpine.js, which django-unfold builds its menus with, evaluates its attributes.
         "script-src 'self' 'unsafe-eval'",
-        # Alpine.js and SimpleBar set style attributes, and HTMX adds a style element.
+        # django-unfold writes its colours into a style element, HTMX and Swagger UI add their own.
         "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data:",
+        "img-src 'self' data:",  # Swagger UI draws its arrows so
         "object-src 'none'",
         "base-uri 'none'",
         "frame-ancestors 'none'",

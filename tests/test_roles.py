@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import NoReverseMatch, get_resolver, reverse
 
 from capi_project.roles import ADMINISTRATOR, OPERATOR, ROLES, VIEWER, make_groups
-from deliveries.models import Refusal
+from deliveries.models import BulkAction, Refusal
 from destinations.models import Destination, Source
 from tests.deliveries.log_rows import make_rejected, settle
 from tests.factories import make_deliveries, make_destination
@@ -47,6 +47,7 @@ DOORS: dict[str, str] = {
     "deliveries_delivery_changelist": "VOA",
     "deliveries_delivery_change": "VOA",
     "deliveries_delivery_history": "VOA",
+    "deliveries_delivery_export": "VOA",
     "deliveries_delivery_add": "",
     "deliveries_delivery_delete": "",
     "deliveries_batch_changelist": "VOA",
@@ -71,6 +72,12 @@ DOORS: dict[str, str] = {
     "auth_group_change": "A",
     "auth_group_history": "A",
     "auth_group_delete": "A",
+    "deliveries_bulkaction_changelist": "VOA",
+    "deliveries_bulkaction_change": "VOA",
+    "deliveries_bulkaction_history": "VOA",
+    "deliveries_bulkaction_add": "",
+    "deliveries_bulkaction_delete": "",
+    "deliveries_bulkaction_ask": "OA",
     "admin_logentry_changelist": "A",
     "admin_logentry_change": "A",
     "admin_logentry_history": "A",
@@ -81,6 +88,11 @@ DOORS: dict[str, str] = {
     "POST deliveries_delivery_discard": "OA",
     "POST deliveries_destination_pause": "OA",
     "POST deliveries_destination_resume": "OA",
+    "POST deliveries_bulkaction_ask": "OA",
+    "POST deliveries_bulkaction_cancel": "OA",
+    "POST destinations_destination_check": "A",
+    "POST destinations_destination_check_new": "A",
+    "POST destinations_destination_copy": "A",
     "POST destinations_source_rotate": "A",
     "POST destinations_source_change": "A",
     "POST destinations_destination_change": "A",
@@ -95,6 +107,7 @@ DOORS: dict[str, str] = {
 OPEN_TO_ALL = {"login", "logout"}
 NO_PAGE = {"autocomplete", "view_on_site", "app_list"}
 """Django's own, tested there; nothing here offers a model to them."""
+WORDS_IN_ADDRESSES = {"deliveries_bulkaction_ask": "retry", "deliveries_delivery_export": "csv"}
 
 
 def client_of(role: str) -> Client:
@@ -122,6 +135,9 @@ def rows() -> dict[str, Any]:
         "refusal": refusal,
         "user": User.objects.create_user("other"),
         "group": Group.objects.create(name="Other"),
+        "bulkaction": BulkAction.objects.create(
+            verb="retry", selection={}, total_count=1, last_id=1
+        ),
         "logentry": LogEntry.objects.create(
             user=User.objects.create_user("writer"), action_flag=CHANGE, object_repr="x"
         ),
@@ -135,6 +151,8 @@ def url_of(door: str, rows: dict[str, Any]) -> str:
         return reverse(label)
     except NoReverseMatch:
         pass
+    if name in WORDS_IN_ADDRESSES:
+        return reverse(label, args=[WORDS_IN_ADDRESSES[name]])
     app_model = [part for part in name.split("_") if part in rows]
     pk = rows[app_model[0]].pk
     return reverse(label, args=[pk, "request"] if name == "deliveries_batch_body" else [pk])
