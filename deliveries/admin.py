@@ -56,6 +56,7 @@ class DeliveryAdmin(DeliveryPages):
         filters.SettledSinceFilter,
     )
     search_fields = ("event__message_id",)
+    search_placeholder = "ID, order, e-mail, user"
     search_help_text = "Message ID, event ID, order ID, e-mail address or user ID"
     actions = ("retry_selected", "discard_selected")
     page_prefetches = (

@@ -69,6 +69,13 @@ class BulkActionAdmin(LogAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
         return BulkActionList
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        replay = reverse("admin:deliveries_bulkaction_ask", args=[BulkVerb.REPLAY.value])
+        bar_link = (replay, "Replay a time range …") if request.user.has_perm(MAY_OPERATE) else None
+        return super().changelist_view(request, {**(extra_context or {}), "bar_link": bar_link})
+
     def has_view_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return request.user.has_perm("deliveries.view_delivery")
 
