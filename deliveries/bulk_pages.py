@@ -179,7 +179,7 @@ class BulkActionAdmin(LogAdmin):
     @display(description="How many")
     def shown_count(self, action: BulkAction) -> SafeString:
         return format_html(
-            '<span class="relay-counts"><b>{}</b> <small>of {} asked for</small></span>',
+            '<span class="relay-counts"><b>{}</b> <small>of {}</small></span>',
             f"{action.changed_count:,} changed",
             f"{action.total_count:,}",
         )
