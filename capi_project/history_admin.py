@@ -7,15 +7,18 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
+
+from deliveries.phrases import show_time
 
 
 @admin.register(LogEntry)
 class HistoryAdmin(ModelAdmin):
     """Every change of set-up and people, and every retry, discard, pause and resume."""
 
-    list_display = ("action_time", "user", "shown_about", "object_repr", "shown_change")
+    list_display = ("shown_time", "shown_person", "shown_about", "shown_which", "shown_change")
     list_display_links = None
     list_select_related = ("user", "content_type")
     search_fields = ("user__username", "object_repr")
@@ -27,6 +30,18 @@ class HistoryAdmin(ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         return super().changelist_view(request, {"title": "History", **(extra_context or {})})
+
+    @display(description="When")
+    def shown_time(self, entry: LogEntry) -> SafeString:
+        return show_time(entry.action_time)
+
+    @display(description="Who")
+    def shown_person(self, entry: LogEntry) -> str:
+        return str(entry.user.get_username())
+
+    @display(description="Which")
+    def shown_which(self, entry: LogEntry) -> str:
+        return str(entry.object_repr)
 
     @display(description="What")
     def shown_about(self, entry: LogEntry) -> str:

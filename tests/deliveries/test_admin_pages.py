@@ -358,7 +358,7 @@ def test_pausing_keeps_who_did_it_and_why(admin_client):
     assert destination.paused_at is not None
     assert destination.paused_reason == "admin paused it: We move to a new account"
     history = admin_client.get(f"/admin/destinations/destination/{destination.pk}/history/")
-    assert "Paused." in history.content.decode()
+    assert "Paused: We move to a new account" in history.content.decode()
 
 
 @pytest.mark.parametrize(
