@@ -37,6 +37,8 @@ def email(text: str) -> Normalised:
 
 def phone(text: str) -> Normalised:
     """Digits only, leading zeros off."""
+    if text.isascii():
+        return text.encode().translate(None, _NOT_ASCII_DIGITS).lstrip(b"0").decode()
     return digits(text).lstrip("0")
 
 

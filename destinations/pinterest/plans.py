@@ -64,7 +64,7 @@ def plan_for(sections: Sections, present: int) -> Plan:
     )
     if len(traits) + len(context_traits) + len(properties) > _MOST_KEYS:
         return _plan_for_mapped_keys(present, traits, context_traits, properties)
-    keys = (present, tuple(traits), tuple(context_traits), tuple(properties))
+    keys = (present, *traits, 0, *context_traits, 0, *properties)
     plan = _PLANS_BY_KEYS.get(keys)
     if plan is None:
         plan = _plan_for_mapped_keys(present, traits, context_traits, properties)

@@ -26,8 +26,10 @@ class TextField(NamedTuple):
     message: str = ""
 
 
-TextRow = tuple[str, tuple[Step, ...], Callable[[Any], str | None] | None, str, str]
-"""A ``TextField`` as a plain tuple, with only the paths an event can have."""
+Convert = Callable[[Any], str | None]
+TextRow = tuple[str, int, str, str, tuple[Step, ...], Convert | None, str, str]
+"""A ``TextField`` as a plain tuple, with only the paths an event can have: its name, the first of
+them taken apart (most events need no other), the others, and how to convert and warn."""
 
 
 def rows_within(fields: Iterable[TextField], shape: Shape) -> tuple[TextRow, ...]:
@@ -36,7 +38,9 @@ def rows_within(fields: Iterable[TextField], shape: Shape) -> tuple[TextRow, ...
     for field in fields:
         steps = steps_within(field.paths, shape)
         if steps:
-            rows.append((field.name, steps, field.convert, field.code, field.message))
+            rows.append(
+                (field.name, *steps[0], steps[1:], field.convert, field.code, field.message)
+            )
     return tuple(rows)
 
 
@@ -54,25 +58,40 @@ def read_texts(
     warnings: list[Finding],
 ) -> None:
     """Puts the first usable text of every row into ``target``; null and blanks count as absent."""
-    for name, steps, convert, code, message in rows:
-        for section, key, path in steps:
-            value = sections[section].get(key)
-            if value is None:
+    for name, section, key, path, others, convert, code, message in rows:
+        value = sections[section].get(key)
+        if convert is None and type(value) is str and value.isascii():
+            # By far the most frequent value: it does without any further call.
+            if value and not value.isspace():
+                target[name] = value
                 continue
-            if convert is None:
-                if type(value) is str and value.isascii():
-                    # By far the most frequent value: it does without any further call.
-                    if value and not value.isspace():
-                        target[name] = value
-                        break
-                    continue
-                text = usable_text(value)
-            else:
-                text = convert(value)
+        elif value is not None:
+            text = _read_text(value, path, convert, code, message, warnings)
+            if text is not None:
+                target[name] = text
+                continue
+        for section, key, path in others:
+            text = _read_text(sections[section].get(key), path, convert, code, message, warnings)
             if text is not None:
                 target[name] = text
                 break
-            if type(value) is dict or type(value) is list:
-                warnings.append(Finding("wrong_type", path, _TEXT_EXPECTED))
-            elif code and (type(value) is not str or value.strip()):
-                warnings.append(Finding(code, path, message))
+
+
+def _read_text(
+    value: Any,
+    path: str,
+    convert: Convert | None,
+    code: str,
+    message: str,
+    warnings: list[Finding],
+) -> str | None:
+    """The usable text of one value, or None and, if something was there, a warning."""
+    if value is None:
+        return None
+    text = usable_text(value) if convert is None else convert(value)
+    if text is None:
+        if type(value) is dict or type(value) is list:
+            warnings.append(Finding("wrong_type", path, _TEXT_EXPECTED))
+        elif code and (type(value) is not str or value.strip()):
+            warnings.append(Finding(code, path, message))
+    return text

@@ -7,9 +7,8 @@ makes the conversion for one of them.
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -37,8 +36,7 @@ _VISITOR_CHANNELS = ("web", "mobile")
 _BROWSER_LIBRARY = "analytics.js"
 
 
-@dataclass(frozen=True, slots=True)
-class Conversion:
+class Conversion(NamedTuple):
     """The JSON object for Pinterest, serialisable by orjson, and what was lost on the way."""
 
     fields: dict[str, Any]

@@ -40,7 +40,8 @@ class HashedField(NamedTuple):
     """One row: Pinterest's key, where the values are, how to normalise, what to say if dropped.
 
     ``known`` has the digests of a closed list (countries, states, genders) by their spellings:
-    they are nobody's secret, and many events have one of the few.
+    they are nobody's secret, and many events have one of the few. A field that ``is_place`` adds
+    to it what it meets, up to ``MOST_PLACES``: a shop's customers live in the same cities.
     """
 
     name: str
@@ -49,6 +50,11 @@ class HashedField(NamedTuple):
     known: dict[str, str] = {}
     code: str = ""
     message: str = ""
+    is_place: bool = False
+
+
+MOST_PLACES = 10_000
+_LONGEST_PLACE = 60
 
 
 def _known(spellings: dict[str, str]) -> dict[str, str]:
@@ -102,9 +108,13 @@ HASHED_FIELDS: tuple[HashedField, ...] = (
     ),
     HashedField("ln", paths(*under(_TRAITS, "lastName", "lastname", "last_name")), str.lower),
     HashedField("fn", paths(*under(_TRAITS, "firstName", "firstname", "first_name")), str.lower),
-    HashedField("ct", paths(*_address_paths(("city",), ("city",))), city),
+    HashedField("ct", paths(*_address_paths(("city",), ("city",))), city, {}, is_place=True),
     HashedField(
-        "st", paths(*_address_paths(("state",), ("state",))), state_code, _known(STATE_SPELLINGS)
+        "st",
+        paths(*_address_paths(("state",), ("state",))),
+        state_code,
+        _known(STATE_SPELLINGS),
+        is_place=True,
     ),
     HashedField(
         "zp",
@@ -155,7 +165,11 @@ _EPIK = re.compile(r"(?:^|[?&])epik=([^&#]+)")
 
 
 Normalise = Callable[[str], Normalised]
-HashedRow = tuple[str, tuple[Step, ...], Normalise, dict[str, str], HashedField]
+HashedRow = tuple[
+    str, int, str, str, tuple[Step, ...], Normalise, dict[str, str], bool, HashedField
+]
+"""A ``HashedField`` as a plain tuple: name, the first path an event can have taken apart, the other
+paths, and how to make digests."""
 
 
 class UserPlan(NamedTuple):
@@ -173,7 +187,17 @@ def user_plan(shape: Shape) -> UserPlan:
     for field in HASHED_FIELDS:
         steps = steps_within(field.paths, shape)
         if steps:
-            hashed.append((field.name, steps, field.normalise, field.known, field))
+            hashed.append(
+                (
+                    field.name,
+                    *steps[0],
+                    steps[1:],
+                    field.normalise,
+                    field.known,
+                    field.is_place,
+                    field,
+                )
+            )
     return UserPlan(
         tuple(hashed),
         rows_within(PLAIN_FIELDS, shape),
@@ -197,37 +221,35 @@ def read_user_data(
     """
     user_data: dict[str, Any] = {}
     hashed, plain, ip_addresses, click_urls = plan
-    for name, steps, normalise, known, field in hashed:
-        for section, key, path in steps:
-            value = sections[section].get(key)
-            if value is None:
+    for name, section, key, path, others, normalise, known, is_place, field in hashed:
+        value = sections[section].get(key)
+        # One plain text at the first path is by far the most frequent: it does without a call.
+        if type(value) is str and (text := value.strip()) and len(text) != _DIGEST_LENGTH:
+            if text in known:
+                user_data[name] = [known[text]]
                 continue
-            # One plain text is by far the most frequent value: it does without any further call.
-            if type(value) is str:
-                text = value.strip()
-                if not text:
-                    continue
-                if text in known:
-                    user_data[name] = [known[text]]
-                    break
-                normal = None if len(text) == _DIGEST_LENGTH else normalise(text)
-                if type(normal) is str:
-                    if normal:
-                        try:
-                            user_data[name] = [sha256(normal.encode()).hexdigest()]
-                        except UnicodeEncodeError:
-                            user_data[name] = [_digest(normal)]
-                        break
-                    continue
-                if normal:
-                    digests = [_digest(form) for form in normal if form]
-                else:
-                    digests = _digests(value, field, path, warnings)
-            else:
-                digests = _digests(value, field, path, warnings)
+            normal = normalise(text)
+            if type(normal) is str and normal:
+                try:
+                    digest = sha256(normal.encode()).hexdigest()
+                except UnicodeEncodeError:
+                    digest = _digest(normal)
+                user_data[name] = [digest]
+                if is_place and len(known) < MOST_PLACES and len(text) <= _LONGEST_PLACE:
+                    known[text] = digest
+                continue
+        if value is not None:
+            digests = _digests(value, field, path, warnings)
             if digests:
                 user_data[name] = digests
-                break
+                continue
+        for section, key, path in others:
+            value = sections[section].get(key)
+            if value is not None:
+                digests = _digests(value, field, path, warnings)
+                if digests:
+                    user_data[name] = digests
+                    break
     if not send_external_id and "external_id" in user_data:
         del user_data["external_id"]
     if "em" not in user_data:
