@@ -23,7 +23,8 @@ class Migration(migrations.Migration):
                 (
                     "level",
                     models.PositiveSmallIntegerField(
-                        choices=[(0, "Appended"), (1, "Merged"), (2, "Hourly"), (3, "Daily")], default=0
+                        choices=[(0, "Appended"), (1, "Merged"), (2, "Hourly"), (3, "Daily")],
+                        default=0,
                     ),
                 ),
                 (

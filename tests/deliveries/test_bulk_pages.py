@@ -49,7 +49,7 @@ def test_the_log_leads_to_a_count_then_to_a_bulk_action_over_exactly_what_it_sho
     assert "Retry 1 delivery?" in page
     assert "Pinterest US" in page
     assert BulkAction.objects.count() == 0
-    fields = {name: text for name, text in QueryDict(query[1:]).items()}
+    fields = dict(QueryDict(query[1:]).items())
     response = admin_client.post(f"{LIST}new/retry/", {**fields, "reason": "mended"})
     action = BulkAction.objects.get()
     assert response["Location"] == f"{LIST}{action.pk}/change/"
@@ -160,6 +160,7 @@ def test_each_filter_of_the_log_becomes_a_part_of_the_selection(
 
 def test_a_day_and_a_time_range_narrow_each_other():
     selection = read_selection({"day": "2026-11-20", "since": "2026-11-20T10:30"})
-    assert selection.since is not None and selection.until is not None
+    assert selection.since is not None
+    assert selection.until is not None
     assert selection.since.isoformat() == "2026-11-20T10:30:00+00:00"
     assert selection.until.isoformat() == "2026-11-21T00:00:00+00:00"
