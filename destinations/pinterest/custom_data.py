@@ -92,9 +92,11 @@ def _is_a_product(properties: dict[str, Any]) -> bool:
 
     A name or a category alone does not: pages have those, too.
     """
+    for key in PRODUCT_ID_KEYS:
+        if key in properties and usable_text(properties[key]) is not None:
+            return True
     return (
-        any(usable_text(properties.get(key)) is not None for key in PRODUCT_ID_KEYS)
-        or decimal_text(properties.get("price")) is not None
+        decimal_text(properties.get("price")) is not None
         or integer(properties.get("quantity")) is not None
     )
 
@@ -124,7 +126,10 @@ def _add_products(
         for key in PRODUCT_ID_KEYS:
             value = read(key)
             if value is not None:
-                product_id = usable_text(value)
+                if type(value) is str and value.isascii() and not value.isspace():
+                    product_id = value or None
+                else:
+                    product_id = usable_text(value)
                 if product_id is not None:
                     content["id"] = product_id
                     content_ids.append(product_id)

@@ -37,7 +37,7 @@ def is_switched_off(integrations: Any, names: frozenset[str]) -> bool:
 
 def integration_settings(integrations: Any, names: frozenset[str]) -> dict[str, Any]:
     """What the event sets for this destination (an object there means on); empty for nothing."""
-    if type(integrations) is dict:
+    if type(integrations) is dict and integrations != _ALL_ON:
         for key, value in integrations.items():
             if type(value) is dict and fold_name(key) in names:
                 return value

@@ -184,7 +184,7 @@ def _read_event_id(
     integrations = event.get("integrations")
     if integrations:
         settings = integration_settings(integrations, config.integration_names)
-        for key in ("eventId", "event_id"):
+        for key in ("eventId", "event_id") if settings else ():
             event_id = _id_text(settings.get(key))
             if event_id:
                 return event_id
