@@ -7,8 +7,6 @@ from typing import Any, Self
 
 from django.db import models
 
-from deliveries.statuses import OPEN, RETRYABLE_BY_A_PERSON
-
 
 @models.BigAutoField.register_lookup
 class AnyOf(models.lookups.In):
@@ -25,17 +23,9 @@ class AnyOf(models.lookups.In):
 
 
 class DeliveryQuerySet(models.QuerySet):  # type: ignore[type-arg]
-    def open(self) -> Self:
-        """Still owed: pending or sending."""
-        return self.filter(status__in=OPEN)
-
     def due(self, now: datetime) -> Self:
         """May be claimed: pending and its time has come, or sending and its lease has ended."""
         return self.filter(due_at__lte=now)
-
-    def retryable_by_a_person(self) -> Self:
-        """Closed without having been delivered."""
-        return self.filter(status__in=RETRYABLE_BY_A_PERSON)
 
     def waiting(self) -> Self:
         """Pending, whether due or not."""
