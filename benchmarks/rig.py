@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -11,14 +10,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
-import psycopg
+from benchmarks.scratch import scratch_database
 
-POSTGRES_URL = os.environ.get("TEST_DATABASE_URL") or (
-    "postgres://postgres@127.0.0.1:5432/postgres"
-)
 REDIS_URL = os.environ.get("TEST_REDIS_URL") or "redis://127.0.0.1:6379/14"
 WRITE_KEY = "bench-write-key"
 
@@ -31,8 +28,9 @@ class Rig:
     """
 
     def __init__(self, sandbox_faults: tuple[str, ...] = (), **options: int) -> None:
-        self.database = f"capi_relay_bench_{secrets.token_hex(4)}"
-        self.database_url = urlunsplit(urlsplit(POSTGRES_URL)._replace(path=f"/{self.database}"))
+        self._until_exit = ExitStack()
+        self.database_url = self._until_exit.enter_context(scratch_database())
+        self.database = urlsplit(self.database_url).path.lstrip("/")
         self.folder = tempfile.TemporaryDirectory(prefix="capi-relay-bench-")
         port, sandbox_port = free_port(), free_port()
         self.sandbox_faults = sandbox_faults
@@ -135,8 +133,6 @@ class Rig:
         return [pid for pid in pids if _process_group(pid) == group]
 
     def __enter__(self) -> Rig:
-        with psycopg.connect(POSTGRES_URL, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{self.database}"')
         import redis
 
         redis.Redis.from_url(REDIS_URL).flushdb()
@@ -147,8 +143,7 @@ class Rig:
         from django.db import connections
 
         connections.close_all()
-        with psycopg.connect(POSTGRES_URL, autocommit=True) as connection:
-            connection.execute(f'DROP DATABASE "{self.database}" WITH (FORCE)')
+        self._until_exit.close()
         self.folder.cleanup()
 
 
