@@ -16,6 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import BaseCache, caches
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 from redis.exceptions import RedisError
 from unfold.forms import AuthenticationForm
 
@@ -50,7 +51,8 @@ class ThrottledLoginForm(AuthenticationForm):
             # Stops at the first that is exhausted: one address alone cannot use up a name's tries.
             if not all(_take_try(key, limit.tries) for limit, key in keys.items()):
                 raise ValidationError(
-                    f"Too many tries. Wait {WINDOW_SECONDS // 60} minutes, then try again.",
+                    gettext("Too many tries. Wait %(minutes)s minutes, then try again.")
+                    % {"minutes": WINDOW_SECONDS // 60},
                     code="throttled",
                 )
             cleaned: dict[str, Any] = super().clean()
