@@ -223,7 +223,7 @@ class Delivery(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Delivery {self.pk}"
+        return gettext("Delivery %(number)s") % {"number": self.pk}
 
 
 class Attempt(models.Model):

@@ -227,7 +227,7 @@ def _send(destination: Destination, conversions: list[dict[str, Any]]) -> dict[s
     try:
         reply = send_as_test(destination, [orjson.dumps(one) for one in conversions])
     except SecretUnreadable as error:
-        return {"summary": str(error), "is_good": False}
+        return {"summary": gettext(str(error)), "is_good": False}
     reading = read_reply(reply, len(conversions))
     return {
         "status": reply.status if isinstance(reply, Reply) else None,

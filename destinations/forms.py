@@ -26,6 +26,7 @@ class SourceForm(forms.ModelForm):
     """A source with its destinations; the write key is made by itself unless one is given."""
 
     destinations = forms.ModelMultipleChoiceField(
+        label=gettext_lazy("Destinations"),
         queryset=Destination.objects.all(),
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
@@ -109,7 +110,7 @@ class DestinationForm(forms.ModelForm):
             field.help_text = gettext("A token is set. Leave this blank to keep it. %(place)s") % {
                 "place": place
             }
-            field.widget.attrs["placeholder"] = "•••••••• (set; type to replace it)"
+            field.widget.attrs["placeholder"] = gettext("•••••••• (set; type to replace it)")
         else:
             field.help_text = gettext(
                 "No token is set. %(place)s It is kept encrypted and never shown."
