@@ -14,7 +14,13 @@ class AdminConfig(SimpleAdminConfig):
     """The admin in django-unfold's look.
 
     ``capi_project.urls`` looks for the admin modules. Django would do so in every process, and a
-    worker, which shows no page, would hold twenty megabytes of them.
+    worker, which shows no page, would hold ten megabytes of them.
     """
 
     default_site = "unfold.sites.UnfoldAdminSite"
+
+
+class LookConfig(AppConfig):
+    """django-unfold's templates and static files; its own configurations import its pages."""
+
+    name = "unfold"

@@ -64,7 +64,7 @@ ROOT_URLCONF = "capi_project.urls"
 WSGI_APPLICATION = "capi_project.wsgi.application"
 
 INSTALLED_APPS = [
-    "unfold.apps.BasicAppConfig",
+    "capi_project.apps.LookConfig",
     "capi_project.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
