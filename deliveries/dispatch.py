@@ -219,6 +219,7 @@ def _send(
     """
     search = Isolation(len(batch))
     batch_of_position: dict[int, tuple[int | None, int]] = {}
+    retry_after_seconds: float | None = None
     may_go_on = True
     while (span := search.next_span()) is not None:
         if not _lease_lasts(claimed, clock()) or (search.request_count > 1 and is_stopping()):
@@ -229,6 +230,7 @@ def _send(
         in_doubt.update(one.delivery_id for one in part)
         reply = client.send(body)
         reading = read_reply(reply, len(part))
+        retry_after_seconds = reading.retry_after_seconds
         judged = [
             _judged(batch[position], outcome, position, span.start, batch_of_position)
             for position, outcome in search.learn(span, reading)
@@ -256,6 +258,7 @@ def _send(
             ],
             None,
             clock,
+            retry_after_seconds,
         )
     if search.pause_reason is not None:
         reason = search.pause_reason
@@ -266,7 +269,11 @@ def _send(
 
 
 def _settle(
-    claimed: Claimed, judged: Sequence[Judged], sent: SentRequest | None, clock: Clock
+    claimed: Claimed,
+    judged: Sequence[Judged],
+    sent: SentRequest | None,
+    clock: Clock,
+    retry_after_seconds: float | None = None,
 ) -> int | None:
     """Settle, waiting for a database that is away: an answer that is forgotten costs a resend.
 
@@ -275,7 +282,13 @@ def _settle(
     while True:
         try:
             return settle(
-                claimed, judged, sent, policy=POLICY, now=clock(), draw_jitter=random.random
+                claimed,
+                judged,
+                sent,
+                policy=POLICY,
+                now=clock(),
+                draw_jitter=random.random,
+                retry_after_seconds=retry_after_seconds,
             )
         except (OperationalError, InterfaceError) as error:
             logger.warning("Cannot settle now (%s).", type(error).__name__)
