@@ -65,8 +65,8 @@ ROOT_URLCONF = "capi_project.urls"
 WSGI_APPLICATION = "capi_project.wsgi.application"
 
 INSTALLED_APPS = [
-    "unfold",
-    "django.contrib.admin",
+    "capi_project.apps.LookConfig",
+    "capi_project.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -75,7 +75,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "capi_project",
+    "capi_project.apps.ProjectConfig",
     "destinations",
     "deliveries",
 ]

@@ -10,6 +10,8 @@ from django.views.generic import RedirectView
 from deliveries.health import readyz
 from deliveries.preview_page import preview_view
 
+admin.autodiscover()
+
 pages = [
     path("readyz", readyz, name="readyz"),
     path("", include("deliveries.ingest.urls")),
