@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
 
 
 def _static(path: str) -> Callable[[HttpRequest], str]:
@@ -40,7 +41,12 @@ UNFOLD: dict[str, Any] = {
     "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "8px",
-    "LOGIN": {"form": "capi_project.login_throttle.ThrottledLoginForm"},
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("Change password"), "link": reverse_lazy("admin:password_change")},
+            {"title": _("Two-factor login"), "link": reverse_lazy("two_factor")},
+        ],
+    },
     "DASHBOARD_CALLBACK": "deliveries.overview.add_overview",
     "STYLES": [_static("relay/relay.css")],
     "SCRIPTS": [_static("relay/relay.js")],
