@@ -13,7 +13,6 @@ from deliveries.health import readyz
 from deliveries.preview_page import preview_view
 
 pages = [
-    path("", RedirectView.as_view(pattern_name="admin:index")),
     path("readyz", readyz, name="readyz"),
     path("", include("deliveries.ingest.urls")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.models import CHANGE, DELETION, LogEntry
 from django.contrib.auth.models import Group, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from capi_project.roles import ADMINISTRATOR, make_groups
@@ -49,3 +51,51 @@ def test_who_has_done_nothing_can_be_deleted(administrator: Client) -> None:
     assert "Can be deleted" in page.content.decode()
     administrator.post(reverse("admin:auth_user_delete", args=[newcomer.pk]), {"post": "yes"})
     assert not User.objects.filter(pk=newcomer.pk).exists()
+
+
+def test_the_history_says_who_when_and_what_and_leads_there(administrator: Client) -> None:
+    other = User.objects.create_user("other", is_staff=True)
+    change = reverse("admin:auth_user_change", args=[other.pk])
+    LogEntry.objects.log_actions(
+        other.pk, [other], CHANGE, change_message="Turned a page.", single_object=True
+    )
+    LogEntry.objects.create(
+        user=other, action_flag=DELETION, object_repr="a thing", change_message=""
+    )
+    url = reverse("admin:admin_logentry_changelist")
+    page = administrator.get(url).content.decode()
+    assert f'<a class="relay-link" href="{change}">other</a>' in page
+    assert "Turned a page." in page
+    assert ">a thing</a>" not in page
+    assert "a thing" in page
+    found = administrator.get(url, {"q": "turned"}).context["cl"].result_count
+    assert found == 1
+
+
+def test_the_history_costs_the_same_however_many_entries_it_shows(
+    administrator: Client, django_assert_num_queries
+) -> None:
+    url = reverse("admin:admin_logentry_changelist")
+    with CaptureQueriesContext(connection) as first:
+        administrator.get(url)
+    for number in range(20):
+        user = User.objects.create_user(f"user {number}")
+        LogEntry.objects.log_actions(
+            user.pk, [user], CHANGE, change_message="x", single_object=True
+        )
+    with django_assert_num_queries(len(first)):
+        administrator.get(url)
+
+
+def test_the_lists_of_users_and_groups_cost_the_same_however_long_they_are(
+    administrator: Client, django_assert_num_queries
+) -> None:
+    for name in ("auth_user", "auth_group"):
+        url = reverse(f"admin:{name}_changelist")
+        with CaptureQueriesContext(connection) as first:
+            administrator.get(url)
+        for number in range(10):
+            user = User.objects.create_user(f"{name} {number}")
+            user.groups.add(Group.objects.create(name=f"{name} {number}"))
+        with django_assert_num_queries(len(first)):
+            administrator.get(url)
