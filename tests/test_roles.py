@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import NoReverseMatch, get_resolver, reverse
 
 from capi_project.roles import ADMINISTRATOR, OPERATOR, ROLES, VIEWER, make_groups
-from deliveries.models import BulkAction, Refusal
+from deliveries.models import BulkAction, Refusal, SavedLink
 from destinations.models import Destination, Source
 from tests.deliveries.log_rows import make_rejected, settle
 from tests.factories import make_deliveries, make_destination
@@ -91,6 +91,8 @@ DOORS: dict[str, str] = {
     "POST deliveries_delivery_discard": "OA",
     "POST deliveries_destination_pause": "OA",
     "POST deliveries_destination_resume": "OA",
+    "POST deliveries_savedlink_save": "VOA",
+    "POST deliveries_savedlink_remove": "A",  # one that somebody else shared
     "POST deliveries_bulkaction_ask": "OA",
     "POST deliveries_bulkaction_cancel": "OA",
     "POST destinations_destination_check": "A",
@@ -148,6 +150,9 @@ def rows() -> dict[str, Any]:
         "group": Group.objects.create(name="Other"),
         "bulkaction": BulkAction.objects.create(
             verb="retry", selection={}, total_count=1, last_id=1
+        ),
+        "savedlink": SavedLink.objects.create(
+            owner=User.objects.create_user("sharer"), name="x", query="status=dead", is_shared=True
         ),
         "logentry": LogEntry.objects.create(
             user=User.objects.create_user("writer"), action_flag=CHANGE, object_repr="x"
