@@ -41,7 +41,15 @@ UNFOLD: dict[str, Any] = {
     "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "8px",
-    "LOGIN": {"form": "capi_project.login_throttle.ThrottledLoginForm"},
+    "ACCOUNT": {
+        "navigation": [
+            {
+                "title": gettext_lazy("Change password"),
+                "link": reverse_lazy("admin:password_change"),
+            },
+            {"title": gettext_lazy("Two-factor login"), "link": reverse_lazy("two_factor")},
+        ],
+    },
     "DASHBOARD_CALLBACK": "deliveries.overview.add_overview",
     "STYLES": [_static("relay/relay.css")],
     "SCRIPTS": [_static("relay/relay.js")],

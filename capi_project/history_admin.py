@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.models import LogEntry
+from django.contrib.admin.models import DELETION, LogEntry
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
 from unfold.admin import ModelAdmin
@@ -22,7 +23,12 @@ class HistoryAdmin(ModelAdmin):
     list_display = ("shown_time", "shown_person", "shown_about", "shown_which", "shown_change")
     list_display_links = None
     list_select_related = ("user", "content_type")
-    search_fields = ("user__username", "object_repr")
+    list_filter = (
+        ("user", admin.RelatedOnlyFieldListFilter),
+        ("content_type", admin.RelatedOnlyFieldListFilter),
+        "action_time",
+    )
+    search_fields = ("user__username", "object_repr", "change_message")
     ordering = ("-pk",)
     sortable_by = ()
     list_per_page = 50
@@ -43,8 +49,11 @@ class HistoryAdmin(ModelAdmin):
         return str(entry.user.get_username())
 
     @display(description=gettext_lazy("Which"))
-    def shown_which(self, entry: LogEntry) -> str:
-        return str(entry.object_repr)
+    def shown_which(self, entry: LogEntry) -> SafeString | str:
+        url = entry.get_admin_url() if entry.action_flag != DELETION else None
+        if url is None:
+            return str(entry.object_repr)
+        return format_html('<a class="relay-link" href="{}">{}</a>', url, entry.object_repr)
 
     @display(description=gettext_lazy("What"))
     def shown_about(self, entry: LogEntry) -> str:

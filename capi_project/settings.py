@@ -54,6 +54,9 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
 SESSION_COOKIE_AGE = int(timedelta(hours=env.integer("SESSION_HOURS", 12, least=1)).total_seconds())
 SESSION_ENGINE = "capi_project.sessions"
 SESSION_EXPIRE_AT_BROWSER_CLOSE = False
+REQUIRE_TWO_FACTOR = env.boolean("REQUIRE_TWO_FACTOR", False)
+"""Who has no two-factor login is led to set it up after signing in, and reaches nothing else."""
+AUTHENTICATION_BACKENDS = ["capi_project.sign_in.PasswordBackend"]
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 URL_PREFIX = env.text("URL_PREFIX").strip("/")
@@ -88,6 +91,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "capi_project.two_factor_gate.TwoFactorGate",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]

@@ -32,6 +32,7 @@ from deliveries.masked_rows import mask_row, sees_personal_data
 from deliveries.models import Batch, Delivery
 from deliveries.operations import discard, pause, resume, retry
 from deliveries.paging import AFTER, BEFORE
+from deliveries.saved_link_pages import SavedLinkPages
 from destinations.models import Destination
 
 EXPORTS = {
@@ -42,7 +43,7 @@ MOST_COUNTED = 10_000
 PAUSED_BY_A_PERSON = "paused_by_a_person"
 
 
-class DeliveryPages(LogAdmin):
+class DeliveryPages(SavedLinkPages):
     """The page of one delivery, retry and discard, and a destination's pause and resume."""
 
     detail_template = "admin/deliveries/delivery/detail.html"
@@ -73,6 +74,7 @@ class DeliveryPages(LogAdmin):
             **(extra_context or {}),
             "bulk_links": bulk_links(request),
             "can_be_watched": True,
+            **self.saved_links_context(request),
             "export_links": [(self._export_url(request, kind), kind.upper()) for kind in EXPORTS],
         }
         return super().changelist_view(request, extra_context)

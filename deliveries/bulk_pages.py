@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
-from django.db import models
+from django.db import models, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.http.request import QueryDict
 from django.template.response import TemplateResponse
@@ -141,13 +142,15 @@ class BulkActionAdmin(LogAdmin):
     def _start(
         self, request: HttpRequest, verb: str, selection: Selection, options: dict[str, bool]
     ) -> HttpResponse:
-        action = start_bulk_action(
-            verb,
-            selection,
-            requested_by=request.user.get_username(),
-            reason=request.POST.get("reason", "").strip(),
-            **options,
-        )
+        with transaction.atomic():
+            action = start_bulk_action(
+                verb,
+                selection,
+                requested_by=request.user.get_username(),
+                reason=request.POST.get("reason", "").strip(),
+                **options,
+            )
+            _note(request, action, _say_asked_for(action))
         return HttpResponseRedirect(self.detail_url(action.pk))
 
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -156,6 +159,20 @@ class BulkActionAdmin(LogAdmin):
         if not request.user.has_perm(MAY_OPERATE):
             raise PermissionDenied
         if cancel_bulk_action(pk):
+            action = BulkAction.objects.get(pk=pk)
+            said = gettext(
+                "Cancelled after %(examined)s of %(total)s; %(changed)s changed until then."
+            )
+            _note(
+                request,
+                action,
+                said
+                % {
+                    "examined": f"{action.examined_count:,}",
+                    "total": f"{action.total_count:,}",
+                    "changed": f"{action.changed_count:,}",
+                },
+            )
             messages.success(request, gettext("Cancelled. What was done until now stays done."))
         else:
             messages.warning(request, gettext("It had ended already."))
@@ -203,6 +220,32 @@ TITLES: dict[str, str] = {
     BulkVerb.DISCARD: gettext_lazy("Discard all that match"),
     BulkVerb.REPLAY: gettext_lazy("Replay a time range"),
 }
+
+
+def _note(request: HttpRequest, action: BulkAction, message: str) -> None:
+    """Who did it, in the history; the entry leads to the action's page with what came of it."""
+    LogEntry.objects.log_actions(
+        request.user.pk, [action], CHANGE, change_message=message, single_object=True
+    )
+
+
+def _say_asked_for(action: BulkAction) -> str:
+    """What was asked for, of how many, which, and why."""
+    unit = (
+        gettext("%(count)s events × destinations")
+        if action.verb == BulkVerb.REPLAY
+        else gettext("%(count)s deliveries")
+    )
+    said = say_selection(Selection.from_json(action.selection), *_names())
+    parts = [
+        f"{TITLES[action.verb]}: {unit % {'count': f'{action.total_count:,}'}}",
+        "; ".join(f"{what}: {which}" for what, which in said) or gettext("No filter"),
+    ]
+    if action.resends_delivered:
+        parts.append(gettext("Also what Pinterest had taken"))
+    if action.reason:
+        parts.append(gettext("Reason: %(reason)s") % {"reason": action.reason})
+    return ". ".join(parts) + "."
 
 
 def show_state(action: BulkAction) -> SafeString:

@@ -90,6 +90,11 @@ def mask_text(text: str, known: frozenset[str] = frozenset()) -> str:
     return _PERSONAL_TEXT.sub(HIDDEN, _QUOTED.sub(unquote, text))
 
 
+def holds_personal_text(text: str) -> bool:
+    """Whether an address, a long number or a hash stands in a text that is to be kept."""
+    return bool(_PERSONAL_TEXT.search(text))
+
+
 def mask_body(body: bytes) -> bytes:
     """A JSON text with its personal values hidden; anything else is hidden as a whole."""
     try:

@@ -64,7 +64,7 @@ def bare_words(template: str) -> list[tuple[int, str]]:
             if re.search("[A-Za-z]", text) and text not in NEVER_TRANSLATED:
                 before = token[: len(token) - len(token.lstrip())]
                 found.append((line + before.count("\n"), text))
-        for literal in re.findall(r'(?:\bdefault:|\b\w+=)"([^"]*)"', token):
+        for literal in re.findall(r'(?:\bdefault:|\b(?!class=)\w+=)"([^"]*)"', token):
             # A word handed on by a tag or a filter; {% include … with key="sent" %} is none.
             if token.startswith(("{%", "{{")) and re.search(r"[A-Za-z].* |[A-Z]", literal):
                 found.append((line, literal))
