@@ -32,6 +32,7 @@ from deliveries.models import Batch, Delivery
 from deliveries.operations import discard, pause, resume, retry
 from deliveries.paging import AFTER, BEFORE
 from deliveries.saved_link_pages import SavedLinkPages
+from deliveries.zones import read_in_own_zone
 from destinations.models import Destination
 
 EXPORTS = {
@@ -69,6 +70,7 @@ class DeliveryPages(SavedLinkPages):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        read_in_own_zone(request)  # before links are made of the address
         extra_context = {
             **(extra_context or {}),
             "bulk_links": bulk_links(request),

@@ -12,7 +12,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.http.request import QueryDict
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -26,6 +25,7 @@ from deliveries.paging import KeysetChangeList
 from deliveries.phrases import show_status, show_time
 from deliveries.selection import Selection
 from deliveries.statuses import BulkVerb
+from deliveries.zones import ZONE, has_times, read_in_own_zone, zone_name, zone_of
 from destinations.models import Destination, Source
 
 MAY_OPERATE = "deliveries.operate_delivery"
@@ -101,8 +101,9 @@ class BulkActionAdmin(LogAdmin):
             raise PermissionDenied
         if verb not in BulkVerb.values:
             return HttpResponse(status=404)
+        read_in_own_zone(request)
         posted = request.POST if request.method == "POST" else request.GET
-        address = {name: posted.get(name, "") for name in (*PARAMETERS, "q")}
+        address = {name: posted.get(name, "") for name in (*PARAMETERS, "q", ZONE)}
         options = {name: verb == BulkVerb.REPLAY and name in posted for name in REPLAY_OPTIONS}
         problem, preview, said = "", None, []
         try:
@@ -131,7 +132,7 @@ class BulkActionAdmin(LogAdmin):
             "log_query": _query(address),
             "destinations": Destination.objects.filter(enabled=True).order_by("name"),
             "sources": Source.objects.order_by("name"),
-            "zone": timezone.get_current_timezone_name(),
+            "zone": zone_name(zone_of(address)),
         }
         return TemplateResponse(request, "admin/deliveries/bulkaction/ask.html", context)
 
@@ -281,7 +282,11 @@ def bulk_links(request: HttpRequest) -> list[tuple[str, str, str]]:
     if not request.user.has_perm(MAY_OPERATE):
         return []
     address = {name: request.GET.get(name, "") for name in PARAMETERS}
-    replay = {name: address[name] for name in ("since", "until", "source", "source_event")}
+    if has_times(address):
+        address[ZONE] = zone_name(zone_of(request.GET))
+    replay = {
+        name: address.get(name, "") for name in ("since", "until", "source", "source_event", ZONE)
+    }
     enabled = address["destination"]
     links = []
     for verb, icon, words in (
