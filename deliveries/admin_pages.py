@@ -32,6 +32,7 @@ from deliveries.models import Batch, Delivery
 from deliveries.operations import discard, pause, resume, retry
 from deliveries.paging import AFTER, BEFORE
 from deliveries.saved_link_pages import SavedLinkPages
+from deliveries.status_help import STATUS_HELP
 from deliveries.zones import read_in_own_zone
 from destinations.models import Destination
 
@@ -75,6 +76,7 @@ class DeliveryPages(SavedLinkPages):
             **(extra_context or {}),
             "bulk_links": bulk_links(request),
             "can_be_watched": True,
+            "status_help": STATUS_HELP.get(request.GET.get("status", "")),
             **self.saved_links_context(request),
             "export_links": [(self._export_url(request, kind), kind.upper()) for kind in EXPORTS],
         }

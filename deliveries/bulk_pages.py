@@ -17,14 +17,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from unfold.decorators import display
 
-from deliveries.bulk_actions import cancel_bulk_action, count_preview, start_bulk_action
+from deliveries.bulk_actions import TOUCHED, cancel_bulk_action, count_preview, start_bulk_action
 from deliveries.log_admin import LogAdmin
 from deliveries.log_selection import PARAMETERS, read_selection, say_selection
 from deliveries.models import BulkAction
 from deliveries.paging import KeysetChangeList
 from deliveries.phrases import show_status, show_time
 from deliveries.selection import Selection
-from deliveries.statuses import BulkVerb
+from deliveries.statuses import BulkVerb, DeliveryStatus
 from deliveries.zones import ZONE, has_times, read_in_own_zone, zone_name, zone_of
 from destinations.models import Destination, Source
 
@@ -277,8 +277,11 @@ def _query(address: dict[str, str]) -> str:
     return query.urlencode()
 
 
-def bulk_links(request: HttpRequest) -> list[tuple[str, str, str]]:
-    """(address, icon, words) of what a person may do with all that the log shows now."""
+def bulk_links(request: HttpRequest) -> list[tuple[str, str, str, str]]:
+    """(address, icon, words, what it would do) for what may be done with all that the log shows.
+
+    A verb that can change nothing of the chosen status is not offered.
+    """
     if not request.user.has_perm(MAY_OPERATE):
         return []
     address = {name: request.GET.get(name, "") for name in PARAMETERS}
@@ -287,16 +290,39 @@ def bulk_links(request: HttpRequest) -> list[tuple[str, str, str]]:
     replay = {
         name: address.get(name, "") for name in ("since", "until", "source", "source_event", ZONE)
     }
-    enabled = address["destination"]
+    replay["destination"] = address["destination"]
+    status = address["status"]
     links = []
-    for verb, icon, words in (
-        (BulkVerb.RETRY, "replay", "Retry all that match …"),
-        (BulkVerb.DISCARD, "delete", "Discard all that match …"),
-        (BulkVerb.REPLAY, "history", "Replay a time range …"),
+    for verb, icon, promise in (
+        (BulkVerb.RETRY, "replay", _("Sends them again with fresh tries, behind live events.")),
+        (BulkVerb.DISCARD, "delete", _("Pinterest will not get them; a retry takes it back.")),
+        (BulkVerb.REPLAY, "history", _("Plans the events of a time anew under today's set-up.")),
     ):
-        if verb != BulkVerb.REPLAY and request.GET.get("q"):
+        if verb != BulkVerb.REPLAY and (request.GET.get("q") or not _can_change(verb, status)):
             continue  # a search cannot be acted upon as a whole
-        query = _query({**replay, "destination": enabled} if verb == BulkVerb.REPLAY else address)
+        query = _query(replay if verb == BulkVerb.REPLAY else address)
         url = reverse("admin:deliveries_bulkaction_ask", args=[verb.value])
-        links.append((f"{url}?{query}" if query else url, icon, words))
+        promise = f"{promise} {_('First it shows how many there are, and asks.')}"
+        links.append((f"{url}?{query}" if query else url, icon, _say_verb(verb, status), promise))
     return links
+
+
+def _can_change(verb: str, status: str) -> bool:
+    return status in TOUCHED[verb] or status not in DeliveryStatus.values
+
+
+def _say_verb(verb: str, status: str) -> str:
+    """What the button says it is about: the chosen status by its name."""
+    if verb == BulkVerb.REPLAY:
+        return _("Replay a time range …")
+    chosen = dict(DeliveryStatus.choices).get(status)
+    if chosen is None:
+        return (
+            _("Retry all that match …") if verb == BulkVerb.RETRY else _("Discard all that match …")
+        )
+    said = (
+        _("Retry all that are %(status)s …")
+        if verb == BulkVerb.RETRY
+        else _("Discard all that are %(status)s …")
+    )
+    return said % {"status": str(chosen).lower()}
