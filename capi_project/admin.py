@@ -16,8 +16,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -112,19 +111,19 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     @display(description=gettext_lazy("Two-factor login"))
     def shown_two_factor(self, user: User) -> SafeString:
         if find_two_factor(user) is None:
-            return show_badge("discarded", "lock_open", _("Off"))
+            return show_badge("discarded", "lock_open", gettext("Off"))
         return format_html(
             '{} <a class="relay-link" href="{}">{}</a>',
-            show_badge("delivered", "lock", _("On")),
+            show_badge("delivered", "lock", gettext("On")),
             reverse("admin:auth_user_two_factor_off", args=[user.pk]),
-            _("Switch it off …"),
+            gettext("Switch it off …"),
         )
 
     @display(description=gettext_lazy("Deleting"))
     def shown_deleting(self, user: User) -> str:
         if stands_in_history(user):
             return _say_why_kept(user)
-        return _("Can be deleted: this user has done nothing yet that the history tells of.")
+        return gettext("Can be deleted: this user has done nothing yet that the history tells of.")
 
 
 @admin.register(Group)
@@ -146,7 +145,7 @@ def stands_in_history(user: User) -> bool:
 
 
 def _say_why_kept(user: User) -> str:
-    return _(
+    return gettext(
         "“%(user)s” stands in the history and is not deleted, so that it stays true. Take away "
         "the tick at “Active” instead: then nobody can sign in under this name."
     ) % {"user": user.get_username()}

@@ -9,6 +9,7 @@ from django.contrib.admin.models import DELETION, LogEntry
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
@@ -35,28 +36,30 @@ class HistoryAdmin(ModelAdmin):
     actions = None
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        return super().changelist_view(request, {"title": "History", **(extra_context or {})})
+        return super().changelist_view(
+            request, {"title": gettext("History"), **(extra_context or {})}
+        )
 
-    @display(description="When")
+    @display(description=gettext_lazy("When"))
     def shown_time(self, entry: LogEntry) -> SafeString:
         return show_time(entry.action_time)
 
-    @display(description="Who")
+    @display(description=gettext_lazy("Who"))
     def shown_person(self, entry: LogEntry) -> str:
         return str(entry.user.get_username())
 
-    @display(description="Which")
+    @display(description=gettext_lazy("Which"))
     def shown_which(self, entry: LogEntry) -> SafeString | str:
         url = entry.get_admin_url() if entry.action_flag != DELETION else None
         if url is None:
             return str(entry.object_repr)
         return format_html('<a class="relay-link" href="{}">{}</a>', url, entry.object_repr)
 
-    @display(description="What")
+    @display(description=gettext_lazy("What"))
     def shown_about(self, entry: LogEntry) -> str:
         return str(entry.content_type.name) if entry.content_type else "–"
 
-    @display(description="Change")
+    @display(description=gettext_lazy("Change"))
     def shown_change(self, entry: LogEntry) -> str:
         return str(entry.get_change_message())
 

@@ -18,6 +18,7 @@ from django.conf import settings
 from django.core.cache import BaseCache, caches
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from redis.exceptions import RedisError
 from unfold.forms import AuthenticationForm
 
@@ -67,7 +68,8 @@ def count_try(request: HttpRequest, name: str) -> None:
 def too_many_tries() -> ValidationError:
     """The one sentence for all of them: it does not tell what was exhausted."""
     return ValidationError(
-        f"Too many tries. Wait {WINDOW_SECONDS // 60} minutes, then try again.",
+        gettext("Too many tries. Wait %(minutes)s minutes, then try again.")
+        % {"minutes": WINDOW_SECONDS // 60},
         code="throttled",
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dj_database_url
 from cryptography.fernet import Fernet
+from django.conf import global_settings
 from django.core.management.utils import get_random_secret_key
 
 from capi_project.admin_look import UNFOLD as UNFOLD  # how the admin looks
@@ -67,8 +68,8 @@ ROOT_URLCONF = "capi_project.urls"
 WSGI_APPLICATION = "capi_project.wsgi.application"
 
 INSTALLED_APPS = [
-    "unfold",
-    "django.contrib.admin",
+    "capi_project.apps.LookConfig",
+    "capi_project.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -77,7 +78,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "capi_project",
+    "capi_project.apps.ProjectConfig",
     "destinations",
     "deliveries",
 ]
@@ -117,7 +118,13 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-LANGUAGE_CODE = "en"
+LANGUAGE_CODE = env.text("LANGUAGE_CODE", "en").lower()
+"""The admin's language; its words are in locale/ (docs/operations.md, "Another language")."""
+if LANGUAGE_CODE not in dict(global_settings.LANGUAGES):
+    env.mistakes.append(
+        f"LANGUAGE_CODE={LANGUAGE_CODE!r} is no language that Django knows, such as de or pt-br."
+    )
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True

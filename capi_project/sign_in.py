@@ -18,8 +18,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.decorators import method_decorator
 from django.utils.http import urlencode
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext, gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
@@ -64,7 +63,7 @@ class SignInView(LoginView):
         return {
             **super().get_context_data(**kwargs),
             **admin.site.each_context(self.request),
-            "title": _("Log in"),
+            "title": gettext("Log in"),
             "subtitle": None,
             "app_path": self.request.get_full_path(),
             "username": self.request.user.get_username(),
@@ -117,7 +116,7 @@ def require_right_code(request: HttpRequest, user: User, code: str) -> None:
         raise too_many_tries()
     if verdict is Verdict.WRONG:
         raise ValidationError(
-            _(
+            gettext(
                 "This code is not right, or it was used already. Wait for the next one, or use a "
                 "recovery code."
             )
@@ -139,7 +138,7 @@ class CodeView(RedirectURLMixin, FormView):
         self.user = _find_waiting(request)
         if self.user is None:
             if request.session.pop(WAITING, None):
-                messages.info(request, _("That took too long. Sign in again."))
+                messages.info(request, gettext("That took too long. Sign in again."))
             return HttpResponseRedirect(reverse("admin:login"))
         return super().dispatch(request, *args, **kwargs)
 
@@ -150,7 +149,7 @@ class CodeView(RedirectURLMixin, FormView):
         return {
             **super().get_context_data(**kwargs),
             **admin.site.each_context(self.request),
-            "title": _("Two-factor login"),
+            "title": gettext("Two-factor login"),
             "app_path": self.request.get_full_path(),
         }
 

@@ -16,8 +16,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.widgets import UnfoldAdminPasswordWidget
 
@@ -72,7 +71,7 @@ class ConfirmForm(forms.Form):
                 if error.code == "throttled":
                     raise
                 raise ValidationError(
-                    _("Password or code is not right, or the code was used already.")
+                    gettext("Password or code is not right, or the code was used already.")
                 ) from None
         return cleaned
 
@@ -85,18 +84,18 @@ def own_view(request: HttpRequest) -> HttpResponse:
     if two_factor is not None and request.method == "POST" and form.is_valid():
         if request.POST.get("verb") == "renew":
             codes = renew_recovery_codes(request.user.pk)
-            _note(request, request.user, _("New recovery codes."))
+            _note(request, request.user, gettext("New recovery codes."))
             return _show_codes(request, codes)
         if request.POST.get("verb") == "off" and not settings.REQUIRE_TWO_FACTOR:
             turn_off(request.user.pk)
-            _note(request, request.user, _("Two-factor login turned off."))
+            _note(request, request.user, gettext("Two-factor login turned off."))
             messages.success(
-                request, _("Two-factor login is off. Your password alone signs you in.")
+                request, gettext("Two-factor login is off. Your password alone signs you in.")
             )
             return HttpResponseRedirect(reverse("two_factor"))
     context = {
         **admin.site.each_context(request),
-        "title": _("Two-factor login"),
+        "title": gettext("Two-factor login"),
         "two_factor": two_factor,
         "left": len(two_factor.recovery_digests) if two_factor else 0,
         "form": form,
@@ -118,7 +117,7 @@ def set_up_view(request: HttpRequest) -> HttpResponse:
             return _after_turning_on(request, codes)
         form.add_error(
             "code",
-            _(
+            gettext(
                 "This is not the app's present code. Type the one that it shows now, and check that "
                 "the clock of your phone is right."
             ),
@@ -127,7 +126,7 @@ def set_up_view(request: HttpRequest) -> HttpResponse:
     qr = segno.make(url, micro=False, error="m")
     context = {
         **admin.site.each_context(request),
-        "title": _("Set up two-factor login"),
+        "title": gettext("Set up two-factor login"),
         "secret": " ".join(secret[start : start + 4] for start in range(0, len(secret), 4)),
         "qr_path": " ".join(_qr_runs(qr)),
         "qr_size": qr.symbol_size(border=QUIET_ZONE)[0],
@@ -142,14 +141,15 @@ def switch_off_view(request: HttpRequest, user: User) -> HttpResponse:
     url = reverse("admin:auth_user_change", args=[user.pk])
     if request.method == "POST":
         if turn_off(user.pk):
-            _note(request, user, _("Two-factor login switched off for this user."))
+            _note(request, user, gettext("Two-factor login switched off for this user."))
             messages.success(
-                request, _("Two-factor login of “%(user)s” is off.") % {"user": user.get_username()}
+                request,
+                gettext("Two-factor login of “%(user)s” is off.") % {"user": user.get_username()},
             )
         return HttpResponseRedirect(url)
     context = {
         **admin.site.each_context(request),
-        "title": _("Switch off two-factor login"),
+        "title": gettext("Switch off two-factor login"),
         "opts": User._meta,
         "original": user,
         "back_url": url,
@@ -175,7 +175,7 @@ def _after_turning_on(request: HttpRequest, codes: list[str]) -> HttpResponse:
     request.session.pop(NEW_SECRET, None)
     request.session.cycle_key()
     mark_session(request, TwoFactor.objects.get(user=request.user))
-    _note(request, request.user, _("Two-factor login turned on."))
+    _note(request, request.user, gettext("Two-factor login turned on."))
     return _show_codes(request, codes)
 
 
@@ -183,7 +183,7 @@ def _show_codes(request: HttpRequest, codes: list[str]) -> HttpResponse:
     """The answer to a POST itself: these codes are on no page that could be opened again."""
     context = {
         **admin.site.each_context(request),
-        "title": _("Your recovery codes"),
+        "title": gettext("Your recovery codes"),
         "codes": codes,
     }
     return TemplateResponse(request, "admin/two_factor/codes.html", context)

@@ -12,6 +12,8 @@ from capi_project.two_factor_pages import own_view, set_up_view
 from deliveries.health import readyz
 from deliveries.preview_page import preview_view
 
+admin.autodiscover()
+
 pages = [
     path("readyz", readyz, name="readyz"),
     path("", include("deliveries.ingest.urls")),

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext
 
 from deliveries.log_selection import PARAMETERS, read_selection
 from deliveries.masking import holds_personal_text
@@ -45,11 +45,13 @@ def save_link(user: Any, name: str, address: Mapping[str, str], is_shared: bool)
     name = name.strip()
     query = clean_query(address)
     if not name or len(name) > 80 or not name.isprintable():
-        raise ValueError(_("Give the view a name of at most 80 characters."))
+        raise ValueError(gettext("Give the view a name of at most 80 characters."))
     if holds_personal_text(name):
-        raise ValueError(_("Choose a name without addresses and long numbers: others may see it."))
+        raise ValueError(
+            gettext("Choose a name without addresses and long numbers: others may see it.")
+        )
     if SavedLink.objects.filter(owner_id=user.pk).count() >= MOST_OF_ONE_PERSON:
-        raise ValueError(_("You have saved many views already. Remove one first."))
+        raise ValueError(gettext("You have saved many views already. Remove one first."))
     try:
         with transaction.atomic():
             return SavedLink.objects.create(
@@ -57,7 +59,7 @@ def save_link(user: Any, name: str, address: Mapping[str, str], is_shared: bool)
             )
     except IntegrityError:
         raise ValueError(
-            _("You have a view of this name. Choose another name, or remove that one first.")
+            gettext("You have a view of this name. Choose another name, or remove that one first.")
         ) from None
 
 
@@ -69,24 +71,24 @@ def clean_query(address: Mapping[str, str]) -> str:
     """
     if address.get("q", "").strip():
         raise ValueError(
-            _(
+            gettext(
                 "A search is not saved, because what is searched for may be personal data. Clear "
                 "the search and save the filters, or copy the link."
             )
         )
     given = [(name, text) for name in PARAMETERS if (text := address.get(name, "").strip())]
     if not given:
-        raise ValueError(_("There is nothing to save yet: choose a filter first."))
+        raise ValueError(gettext("There is nothing to save yet: choose a filter first."))
     read_selection(address)
     for name, text in given:
         if name in FREE_TEXTS and holds_personal_text(text):
             raise ValueError(
-                _("A filter holds an address or a long number, which is not kept: %(name)s.")
+                gettext("A filter holds an address or a long number, which is not kept: %(name)s.")
                 % {"name": name.replace("_", " ")}
             )
     if has_times(address):
         given.append((ZONE, zone_name(zone_of(address))))
     query = urlencode(given)
     if len(query) > 2000:
-        raise ValueError(_("These filters are too long to be saved."))
+        raise ValueError(gettext("These filters are too long to be saved."))
     return query

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext
 
 ZONE = "zone"
 MOMENTS = ("since", "until", "settled_since")
@@ -53,7 +54,9 @@ def read_moment(text: str, zone: tzinfo | None = None) -> datetime:
         moment = datetime.fromisoformat(text)
         return timezone.make_aware(moment, zone) if timezone.is_naive(moment) else moment
     except (ValueError, OverflowError):
-        raise ValueError(f"“{text[:40]}” is not a moment such as 2026-11-23T20:15.") from None
+        raise ValueError(
+            gettext("“%(text)s” is not a moment such as 2026-11-23T20:15.") % {"text": text[:40]}
+        ) from None
 
 
 def write_moment(moment: datetime) -> str:

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("deliveries", "0005_search_key"),
+        ("deliveries", "0006_words"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
