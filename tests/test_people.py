@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.admin.models import CHANGE, DELETION, LogEntry
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from capi_project.roles import ADMINISTRATOR, make_groups
+from capi_project.roles import ADMINISTRATOR, ROLES, VIEWER, make_groups
 
 pytestmark = pytest.mark.django_db
 
@@ -99,3 +99,40 @@ def test_the_lists_of_users_and_groups_cost_the_same_however_long_they_are(
             user.groups.add(Group.objects.create(name=f"{name} {number}"))
         with django_assert_num_queries(len(first)):
             administrator.get(url)
+
+
+def test_a_group_is_given_the_permissions_that_mean_something(administrator: Client) -> None:
+    url = reverse("admin:auth_group_add")
+    offered = administrator.get(url).context["adminform"].form.fields["permissions"].queryset
+    names = {f"{one.content_type.app_label}.{one.codename}" for one in offered}
+    assert names == ROLES[ADMINISTRATOR]
+    page = administrator.get(url).content.decode()
+    assert "Can retry, discard and replay deliveries" in page
+    chosen = Permission.objects.get(codename="operate_delivery")
+    administrator.post(url, {"name": "Night shift", "permissions": [chosen.pk]})
+    assert list(Group.objects.get(name="Night shift").permissions.all()) == [chosen]
+
+
+def test_saving_a_user_takes_no_permission_away_that_is_not_offered(
+    administrator: Client,
+) -> None:
+    user = User.objects.create_user("other", is_staff=True)
+    odd = Permission.objects.get(codename="delete_session")
+    user.user_permissions.add(odd)
+    url = reverse("admin:auth_user_change", args=[user.pk])
+    form = administrator.get(url).context["adminform"].form
+    assert odd in form.fields["user_permissions"].queryset
+    viewer = Group.objects.get(name=VIEWER)
+    response = administrator.post(
+        url,
+        {
+            "username": "other",
+            "is_active": "on",
+            "is_staff": "on",
+            "groups": [viewer.pk],
+            "user_permissions": [odd.pk],
+        },
+    )
+    assert response.status_code == 302
+    assert list(user.user_permissions.all()) == [odd]
+    assert list(user.groups.all()) == [viewer]
