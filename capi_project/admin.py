@@ -17,11 +17,12 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
+from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from capi_project.history_admin import HistoryAdmin
-from capi_project.permission_boxes import PermissionBoxes
+from capi_project.permission_choices import TickedChoices
 from capi_project.two_factor import find_two_factor
 from capi_project.two_factor_pages import switch_off_view
 from destinations.badges import show_badge
@@ -33,7 +34,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, PermissionBoxes):
+class UserAdmin(TickedChoices, DjangoUserAdmin, ModelAdmin):
     """Who stands in the history is not deleted, because the history would go with them."""
 
     form = UserChangeForm
@@ -52,7 +53,6 @@ class UserAdmin(DjangoUserAdmin, PermissionBoxes):
     list_filter = ()
     list_select_related = ("two_factor",)
     readonly_fields = ("shown_switch", "shown_deleting", "last_login", "date_joined")
-    filter_horizontal = ()
     warn_unsaved_form = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
@@ -134,8 +134,7 @@ class UserAdmin(DjangoUserAdmin, PermissionBoxes):
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, PermissionBoxes):
-    filter_horizontal = ()
+class GroupAdmin(TickedChoices, DjangoGroupAdmin, ModelAdmin):
     list_display = ("name", "shown_users")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
