@@ -22,6 +22,7 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from capi_project.history_admin import HistoryAdmin
+from capi_project.permission_choices import TickedChoices
 from capi_project.two_factor import find_two_factor
 from capi_project.two_factor_pages import switch_off_view
 from destinations.badges import show_badge
@@ -33,7 +34,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
+class UserAdmin(TickedChoices, DjangoUserAdmin, ModelAdmin):
     """Who stands in the history is not deleted, because the history would go with them."""
 
     form = UserChangeForm
@@ -51,7 +52,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     )
     list_filter = ()
     list_select_related = ("two_factor",)
-    readonly_fields = ("shown_two_factor", "shown_deleting", "last_login", "date_joined")
+    readonly_fields = ("shown_switch", "shown_deleting", "last_login", "date_joined")
     warn_unsaved_form = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
@@ -64,7 +65,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
             *self.fieldsets,
             (
                 gettext_lazy("Signing in and leaving"),
-                {"fields": ("shown_two_factor", "shown_deleting")},
+                {"fields": ("shown_switch", "shown_deleting")},
             ),
         )
 
@@ -112,9 +113,15 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     def shown_two_factor(self, user: User) -> SafeString:
         if find_two_factor(user) is None:
             return show_badge("discarded", "lock_open", gettext("Off"))
+        return show_badge("delivered", "lock", gettext("On"))
+
+    @display(description=gettext_lazy("Two-factor login"))
+    def shown_switch(self, user: User) -> SafeString:
+        if find_two_factor(user) is None:
+            return self.shown_two_factor(user)
         return format_html(
             '{} <a class="relay-link" href="{}">{}</a>',
-            show_badge("delivered", "lock", gettext("On")),
+            self.shown_two_factor(user),
             reverse("admin:auth_user_two_factor_off", args=[user.pk]),
             gettext("Switch it off …"),
         )
@@ -127,7 +134,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(TickedChoices, DjangoGroupAdmin, ModelAdmin):
     list_display = ("name", "shown_users")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:

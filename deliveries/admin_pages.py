@@ -33,6 +33,8 @@ from deliveries.models import Batch, Delivery
 from deliveries.operations import discard, pause, resume, retry
 from deliveries.paging import AFTER, BEFORE
 from deliveries.saved_link_pages import SavedLinkPages
+from deliveries.status_help import STATUS_HELP
+from deliveries.zones import read_in_own_zone
 from destinations.models import Destination
 
 EXPORTS = {
@@ -70,10 +72,12 @@ class DeliveryPages(SavedLinkPages):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        read_in_own_zone(request)  # before links are made of the address
         extra_context = {
             **(extra_context or {}),
             "bulk_links": bulk_links(request),
             "can_be_watched": True,
+            "status_help": STATUS_HELP.get(request.GET.get("status", "")),
             **self.saved_links_context(request),
             "export_links": [(self._export_url(request, kind), kind.upper()) for kind in EXPORTS],
         }
