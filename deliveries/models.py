@@ -20,6 +20,7 @@ from destinations.models import Destination, Source
 from destinations.pinterest.outcomes import OutcomeKind, Stage
 
 OUTCOME_CHOICES = [(kind.value, kind.value.capitalize()) for kind in OutcomeKind]
+_ALSO_IN_THE_INDEX = ("destination", "event", "conversion_name", "created_at", "settled_at")
 STAGE_CHOICES = [(stage.value, stage.value.capitalize()) for stage in Stage]
 
 
@@ -27,7 +28,11 @@ class Event(models.Model):
     """What did a source send us? One track, page, screen, identify … call, stored as received."""
 
     source = models.ForeignKey(
-        Source, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+        Source,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
+        db_index=False,  # events are found by their ids
     )
     message_id = models.CharField("message ID", max_length=255)
     type = models.CharField(max_length=20)
@@ -42,7 +47,6 @@ class Event(models.Model):
             # message_id first: one index both absorbs repeats and serves the log's search.
             models.UniqueConstraint("message_id", "source", name="event_once_per_source"),
         ]
-        indexes = [models.Index("received_at", name="event_received")]
 
     def __str__(self) -> str:
         return f"{self.name or self.type} ({self.message_id})"
@@ -68,7 +72,11 @@ class Batch(models.Model):
     """What exactly did one HTTP request ask Pinterest, and what did Pinterest answer?"""
 
     destination = models.ForeignKey(
-        Destination, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+        Destination,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
+        db_index=False,  # batch_of_destination begins with it
     )
     sent_at = models.DateTimeField(default=timezone.now)
     duration_ms = models.PositiveIntegerField(default=0)
@@ -112,7 +120,7 @@ class Delivery(models.Model):
         on_delete=models.DO_NOTHING,
         db_constraint=False,
         related_name="+",
-        db_index=False,  # delivery_of_destination begins with it
+        db_index=False,  # a claim and a settlement would write to it: see delivery_due
     )
     conversion_name = models.CharField("Pinterest event", max_length=100, blank=True)
     status = models.CharField(max_length=10, choices=DeliveryStatus, default=DeliveryStatus.PENDING)
@@ -173,16 +181,23 @@ class Delivery(models.Model):
             models.Index(
                 "destination", "due_at", name="delivery_due", condition=Q(due_at__isnull=False)
             ),
-            models.Index("destination", F("id").desc(), name="delivery_of_destination"),
-            # The failures a person looks for are few among the delivered many.
+            # The failures a person looks for are few among the delivered many. What else the log
+            # is filtered by stands behind the key: counting and filtering read the index alone.
             models.Index(
                 "status",
                 F("id").desc(),
-                name="delivery_undelivered",
+                *_ALSO_IN_THE_INDEX,
+                "error_code",
+                name="delivery_failed",
                 condition=Q(status__in=sorted(RETRYABLE_BY_A_PERSON)),
             ),
             models.Index(
-                "error_code", F("id").desc(), name="delivery_error", condition=~Q(error_code="")
+                "error_code",
+                F("id").desc(),
+                *_ALSO_IN_THE_INDEX,
+                "status",
+                name="delivery_with_error",
+                condition=~Q(error_code=""),
             ),
             models.Index(
                 "batch",
@@ -333,6 +348,34 @@ class SearchKey(models.Model):
 
     def __str__(self) -> str:
         return f"Key of event {self.event_id}"
+
+
+class LogContents(models.Model):
+    """Which kinds of deliveries are in a block of the log, and where (deliveries.log_contents)?"""
+
+    block = models.BigIntegerField(help_text="Delivery IDs from this many blocks on.")
+    destination = models.ForeignKey(
+        Destination,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
+        db_index=False,
+    )
+    source = models.ForeignKey(
+        Source, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+", db_index=False
+    )
+    event_name = models.CharField(max_length=255, null=True, help_text="NULL: any.")
+    conversion_name = models.CharField(max_length=100, null=True, help_text="NULL: any.")
+    places = models.BinaryField(
+        null=True, help_text="Two bytes for each delivery, from the block's start; NULL: too many."
+    )
+
+    class Meta:
+        verbose_name_plural = "log contents"
+        indexes = [models.Index("block", name="log_contents_block")]
+
+    def __str__(self) -> str:
+        return f"Contents of block {self.block}"
 
 
 class Pulse(models.Model):
