@@ -25,9 +25,10 @@ def open_chromium() -> Iterator[Browser]:
 
     Django would therefore refuse to use the database here, though no coroutine does so.
     """
-    with mock.patch.dict(
-        os.environ, {"DJANGO_ALLOW_ASYNC_UNSAFE": "true"}
-    ), sync_playwright() as playwright:
+    with (
+        mock.patch.dict(os.environ, {"DJANGO_ALLOW_ASYNC_UNSAFE": "true"}),
+        sync_playwright() as playwright,
+    ):
         browser = playwright.chromium.launch(
             executable_path=services.browser_path(), args=CHROMIUM_OPTIONS, headless=True
         )

@@ -101,7 +101,7 @@ def fill_month(sandbox: Sandbox, *, visitors: int, days: int, seed: int = 4) -> 
 @contextmanager
 def at(moment: datetime) -> Iterator[None]:
     """The clock of the product stands at ``moment``."""
-    with mock.patch("django.utils.timezone.now", lambda: moment):
+    with mock.patch("django.utils.timezone.now", return_value=moment):
         yield
 
 
@@ -143,8 +143,6 @@ class Story:
         EventMapping.objects.create(
             destination=germany, source_event_name="Signed Up", pinterest_event_name="signup"
         )
-        check_and_record(germany)
-        check_and_record(stores)
         LogEntry.objects.log_actions(
             self.month.admin.pk,
             [germany],
@@ -179,6 +177,9 @@ class Story:
         hours = (139, 121, 97, 75, 51, 30, 22, 16, 9, 6, 4)
         for number, ago in enumerate(hours):
             moment = self.now - timedelta(hours=ago)
+            if ago == 9:
+                for name in ("Pinterest Germany", "Stores (offline)"):
+                    check_and_record(self.month.destinations[name], moment)
             if ago == 22:
                 garden = self.month.destinations["Garden brand"]
                 garden.conversion_token = Secret.seal(BAD_TOKEN)
@@ -205,9 +206,10 @@ class Story:
         france = self.month.destinations["Pinterest France"]
         self.sandbox.add_fault("status=503", account=france.advertiser_id)
         tries = 0
-        while tries < 20 and Delivery.objects.filter(
-            destination=france, due_at__isnull=False
-        ).exists():
+        while (
+            tries < 20
+            and Delivery.objects.filter(destination=france, due_at__isnull=False).exists()
+        ):
             later = moment + timedelta(hours=2 * tries)
             with at(later):
                 deliver_batch(france.pk, clock=lambda later=later: later)

@@ -61,15 +61,18 @@ def serve() -> Iterator[str]:
 
 
 def take(server: str, folder: Path | None, only: str) -> None:
-    from destinations.sandbox import Sandbox
     from django.test import override_settings
+
+    from destinations.sandbox import Sandbox
     from tests.browser.chromium import LAPTOP, PHONE, Visitor, open_chromium
     from tests.browser.month import Month, fill_month, make_people
     from tests.browser.places import PLACES
     from tests.browser.visiting import go_to, show_dark, sign_in_as
 
-    with Sandbox(seed=1) as sandbox, open_chromium() as browser, override_settings(
-        PINTEREST_API_URL=sandbox.url, SANDBOX_URL=sandbox.url
+    with (
+        Sandbox(seed=1) as sandbox,
+        open_chromium() as browser,
+        override_settings(PINTEREST_API_URL=sandbox.url, SANDBOX_URL=sandbox.url),
     ):
         if folder:
             folder.mkdir(parents=True, exist_ok=True)

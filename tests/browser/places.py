@@ -50,9 +50,7 @@ def _of_destination(name: str, url_name: str = "change") -> Way:
 
 
 def _of_source(url_name: str) -> Way:
-    return lambda month: reverse(
-        f"admin:destinations_source_{url_name}", args=[month.source.pk]
-    )
+    return lambda month: reverse(f"admin:destinations_source_{url_name}", args=[month.source.pk])
 
 
 def _of_user(url_name: str) -> Way:
@@ -80,9 +78,8 @@ def _press(name: str, *, in_new_tab: bool = False) -> Doing:
     return press
 
 
-def _unfold_advanced(page: Page) -> None:
-    for summary in page.locator("details:not([open]) > summary").all():
-        summary.click()
+def _unfold_all(page: Page) -> None:
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
 
 
 def _save_wrongly(page: Page) -> None:
@@ -95,6 +92,11 @@ def _save_wrongly(page: Page) -> None:
 def _discard_first(page: Page) -> None:
     page.get_by_role("button", name="Discard").first.click()
     page.wait_for_load_state()
+
+
+def _sign_out(page: Page) -> None:
+    with page.expect_navigation():
+        page.evaluate("document.querySelector('form[action$=\"/logout/\"]').submit()")
 
 
 LOG = "admin:deliveries_delivery_changelist"
@@ -151,9 +153,7 @@ PLACES: tuple[Place, ...] = (
         "admin:deliveries_refusal_change",
         lambda month: reverse("admin:deliveries_refusal_change", args=[refusal().pk]),
     ),
-    Place(
-        "bulk-actions", f"{BULK}_changelist", _to(f"{BULK}_changelist"), is_also_empty=True
-    ),
+    Place("bulk-actions", f"{BULK}_changelist", _to(f"{BULK}_changelist"), is_also_empty=True),
     Place("bulk-retry", f"{BULK}_ask", _to(f"{BULK}_ask", "retry", status="rejected")),
     Place("bulk-discard", f"{BULK}_ask", _to(f"{BULK}_ask", "discard", status="dead")),
     Place("bulk-replay", f"{BULK}_ask", _to(f"{BULK}_ask", "replay"), is_also_empty=True),
@@ -197,7 +197,7 @@ PLACES: tuple[Place, ...] = (
         "destination-all-open",
         "admin:destinations_destination_change",
         _of_destination("Pinterest Germany"),
-        _unfold_advanced,
+        _unfold_all,
     ),
     Place(
         "destination-paused",
@@ -283,13 +283,8 @@ PLACES: tuple[Place, ...] = (
     Place("own-password", "admin:password_change", _to("admin:password_change")),
     Place("own-password-done", "admin:password_change_done", _to("admin:password_change_done")),
     Place("not-found", "", lambda month: "/admin/no/such/page/", status=404),
-    Place("signed-out", "admin:logout", _to("admin:index"), lambda page: _sign_out(page)),
+    Place("signed-out", "admin:logout", _to("admin:index"), _sign_out),
 )
-
-
-def _sign_out(page: Page) -> None:
-    page.evaluate("document.querySelector('form[action$=\"/logout/\"]').submit()")
-    page.wait_for_load_state()
 
 
 NOT_LOOKED_AT: dict[str, str] = {
@@ -313,8 +308,13 @@ NOT_LOOKED_AT: dict[str, str] = {
     "admin_logentry_history": "empty: nobody changes an entry",
     **{
         f"{model}_{verb}": "refused for everybody (tests/test_roles.py)"
-        for model in ("deliveries_delivery", "deliveries_batch", "deliveries_refusal",
-                      "deliveries_bulkaction", "admin_logentry")
+        for model in (
+            "deliveries_delivery",
+            "deliveries_batch",
+            "deliveries_refusal",
+            "deliveries_bulkaction",
+            "admin_logentry",
+        )
         for verb in ("add", "delete")
     },
     "destinations_source_delete": "refused for everybody (tests/test_roles.py)",

@@ -82,7 +82,7 @@ class Visitors:
         """Sales in shops: no browser, but often a customer card with an e-mail address."""
         for _ in range(count):
             event = self._event(moment)
-            sku, name, price = self._random.choice(PRODUCTS)
+            price = self._random.choice(PRODUCTS)[2]
             yield {
                 **event,
                 "type": "track",
