@@ -8,6 +8,7 @@ from datetime import date, datetime
 from django.contrib.admin import ModelAdmin, SimpleListFilter
 from django.db import models
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy
 
 from deliveries.id_ranges import CLOCK_SLACK, first_id_since
 from deliveries.log_selection import day_bounds, read_moment
@@ -43,7 +44,7 @@ class BarFilter(SimpleListFilter):
 
 
 class StatusFilter(BarFilter):
-    title = "status"
+    title = gettext_lazy("status")
     parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Iterable[tuple[str, str]]:
@@ -56,7 +57,7 @@ class StatusFilter(BarFilter):
 
 
 class DestinationFilter(BarFilter):
-    title = "destination"
+    title = gettext_lazy("destination")
     parameter_name = "destination"
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Iterable[tuple[str, str]]:
@@ -67,7 +68,7 @@ class DestinationFilter(BarFilter):
 
 
 class SourceFilter(BarFilter):
-    title = "source"
+    title = gettext_lazy("source")
     parameter_name = "source"
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Iterable[tuple[str, str]]:
@@ -80,7 +81,7 @@ class SourceFilter(BarFilter):
 class ConversionNameFilter(BarFilter):
     """Free text, because a destination may send events under names of its own."""
 
-    title = "Pinterest event"
+    title = gettext_lazy("Pinterest event")
     parameter_name = "pinterest_event"
     control = "relay/filters/text.html"
 
@@ -94,7 +95,7 @@ class ConversionNameFilter(BarFilter):
 
 
 class ErrorCodeFilter(BarFilter):
-    title = "error code"
+    title = gettext_lazy("error code")
     parameter_name = "error_code"
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Iterable[tuple[str, str]]:
@@ -108,7 +109,7 @@ class ErrorCodeFilter(BarFilter):
 class DayFilter(BarFilter):
     """One calendar day in the server's time zone, through a range of ids."""
 
-    title = "day"
+    title = gettext_lazy("day")
     parameter_name = "day"
     control = "relay/filters/day.html"
     time_field = "created_at"
@@ -128,7 +129,7 @@ class SettledSinceFilter(BarFilter):
     keeps the range of ids short, and only what a person retries can be closed later than that.
     """
 
-    title = "closed since"
+    title = gettext_lazy("closed since")
     parameter_name = "settled_since"
     control = "relay/filters/moment.html"
 
@@ -150,7 +151,7 @@ class SetDayFilter(DayFilter):
 class SinceFilter(BarFilter):
     """Received at this minute or later."""
 
-    title = "from"
+    title = gettext_lazy("from")
     parameter_name = "since"
     control = "relay/filters/minute.html"
 
@@ -166,7 +167,7 @@ class SinceFilter(BarFilter):
 class UntilFilter(BarFilter):
     """Received before this minute."""
 
-    title = "before"
+    title = gettext_lazy("before")
     parameter_name = "until"
     control = "relay/filters/minute.html"
 
@@ -191,7 +192,7 @@ class EventSourceFilter(SourceFilter):
 class EventNameFilter(BarFilter):
     """The name that the sender gave the event, whole."""
 
-    title = "source event"
+    title = gettext_lazy("source event")
     parameter_name = "source_event"
     control = "relay/filters/text.html"
 
@@ -204,7 +205,7 @@ class EventNameFilter(BarFilter):
 
 
 class BatchFilter(BarFilter):
-    title = "batch"
+    title = gettext_lazy("batch")
     parameter_name = "batch"
     control = "relay/filters/text.html"
 

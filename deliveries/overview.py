@@ -10,8 +10,9 @@ from urllib.parse import urlencode
 from django.db.models import Count
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import dateformat, timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from deliveries.charts import Chart, draw_bars
 from deliveries.destination_states import State, read_state
@@ -102,33 +103,37 @@ def _steps(destinations: list[Any], figures: Figures) -> list[dict[str, Any]] | 
     return [
         {
             "done": Source.objects.exists(),
-            "title": "Add a source",
-            "text": "A site or app that sends events. It gets a write key of its own.",
+            "title": gettext("Add a source"),
+            "text": gettext("A site or app that sends events. It gets a write key of its own."),
             "url": "admin:destinations_source_add",
         },
         {
             "done": bool(destinations),
-            "title": "Add a destination",
-            "text": "Your Pinterest ad account and its conversion token, or the sandbox.",
+            "title": gettext("Add a destination"),
+            "text": gettext("Your Pinterest ad account and its conversion token, or the sandbox."),
             "url": "admin:destinations_destination_add",
         },
         {
             "done": any(one.source_count for one in destinations),
-            "title": "Join them",
-            "text": "Tick the destination on the source's page.",
+            "title": gettext("Join them"),
+            "text": gettext("Tick the destination on the source's page."),
             "url": "admin:destinations_source_changelist",
         },
         {
             "done": has_event,
-            "title": "Send an event",
-            "text": "The source's page has a curl line and SDK lines ready to copy.",
+            "title": gettext("Send an event"),
+            "text": gettext("The source's page has a curl line and SDK lines ready to copy."),
             "url": "admin:destinations_source_changelist",
         },
         {
             "done": False,
-            "title": "See it delivered",
-            "text": "The log has every delivery with Pinterest's own answer."
-            + (" Nothing has been delivered yet: the log says why." if has_event else ""),
+            "title": gettext("See it delivered"),
+            "text": gettext("The log has every delivery with Pinterest's own answer.")
+            + (
+                f" {gettext('Nothing has been delivered yet: the log says why.')}"
+                if has_event
+                else ""
+            ),
             "url": LOG,
         },
     ]
@@ -179,10 +184,10 @@ def _cards(
 
 
 def _slots(flow: Flow, figures: Figures, span: Span) -> list[tuple[str, int, int]]:
-    words = "%d %b" if span.slot_seconds >= 86_400 else "%d %b %H:%M"
+    words = "d M" if span.slot_seconds >= 86_400 else "d M H:i"
     return [
         (
-            f"{timezone.localtime(start):{words}}",
+            dateformat.format(timezone.localtime(start), words),
             flow.slots[position][DELIVERED],
             flow.slots[position]["failed"],
         )
@@ -195,7 +200,7 @@ def _errors(total: Flow, since: datetime) -> list[ErrorLine]:
     ranks = {"rejected": 0, "dead": 0, "pending": 1, "filtered": 2}
     lines = [
         ErrorLine(
-            badge=show_status(status, label="Tried again" if status == "pending" else ""),
+            badge=show_status(status, label=gettext("Tried again") if status == "pending" else ""),
             status=status,
             code=code,
             count=count,
@@ -237,8 +242,14 @@ def say_latency(seconds: float | None) -> str:
     if seconds is None:
         return "–"
     if seconds < 0.95:
-        return f"about {round(seconds * 1000, -1 if seconds >= 0.1 else 0):.0f} ms"
-    return f"about {seconds:.1f} s" if seconds < 10 else f"about {say_duration(seconds)}"
+        return gettext("about %(milliseconds)s ms") % {
+            "milliseconds": f"{round(seconds * 1000, -1 if seconds >= 0.1 else 0):.0f}"
+        }
+    return (
+        (gettext("about %(seconds)s s") % {"seconds": f"{seconds:.1f}"})
+        if seconds < 10
+        else (gettext("about %(duration)s") % {"duration": say_duration(seconds)})
+    )
 
 
 def _say_oldest(waiting: list[Waiting], now: datetime) -> str:

@@ -1,6 +1,11 @@
 "use strict";
 /* Copying with a click, and filters that apply themselves. Everything works without it, too. */
 
+/* What the scripts say, in the language of the page (templates/admin/base.html). */
+function word(key) {
+  return JSON.parse(document.getElementById("relay-words").textContent)[key];
+}
+
 async function copyText(text) {
   if (navigator.clipboard && window.isSecureContext) {
     await navigator.clipboard.writeText(text);
@@ -24,10 +29,10 @@ document.addEventListener("click", async (click) => {
   const before = [...button.childNodes];
   try {
     await copyText(source.textContent);
-    button.textContent = "Copied";
+    button.textContent = word("copied");
   } catch {
     window.getSelection().selectAllChildren(source); // the person can press Ctrl+C
-    button.textContent = "Press Ctrl+C";
+    button.textContent = word("press_to_copy");
   }
   button.setAttribute("aria-live", "polite");
   setTimeout(() => button.replaceChildren(...before), 1600);
@@ -55,9 +60,9 @@ function offerLink(button) {
   button.addEventListener("click", async () => {
     try {
       await copyText(window.location.href);
-      button.textContent = "Copied";
+      button.textContent = word("copied");
     } catch {
-      button.textContent = "Copy it from the address bar";
+      button.textContent = word("copy_from_bar");
     }
     setTimeout(() => button.replaceChildren(...before), 1600);
   });
@@ -90,19 +95,19 @@ function follow(part) {
 /* The live view of a log: every few seconds, unless a row is chosen or nobody looks. */
 function offerLiveView(button) {
   const id = button.dataset.relayLive;
-  const word = button.lastChild;
+  const label = button.lastChild;
   let timer = 0;
   button.hidden = false;
   const tick = async () => {
     const isChoosing = document.querySelector(`#${id} input.action-select:checked`);
     const isFocused = document.activeElement?.closest(`#${id}`);
-    if (isChoosing) word.textContent = "Live, held: rows are chosen";
+    if (isChoosing) label.textContent = word("live_held");
     else if (!document.hidden && !isFocused) {
       try {
         await reloadPart(id);
-        word.textContent = "Live";
+        label.textContent = word("live");
       } catch {
-        word.textContent = "Live, no answer";
+        label.textContent = word("live_no_answer");
       }
     }
     if (timer) timer = setTimeout(tick, 4000);
@@ -110,7 +115,7 @@ function offerLiveView(button) {
   button.addEventListener("click", () => {
     const isOn = button.getAttribute("aria-pressed") !== "true";
     button.setAttribute("aria-pressed", String(isOn));
-    word.textContent = "Live";
+    label.textContent = word("live");
     clearTimeout(timer);
     timer = isOn ? setTimeout(tick, 0) : 0;
   });
