@@ -22,6 +22,7 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from capi_project.history_admin import HistoryAdmin
+from capi_project.permission_choices import TickedChoices
 from capi_project.two_factor import find_two_factor
 from capi_project.two_factor_pages import switch_off_view
 from destinations.badges import show_badge
@@ -33,7 +34,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
+class UserAdmin(TickedChoices, DjangoUserAdmin, ModelAdmin):
     """Who stands in the history is not deleted, because the history would go with them."""
 
     form = UserChangeForm
@@ -127,7 +128,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(TickedChoices, DjangoGroupAdmin, ModelAdmin):
     list_display = ("name", "shown_users")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:

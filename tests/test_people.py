@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.admin.models import CHANGE, DELETION, LogEntry
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from capi_project.roles import ADMINISTRATOR, make_groups
+from capi_project.roles import ADMINISTRATOR, OPERATOR, VIEWER, make_groups
 
 pytestmark = pytest.mark.django_db
 
@@ -99,3 +99,25 @@ def test_the_lists_of_users_and_groups_cost_the_same_however_long_they_are(
             user.groups.add(Group.objects.create(name=f"{name} {number}"))
         with django_assert_num_queries(len(first)):
             administrator.get(url)
+
+
+def test_permissions_are_ticked_and_one_that_is_not_offered_is_kept(
+    administrator: Client,
+) -> None:
+    group = Group.objects.get(name=VIEWER)
+    odd = Permission.objects.get(codename="add_session")
+    group.permissions.add(odd)
+    url = reverse("admin:auth_group_change", args=[group.pk])
+    field = administrator.get(url).context["adminform"].form.fields["permissions"]
+    offered = {permission.codename for permission in field.queryset}
+    assert {"operate_delivery", "view_personal_data", "add_session"} <= offered
+    assert "add_permission" not in offered
+    assert "Can retry, discard and replay deliveries" in administrator.get(url).content.decode()
+
+    kept = [permission.pk for permission in group.permissions.all()]
+    administrator.post(url, {"name": group.name, "permissions": kept})
+
+    assert {permission.pk for permission in group.permissions.all()} == set(kept)
+    other = reverse("admin:auth_group_change", args=[Group.objects.get(name=OPERATOR).pk])
+    field = administrator.get(other).context["adminform"].form.fields["permissions"]
+    assert odd not in field.queryset

@@ -21,10 +21,11 @@ from django.contrib.auth.models import Group, User
 from django.test import Client, override_settings
 from django.utils import timezone
 
+from capi_project.models import TwoFactor
 from capi_project.roles import OPERATOR, VIEWER, make_groups
 from deliveries.bulk import insert_rows
 from deliveries.dispatch import deliver_batch
-from deliveries.models import Batch, BulkAction, Delivery, Refusal, Tally
+from deliveries.models import Batch, BulkAction, Delivery, Refusal, SavedLink, Tally
 from deliveries.operations import discard
 from deliveries.selection import Selection
 from deliveries.tallies import COLUMNS, bucket_of
@@ -77,11 +78,16 @@ class Month:
 
 
 def make_people() -> User:
-    """An administrator, an operator and a viewer; returns the first."""
+    """An operator, a viewer and administrators, lena with two-factor login; returns anna."""
     make_groups()
     for name, role in (("tom", OPERATOR), ("mei", VIEWER)):
         user = User.objects.create_user(name, password=PASSWORD, is_staff=True)
         user.groups.add(Group.objects.get(name=role))
+    for name in ("sara", "noor", "lena"):
+        User.objects.create_superuser(name, f"{name}@example.com", PASSWORD)
+    TwoFactor.objects.create(
+        user=User.objects.get(username="lena"), secret="GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+    )
     return User.objects.create_superuser("anna", "anna@example.com", PASSWORD)
 
 
@@ -94,6 +100,7 @@ def fill_month(sandbox: Sandbox, *, visitors: int, days: int, seed: int = 4) -> 
             story.set_up()
         story.tell(visitors)
         story.add_bulk_actions()
+        story.add_saved_links()
         story.add_figures(days, random.Random(seed))
     return month
 
@@ -274,6 +281,15 @@ class Story:
                 for _ in range(5):
                     if not deliver_batch(destination.pk, clock=lambda: moment):
                         break
+
+    def add_saved_links(self) -> None:
+        for name, query, is_shared in (
+            ("Rejected orders", "conversion_name=checkout&status=rejected", True),
+            ("France", f"destination={self.month.destinations['Pinterest France'].pk}", False),
+        ):
+            SavedLink.objects.create(
+                owner=self.month.admin, name=name, query=query, is_shared=is_shared
+            )
 
     def add_bulk_actions(self) -> None:
         rejected = Selection.from_json({"statuses": ["rejected"]})

@@ -67,7 +67,7 @@ def take(server: str, folder: Path | None, only: str) -> None:
     from tests.browser.chromium import LAPTOP, PHONE, Visitor, open_chromium
     from tests.browser.month import Month, fill_month, make_people
     from tests.browser.places import PLACES
-    from tests.browser.visiting import go_to, show_dark, sign_in_as
+    from tests.browser.visiting import go_to, show_dark, sign_in_for
 
     with (
         Sandbox(seed=1) as sandbox,
@@ -80,7 +80,7 @@ def take(server: str, folder: Path | None, only: str) -> None:
             for place in PLACES:
                 if place.is_also_empty and only in place.slug:
                     visitor = Visitor(browser, server)
-                    sign_in_as(visitor, month.admin, place)
+                    sign_in_for(visitor, place)
                     page = go_to(visitor, place, month)
                     save(page, folder / f"{place.slug}-empty.png")
                     visitor.close()
@@ -90,7 +90,7 @@ def take(server: str, folder: Path | None, only: str) -> None:
             if only not in place.slug or (folder is None and place.slug not in DOCUMENTED):
                 continue
             visitor = Visitor(browser, server)
-            sign_in_as(visitor, month.admin, place)
+            sign_in_for(visitor, place)
             page = go_to(visitor, place, month)
             if folder is None:
                 page.set_viewport_size({"width": 1280, "height": DOCUMENTED_HEIGHT})

@@ -6,14 +6,17 @@ do there first, if anything), or its URL name with a reason in NOT_LOOKED_AT.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from django.contrib.auth.models import User
 from django.urls import reverse
+from django_otp.oath import totp
 from playwright.sync_api import Page
 
-from tests.browser.month import Month, refusal
+from tests.browser.month import PASSWORD, Month, refusal
 
 Way = Callable[[Month], str]
 Doing = Callable[[Page], Page | None]
@@ -29,8 +32,13 @@ class Place:
     do: Doing | None = None
     is_also_empty: bool = False
     """Is there when nothing has happened, too."""
-    is_for_strangers: bool = False
+    user: str = "anna"
+    """Who looks at it; "" for somebody who has not signed in."""
     status: int = 200
+
+    @property
+    def is_for_strangers(self) -> bool:
+        return not self.user
 
 
 def _to(name: str, *arguments: object, **query: str) -> Way:
@@ -99,15 +107,39 @@ def _sign_out(page: Page) -> None:
         page.evaluate("document.querySelector('form[action$=\"/logout/\"]').submit()")
 
 
+def _give_password(password: str) -> Doing:
+    def give(page: Page) -> None:
+        page.get_by_label("Username").fill("lena")
+        page.get_by_label("Password").fill(password)
+        with page.expect_navigation():
+            page.get_by_role("button", name="Log in").click()
+
+    return give
+
+
+def _turn_two_factor_on(page: Page) -> None:
+    secret = (page.locator("#two-factor-secret").text_content() or "").replace(" ", "")
+    page.locator("#id_code").fill(f"{totp(base64.b32decode(secret)):06}")
+    page.get_by_role("button", name="Turn it on").click()
+    page.get_by_text("Your recovery codes").first.wait_for()
+
+
+def _turn_two_factor_on_and_return(page: Page) -> None:
+    _turn_two_factor_on(page)
+    page.goto(page.url.removesuffix("set-up/"))
+
+
 LOG = "admin:deliveries_delivery_changelist"
 BULK = "admin:deliveries_bulkaction"
 
 PLACES: tuple[Place, ...] = (
-    Place("login", "admin:login", _to("admin:login"), is_for_strangers=True, is_also_empty=True),
+    Place("login", "admin:login", _to("admin:login"), user="", is_also_empty=True),
+    Place("login-wrong", "admin:login", _to("admin:login"), _give_password("wrong"), user=""),
+    Place("login-code", "login_code", _to("admin:login"), _give_password(PASSWORD), user=""),
     Place("home", "admin:index", _to("admin:index"), is_also_empty=True),
     Place("home-30-days", "admin:index", _to("admin:index", range="30d")),
     Place("delivery-log", LOG, _to(LOG), is_also_empty=True),
-    Place("delivery-log-rejected", LOG, _to(LOG, status="rejected")),
+    Place("delivery-log-rejected", LOG, _to(LOG, status="rejected"), _unfold_all),
     Place("delivery-log-no-match", LOG, _to(LOG, q="no-such-order")),
     Place("delivery", "admin:deliveries_delivery_change", _to_delivery(status="delivered")),
     Place(
@@ -255,7 +287,11 @@ PLACES: tuple[Place, ...] = (
     Place("user", "admin:auth_user_change", _of_user("change")),
     Place("user-add", "admin:auth_user_add", _to("admin:auth_user_add")),
     Place("user-password", "admin:auth_user_password_change", _of_user("password_change")),
-    Place("user-delete", "admin:auth_user_delete", _of_user("delete")),
+    Place(
+        "user-delete",
+        "admin:auth_user_delete",
+        lambda month: reverse("admin:auth_user_delete", args=[User.objects.get(username="mei").pk]),
+    ),
     Place("user-history", "admin:auth_user_history", _of_user("history")),
     Place("groups", "admin:auth_group_changelist", _to("admin:auth_group_changelist")),
     Place(
@@ -282,6 +318,29 @@ PLACES: tuple[Place, ...] = (
     ),
     Place("own-password", "admin:password_change", _to("admin:password_change")),
     Place("own-password-done", "admin:password_change_done", _to("admin:password_change_done")),
+    Place("two-factor", "two_factor", _to("two_factor"), is_also_empty=True),
+    Place("two-factor-set-up", "two_factor_set_up", _to("two_factor_set_up")),
+    Place(
+        "two-factor-codes",
+        "two_factor_set_up",
+        _to("two_factor_set_up"),
+        _turn_two_factor_on,
+        user="sara",
+    ),
+    Place(
+        "two-factor-on",
+        "two_factor",
+        _to("two_factor_set_up"),
+        _turn_two_factor_on_and_return,
+        user="noor",
+    ),
+    Place(
+        "user-two-factor-off",
+        "admin:auth_user_two_factor_off",
+        lambda month: reverse(
+            "admin:auth_user_two_factor_off", args=[User.objects.get(username="lena").pk]
+        ),
+    ),
     Place("not-found", "", lambda month: "/admin/no/such/page/", status=404),
     Place("signed-out", "admin:logout", _to("admin:index"), _sign_out),
 )
@@ -299,6 +358,8 @@ NOT_LOOKED_AT: dict[str, str] = {
     "deliveries_destination_pause": "a button that leads back",
     "deliveries_destination_resume": "a button that leads back",
     "deliveries_bulkaction_cancel": "a button that leads back",
+    "deliveries_savedlink_save": "a button that leads back",
+    "deliveries_savedlink_remove": "a button that leads back",
     "destinations_destination_copy": "a button that leads to the copy's own page",
     "destinations_destination_check_new": "looks like destination_check",
     "auth_group_history": "looks like auth_user_history",
