@@ -35,7 +35,7 @@ def read_options(variables: Mapping[str, str]) -> Options:
         host=env.text("HOST", "127.0.0.1"),
         port=env.integer("PORT", 8000, least=1, most=65535),
         web_workers=env.integer("WEB_WORKERS", 2, least=1, most=256),
-        web_threads=env.integer("WEB_THREADS", 16, least=1, most=256),
+        web_threads=env.integer("WEB_THREADS", 8, least=1, most=256),
         sandbox_port=env.integer("SANDBOX_PORT", 8100, least=1, most=65535),
         # SQLite has one writer: a second process would only wait for it.
         worker_processes=env.integer("WORKER_PROCESSES", 2 if on_postgres else 1, least=1, most=64),

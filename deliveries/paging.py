@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from unfold.views import ChangeList
 
 from deliveries.masked_rows import mask_row, sees_personal_data
+from deliveries.zones import ZONE, zone_name, zone_of
 
 BEFORE = "before"
 """Query parameter: show the rows just older than this id."""
@@ -36,7 +37,7 @@ class KeysetChangeList(ChangeList):
 
     def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
         found: dict[str, Any] = super().get_filters_params(params)
-        return {key: value for key, value in found.items() if key not in (BEFORE, AFTER)}
+        return {key: value for key, value in found.items() if key not in (BEFORE, AFTER, ZONE)}
 
     def get_ordering(self, request: HttpRequest, queryset: models.QuerySet) -> list[str]:
         return ["-pk"]
@@ -65,6 +66,7 @@ class KeysetChangeList(ChangeList):
         self.paginator = KeysetPage(rows, size)
         # The filters stand in the bar above the list, not in a sheet at the side.
         self.has_filters = False
+        self.zone_name = zone_name(zone_of(request.GET))
 
     def _set_urls(self, rows: Sequence[models.Model], has_newer: bool, has_older: bool) -> None:
         without = [BEFORE, AFTER]
