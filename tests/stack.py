@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from typing import Any, Self, TypeVar
 
 import requests
 
+from benchmarks.ports import free_port
 from capi_project.children import Child
 from capi_project.parts import commands, part_environment, read_options, worker_names
 from destinations.sandbox import Sandbox
@@ -268,10 +268,3 @@ class Stack:
             return self._session.get(f"{self.url}/health", timeout=2).status_code == 200
         except requests.RequestException:
             return False
-
-
-def free_port() -> int:
-    """A port on which nothing listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
