@@ -138,6 +138,11 @@ class Stack:
         if "web" in names:
             self.wait_until(self._answers, seconds=30)
 
+    def add_part(self, name: str, command: list[str]) -> None:
+        """A part that `bin/run` does not know; ``start()`` starts it."""
+        environment = part_environment(name, self.env)
+        self._children[name] = Child(name, command, environment, self._show)
+
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         """End a part and all its processes by a signal, without a chance to clean up."""
         pid = self._children[name].pid
