@@ -181,7 +181,7 @@ class BulkActionAdmin(LogAdmin):
         return format_html(
             '<span class="relay-counts"><b>{}</b> <small>of {}</small></span>',
             f"{action.changed_count:,} changed",
-            f"{action.total_count:,}",
+            f"{action.total_count:,}" + ("" if action.total_is_exact else "+"),
         )
 
     @display(description="State")

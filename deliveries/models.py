@@ -297,6 +297,9 @@ class BulkAction(models.Model):
         null=True, help_text="Ended: all done, cancelled, or given up after an error."
     )
     total_count = models.PositiveBigIntegerField(help_text="Counted when it was asked for.")
+    total_is_exact = models.BooleanField(
+        default=True, db_default=True, help_text="No: there were at least so many."
+    )
     examined_count = models.PositiveBigIntegerField(default=0)
     changed_count = models.PositiveBigIntegerField(
         default=0, help_text="Deliveries that it made or changed."
