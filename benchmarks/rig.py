@@ -76,7 +76,7 @@ class Rig:
 
     def start(self, *names: str) -> None:
         """Start parts (sandbox, web, workers, beat) with the commands of bin/run."""
-        from capi_project.parts import commands, worker_names
+        from capi_project.parts import commands, part_environment, worker_names
 
         wanted = [
             one
@@ -90,7 +90,7 @@ class Rig:
             with Path(self.folder.name, f"{name}.log").open("wb") as log:
                 self.running[name] = subprocess.Popen(
                     command,
-                    env=self.environment,
+                    env=part_environment(name, self.environment),
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,

@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy
 
 
 def _static(path: str) -> Callable[[HttpRequest], str]:
@@ -32,7 +33,7 @@ def _entry(title: str, icon: str, model: str) -> dict[str, Any]:
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "CAPI Relay",
     "SITE_HEADER": "CAPI Relay",
-    "SITE_SUBHEADER": "Your events, at Pinterest",
+    "SITE_SUBHEADER": gettext_lazy("Your events, at Pinterest"),
     "SITE_ICON": _static("relay/mark.svg"),
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": _static("relay/mark.svg")},
@@ -40,7 +41,15 @@ UNFOLD: dict[str, Any] = {
     "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "8px",
-    "LOGIN": {"form": "capi_project.login_throttle.ThrottledLoginForm"},
+    "ACCOUNT": {
+        "navigation": [
+            {
+                "title": gettext_lazy("Change password"),
+                "link": reverse_lazy("admin:password_change"),
+            },
+            {"title": gettext_lazy("Two-factor login"), "link": reverse_lazy("two_factor")},
+        ],
+    },
     "DASHBOARD_CALLBACK": "deliveries.overview.add_overview",
     "STYLES": [_static("relay/relay.css")],
     "SCRIPTS": [_static("relay/relay.js")],
@@ -66,37 +75,39 @@ UNFOLD: dict[str, Any] = {
             {
                 "items": [
                     {
-                        "title": "Home",
+                        "title": gettext_lazy("Home"),
                         "icon": "space_dashboard",
                         "link": reverse_lazy("admin:index"),
                     }
                 ],
             },
             {
-                "title": "What happened",
+                "title": gettext_lazy("What happened"),
                 "items": [
-                    _entry("Delivery log", "receipt_long", "deliveries.delivery"),
-                    _entry("Batches", "stacks", "deliveries.batch"),
-                    _entry("Refusals", "block", "deliveries.refusal"),
+                    _entry(gettext_lazy("Delivery log"), "receipt_long", "deliveries.delivery"),
+                    _entry(gettext_lazy("Batches"), "stacks", "deliveries.batch"),
+                    _entry(gettext_lazy("Refusals"), "block", "deliveries.refusal"),
                     {
-                        **_entry("Bulk actions", "checklist", "deliveries.bulkaction"),
+                        **_entry(
+                            gettext_lazy("Bulk actions"), "checklist", "deliveries.bulkaction"
+                        ),
                         "permission": _allowed("deliveries.view_delivery"),
                     },
                 ],
             },
             {
-                "title": "Set up",
+                "title": gettext_lazy("Set up"),
                 "items": [
-                    _entry("Sources", "sensors", "destinations.source"),
-                    _entry("Destinations", "flag", "destinations.destination"),
+                    _entry(gettext_lazy("Sources"), "sensors", "destinations.source"),
+                    _entry(gettext_lazy("Destinations"), "flag", "destinations.destination"),
                 ],
             },
             {
-                "title": "People",
+                "title": gettext_lazy("People"),
                 "items": [
-                    _entry("Users", "person", "auth.user"),
-                    _entry("Groups", "group", "auth.group"),
-                    _entry("History", "history", "admin.logentry"),
+                    _entry(gettext_lazy("Users"), "person", "auth.user"),
+                    _entry(gettext_lazy("Groups"), "group", "auth.group"),
+                    _entry(gettext_lazy("History"), "history", "admin.logentry"),
                 ],
             },
         ],

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.models import LogEntry
+from django.contrib.admin.models import DELETION, LogEntry
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
@@ -21,7 +23,12 @@ class HistoryAdmin(ModelAdmin):
     list_display = ("shown_time", "shown_person", "shown_about", "shown_which", "shown_change")
     list_display_links = None
     list_select_related = ("user", "content_type")
-    search_fields = ("user__username", "object_repr")
+    list_filter = (
+        ("user", admin.RelatedOnlyFieldListFilter),
+        ("content_type", admin.RelatedOnlyFieldListFilter),
+        "action_time",
+    )
+    search_fields = ("user__username", "object_repr", "change_message")
     ordering = ("-pk",)
     sortable_by = ()
     list_per_page = 50
@@ -29,25 +36,30 @@ class HistoryAdmin(ModelAdmin):
     actions = None
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        return super().changelist_view(request, {"title": "History", **(extra_context or {})})
+        return super().changelist_view(
+            request, {"title": gettext("History"), **(extra_context or {})}
+        )
 
-    @display(description="When")
+    @display(description=gettext_lazy("When"))
     def shown_time(self, entry: LogEntry) -> SafeString:
         return show_time(entry.action_time)
 
-    @display(description="Who")
+    @display(description=gettext_lazy("Who"))
     def shown_person(self, entry: LogEntry) -> str:
         return str(entry.user.get_username())
 
-    @display(description="Which")
-    def shown_which(self, entry: LogEntry) -> str:
-        return str(entry.object_repr)
+    @display(description=gettext_lazy("Which"))
+    def shown_which(self, entry: LogEntry) -> SafeString | str:
+        url = entry.get_admin_url() if entry.action_flag != DELETION else None
+        if url is None:
+            return str(entry.object_repr)
+        return format_html('<a class="relay-link" href="{}">{}</a>', url, entry.object_repr)
 
-    @display(description="What")
+    @display(description=gettext_lazy("What"))
     def shown_about(self, entry: LogEntry) -> str:
         return str(entry.content_type.name) if entry.content_type else "–"
 
-    @display(description="Change")
+    @display(description=gettext_lazy("Change"))
     def shown_change(self, entry: LogEntry) -> str:
         return str(entry.get_change_message())
 

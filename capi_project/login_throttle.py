@@ -2,7 +2,8 @@
 
 Tries are counted where all processes of this server see them: in Redis, or in files of the data
 folder (cache "logins"). A try counts before the password is looked at, so that tries at the same time
-count as well; signing in forgets the tries of that name from that address.
+count as well; signing in forgets the tries of that name from that address. Codes of two-factor login
+count as tries too, and for who has it only the right code forgets them.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import BaseCache, caches
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.translation import gettext
 from redis.exceptions import RedisError
 from unfold.forms import AuthenticationForm
 
+from capi_project.two_factor import find_two_factor
 from deliveries.ingest.addresses import find_request_ip
 
 logger = logging.getLogger(__name__)
@@ -46,22 +50,41 @@ class ThrottledLoginForm(AuthenticationForm):
     def clean(self) -> dict[str, Any]:
         name = self.cleaned_data.get("username") or ""
         if name and self.cleaned_data.get("password"):
-            keys = _keys(name, find_request_ip(self.request.META, settings.TRUSTED_PROXY_COUNT))
-            # Stops at the first that is exhausted: one address alone cannot use up a name's tries.
-            if not all(_take_try(key, limit.tries) for limit, key in keys.items()):
-                raise ValidationError(
-                    f"Too many tries. Wait {WINDOW_SECONDS // 60} minutes, then try again.",
-                    code="throttled",
-                )
+            count_try(self.request, name)
             cleaned: dict[str, Any] = super().clean()
-            _forget_tries(keys[BY_NAME_AND_ADDRESS])
+            if find_two_factor(self.get_user()) is None:
+                forget_tries(self.request, name)
             return cleaned
         return super().clean()
 
 
-def _keys(name: str, address: str) -> dict[Limit, str]:
+def count_try(request: HttpRequest, name: str) -> None:
+    """Count one more try to be ``name``. Raises ValidationError when there were too many."""
+    # Stops at the first that is exhausted: one address alone cannot use up a name's tries.
+    if not all(_take_try(key, limit.tries) for limit, key in _keys(request, name).items()):
+        raise too_many_tries()
+
+
+def too_many_tries() -> ValidationError:
+    """The one sentence for all of them: it does not tell what was exhausted."""
+    return ValidationError(
+        gettext("Too many tries. Wait %(minutes)s minutes, then try again.")
+        % {"minutes": WINDOW_SECONDS // 60},
+        code="throttled",
+    )
+
+
+def forget_tries(request: HttpRequest, name: str) -> None:
+    """This person is in: what they mistyped from this address counts no more."""
+    try:
+        _cache().delete(_keys(request, name)[BY_NAME_AND_ADDRESS])
+    except RedisError as error:
+        logger.warning("Tries to sign in cannot be forgotten now: %s", type(error).__name__)
+
+
+def _keys(request: HttpRequest, name: str) -> dict[Limit, str]:
     """The counters of a try. Names are hashed: people type passwords into that field."""
-    network = _network_of(address)
+    network = _network_of(find_request_ip(request.META, settings.TRUSTED_PROXY_COUNT))
     values = {
         BY_NAME_AND_ADDRESS: f"{name.lower()}\n{network}",
         BY_ADDRESS: network,
@@ -93,13 +116,6 @@ def _take_try(key: str, tries: int) -> bool:
         # Who is on call must get in while Redis is down.
         logger.warning("Tries to sign in cannot be counted now: %s", type(error).__name__)
         return True
-
-
-def _forget_tries(key: str) -> None:
-    try:
-        _cache().delete(key)
-    except RedisError as error:
-        logger.warning("Tries to sign in cannot be forgotten now: %s", type(error).__name__)
 
 
 def _cache() -> BaseCache:

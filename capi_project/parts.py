@@ -35,7 +35,7 @@ def read_options(variables: Mapping[str, str]) -> Options:
         host=env.text("HOST", "127.0.0.1"),
         port=env.integer("PORT", 8000, least=1, most=65535),
         web_workers=env.integer("WEB_WORKERS", 2, least=1, most=256),
-        web_threads=env.integer("WEB_THREADS", 16, least=1, most=256),
+        web_threads=env.integer("WEB_THREADS", 8, least=1, most=256),
         sandbox_port=env.integer("SANDBOX_PORT", 8100, least=1, most=65535),
         # SQLite has one writer: a second process would only wait for it.
         worker_processes=env.integer("WORKER_PROCESSES", 2 if on_postgres else 1, least=1, most=64),
@@ -51,7 +51,8 @@ def read_options(variables: Mapping[str, str]) -> Options:
 def commands(options: Options) -> dict[str, list[str]]:
     """The command of each part, by its name."""
     python = sys.executable
-    celery = [python, "-m", "celery", "--quiet", "--app", "capi_project"]
+    # Checks load the URLs and so the admin; bin/run has made them while migrating.
+    celery = [python, "-m", "celery", "--quiet", "--skip-checks", "--app", "capi_project"]
     return {
         "sandbox": [python, "manage.py", "pinterest_sandbox", "--port", str(options.sandbox_port)],
         "web": [
@@ -118,11 +119,28 @@ def allowed_hosts(host: str) -> list[str]:
 
 def children_environment(options: Options, variables: Mapping[str, str]) -> dict[str, str]:
     """The environment of the parts: the supervisor's own, completed."""
-    # glibc gives each thread a heap of its own and keeps what batches freed there: with many
-    # threads that is twice the memory.
+    # glibc gives each thread a heap of its own and keeps there what was freed: with many threads
+    # that is twice the memory.
     environment = {"PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2", **variables}
     if not environment.get("SANDBOX_URL"):
         environment["SANDBOX_URL"] = f"http://127.0.0.1:{options.sandbox_port}"
     if not environment.get("ALLOWED_HOSTS") and not environment.get("ALLOWED_HOSTS_FILE"):
         environment["ALLOWED_HOSTS"] = ",".join(allowed_hosts(options.host))
     return environment
+
+
+def part_environment(name: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the part ``name``: the one of all parts, and what only it needs.
+
+    A worker holds some megabytes for each batch in flight and then for a while none. With one heap
+    for its threads, and every large body in a piece of its own, they go back to the system between
+    batches; glibc's own thresholds rise with the bodies it has seen, and then it keeps them.
+    """
+    if not name.startswith("worker"):
+        return dict(environment)
+    return {
+        **environment,
+        "MALLOC_ARENA_MAX": "1",
+        "MALLOC_MMAP_THRESHOLD_": "262144",
+        "MALLOC_TRIM_THRESHOLD_": "262144",
+    }

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dj_database_url
 from cryptography.fernet import Fernet
+from django.conf import global_settings
 from django.core.management.utils import get_random_secret_key
 
 from capi_project.admin_look import UNFOLD as UNFOLD  # how the admin looks
@@ -53,6 +54,9 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
 SESSION_COOKIE_AGE = int(timedelta(hours=env.integer("SESSION_HOURS", 12, least=1)).total_seconds())
 SESSION_ENGINE = "capi_project.sessions"
 SESSION_EXPIRE_AT_BROWSER_CLOSE = False
+REQUIRE_TWO_FACTOR = env.boolean("REQUIRE_TWO_FACTOR", False)
+"""Who has no two-factor login is led to set it up after signing in, and reaches nothing else."""
+AUTHENTICATION_BACKENDS = ["capi_project.sign_in.PasswordBackend"]
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 URL_PREFIX = env.text("URL_PREFIX").strip("/")
@@ -64,8 +68,8 @@ ROOT_URLCONF = "capi_project.urls"
 WSGI_APPLICATION = "capi_project.wsgi.application"
 
 INSTALLED_APPS = [
-    "unfold",
-    "django.contrib.admin",
+    "capi_project.apps.LookConfig",
+    "capi_project.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -74,7 +78,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "capi_project",
+    "capi_project.apps.ProjectConfig",
     "destinations",
     "deliveries",
 ]
@@ -87,7 +91,9 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "capi_project.two_factor_gate.TwoFactorGate",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "capi_project.viewer_zone.ViewerZoneMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 TEMPLATES = [
@@ -112,7 +118,13 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-LANGUAGE_CODE = "en"
+LANGUAGE_CODE = env.text("LANGUAGE_CODE", "en").lower()
+"""The admin's language; its words are in locale/ (docs/operations.md, "Another language")."""
+if LANGUAGE_CODE not in dict(global_settings.LANGUAGES):
+    env.mistakes.append(
+        f"LANGUAGE_CODE={LANGUAGE_CODE!r} is no language that Django knows, such as de or pt-br."
+    )
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True

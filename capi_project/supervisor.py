@@ -17,7 +17,13 @@ from types import FrameType
 
 from capi_project.children import Child
 from capi_project.greeting import connect_host, greeting
-from capi_project.parts import Options, children_environment, commands, read_options
+from capi_project.parts import (
+    Options,
+    children_environment,
+    commands,
+    part_environment,
+    read_options,
+)
 
 STOP_SECONDS = 7.0
 """Time to end a running request. After it, and SANDBOX_STOP_SECONDS, comes SIGKILL."""
@@ -196,7 +202,8 @@ def main() -> int:
         return 130
     environment = children_environment(options, os.environ)
     children = [
-        Child(name, command, environment, show) for name, command in commands(options).items()
+        Child(name, command, part_environment(name, environment), show)
+        for name, command in commands(options).items()
     ]
     return Supervisor(children, lines, (connect_host(options.host), options.port)).run()
 

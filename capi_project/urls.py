@@ -7,11 +7,14 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from capi_project.sign_in import CodeView, SignInView
+from capi_project.two_factor_pages import own_view, set_up_view
 from deliveries.health import readyz
 from deliveries.preview_page import preview_view
 
+admin.autodiscover()
+
 pages = [
-    path("", RedirectView.as_view(pattern_name="admin:index")),
     path("readyz", readyz, name="readyz"),
     path("", include("deliveries.ingest.urls")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
@@ -25,6 +28,10 @@ pages = [
         admin.site.admin_view(preview_view),
         name="new_destination_preview",
     ),
+    path("admin/login/", SignInView.as_view()),  # found first; its name is admin:login
+    path("admin/login/code/", CodeView.as_view(), name="login_code"),
+    path("admin/two-factor/", admin.site.admin_view(own_view), name="two_factor"),
+    path("admin/two-factor/set-up/", admin.site.admin_view(set_up_view), name="two_factor_set_up"),
     path("admin/", admin.site.urls),
 ]
 urlpatterns = [path(f"{settings.URL_PREFIX}/", include(pages))] if settings.URL_PREFIX else pages

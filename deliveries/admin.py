@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
 from unfold.decorators import action, display
 
 from deliveries import filters
@@ -57,19 +58,19 @@ class DeliveryAdmin(DeliveryPages):
         filters.SettledSinceFilter,
     )
     search_fields = ("event__message_id",)
-    search_placeholder = "ID, order, e-mail, user"
-    search_help_text = "Message ID, event ID, order ID, e-mail address or user ID"
+    search_placeholder = gettext_lazy("ID, order, e-mail, user")
+    search_help_text = gettext_lazy("Message ID, event ID, order ID, e-mail address or user ID")
     actions = ("retry_selected", "discard_selected")
     page_prefetches = (
         Prefetch("event", Event.objects.defer("body")),
         Prefetch("destination", Destination.objects.only("name", "paused_at")),
     )
-    empty_title = "No deliveries yet"
-    empty_text = (
+    empty_title = gettext_lazy("No deliveries yet")
+    empty_text = gettext_lazy(
         "When a source sends an event, its delivery to each destination appears here within "
         "seconds. The page of a source has a line to try it with."
     )
-    empty_link = ("admin:destinations_source_changelist", "Go to sources")
+    empty_link = ("admin:destinations_source_changelist", gettext_lazy("Go to sources"))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[DeliveryList]:
         return DeliveryList
@@ -94,7 +95,7 @@ class DeliveryAdmin(DeliveryPages):
         ids = {*found.order_by("-pk")[:MOST_FOUND], *by_event_id.order_by("-pk")[:MOST_FOUND]}
         return queryset.filter(pk__in=ids), False
 
-    @display(description="Time")
+    @display(description=gettext_lazy("Time"))
     def shown_time(self, delivery: Delivery) -> SafeString:
         return format_html(
             '<a class="relay-link" href="{}">{}</a>',
@@ -102,11 +103,11 @@ class DeliveryAdmin(DeliveryPages):
             show_time(delivery.created_at),
         )
 
-    @display(description="Source event")
+    @display(description=gettext_lazy("Source event"))
     def shown_event(self, delivery: Delivery) -> SafeString | str:
         event = related(delivery, "event")
         if event is None:
-            return "no longer kept"
+            return gettext("no longer kept")
         return format_html(
             '<a class="relay-link relay-link--strong" href="{}" title="{}">{}</a>'
             '<small class="relay-under">{}</small>',
@@ -116,25 +117,25 @@ class DeliveryAdmin(DeliveryPages):
             event.type,
         )
 
-    @display(description="Pinterest event")
+    @display(description=gettext_lazy("Pinterest event"))
     def shown_conversion(self, delivery: Delivery) -> SafeString | str:
         if not delivery.conversion_name:
             return "–"
         return format_html("<code>{}</code>", delivery.conversion_name)
 
-    @display(description="Destination")
+    @display(description=gettext_lazy("Destination"))
     def shown_destination(self, delivery: Delivery) -> SafeString:
         return _clamp(_name_of(related(delivery, "destination"), delivery.destination_id))
 
-    @display(description="Status")
+    @display(description=gettext_lazy("Status"))
     def shown_status(self, delivery: Delivery) -> SafeString:
         return show_status(delivery.status)
 
-    @display(description="Tries")
+    @display(description=gettext_lazy("Tries"))
     def shown_attempts(self, delivery: Delivery) -> int:
         return delivery.attempt_count
 
-    @display(description="Error")
+    @display(description=gettext_lazy("Error"))
     def shown_error(self, delivery: Delivery) -> SafeString | str:
         if not delivery.error_code and not delivery.error_message:
             return ""
@@ -144,11 +145,11 @@ class DeliveryAdmin(DeliveryPages):
             delivery.error_message,
         )
 
-    @display(description="Next try")
+    @display(description=gettext_lazy("Next try"))
     def shown_next_try(self, delivery: Delivery) -> str:
         return say_next_try(delivery, related(delivery, "destination"), timezone.now())
 
-    @action(description="Retry", permissions=["operate"])
+    @action(description=gettext_lazy("Retry"), permissions=["operate"])
     def retry_selected(self, request: HttpRequest, queryset: QuerySet) -> None:
         chosen = len(request.POST.getlist(ACTION_CHECKBOX_NAME))
         ids = list(queryset.values_list("pk", flat=True))
@@ -156,7 +157,7 @@ class DeliveryAdmin(DeliveryPages):
         note_deliveries(request, ids, f"Retried {count:,} of {chosen:,}.")
         self.report_retry(request, count, chosen)
 
-    @action(description="Discard …", permissions=["operate"])
+    @action(description=gettext_lazy("Discard …"), permissions=["operate"])
     def discard_selected(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
         ids = [int(pk) for pk in request.POST.getlist(ACTION_CHECKBOX_NAME) if pk.isdecimal()]
         return self.ask_before_discard(request, ids)
@@ -174,17 +175,17 @@ class BatchAdmin(BatchPages):
     )
     list_filter = (filters.DestinationFilter, filters.SentDayFilter)
     page_prefetches = (Prefetch("destination", Destination.objects.only("name")),)
-    empty_title = "No batches yet"
-    empty_text = (
+    empty_title = gettext_lazy("No batches yet")
+    empty_text = gettext_lazy(
         "A batch is one request to Pinterest with up to 1000 conversions. The first one appears "
         "when the first event is delivered."
     )
-    empty_link = ("admin:deliveries_delivery_changelist", "Go to the delivery log")
+    empty_link = ("admin:deliveries_delivery_changelist", gettext_lazy("Go to the delivery log"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Batch]:
         return super().get_queryset(request).defer("request_body", "response_body")
 
-    @display(description="Sent")
+    @display(description=gettext_lazy("Sent"))
     def shown_time(self, batch: Batch) -> SafeString:
         return format_html(
             '<a class="relay-link" href="{}">{}</a>',
@@ -192,12 +193,14 @@ class BatchAdmin(BatchPages):
             show_time(batch.sent_at),
         )
 
-    @display(description="Destination")
+    @display(description=gettext_lazy("Destination"))
     def shown_destination(self, batch: Batch) -> SafeString:
         name = _name_of(related(batch, "destination"), batch.destination_id)
-        return _clamp(f"{name} (test mode)" if batch.test_mode else name)
+        return _clamp(
+            (gettext("%(name)s (test mode)") % {"name": name}) if batch.test_mode else name
+        )
 
-    @display(description="Answer")
+    @display(description=gettext_lazy("Answer"))
     def shown_answer(self, batch: Batch) -> SafeString:
         return format_html(
             '{}<span class="relay-error" title="{}"><small>{}</small></span>',
@@ -206,22 +209,24 @@ class BatchAdmin(BatchPages):
             batch.error_message or batch.error_code,
         )
 
-    @display(description="Conversions")
+    @display(description=gettext_lazy("Conversions"))
     def shown_counts(self, batch: Batch) -> SafeString:
         return format_html(
             '<span class="relay-counts"><b>{}</b> {}{}{}{}</span>',
             batch.conversion_count,
-            _count(batch.delivered_count, "delivered"),
-            _count(batch.rejected_count, "rejected"),
-            _count(batch.retryable_count, "to try again"),
-            format_html("<small>split to find the cause</small>") if batch.was_split else "",
+            _count(batch.delivered_count, gettext("delivered")),
+            _count(batch.rejected_count, gettext("rejected")),
+            _count(batch.retryable_count, gettext("to try again")),
+            format_html("<small>{}</small>", gettext("split to find the cause"))
+            if batch.was_split
+            else "",
         )
 
-    @display(description="Duration")
+    @display(description=gettext_lazy("Duration"))
     def shown_duration(self, batch: Batch) -> str:
-        return f"{batch.duration_ms:,} ms"
+        return gettext("%(duration_ms)s ms") % {"duration_ms": f"{batch.duration_ms:,}"}
 
-    @display(description="Pinterest request ID")
+    @display(description=gettext_lazy("Pinterest request ID"))
     def shown_request_id(self, batch: Batch) -> SafeString | str:
         return format_html("<code>{}</code>", batch.request_id) if batch.request_id else "–"
 
@@ -232,11 +237,13 @@ class RefusalAdmin(LogAdmin):
     list_filter = (filters.SourceFilter, filters.ReceivedDayFilter)
     page_prefetches = (Prefetch("source", Source.objects.only("name")),)
     detail_template = "admin/deliveries/refusal/detail.html"
-    empty_title = "Nothing was refused"
-    empty_text = "Events that cannot be taken are listed here with the reason. There are none."
-    empty_link = ("admin:deliveries_delivery_changelist", "Go to the delivery log")
+    empty_title = gettext_lazy("Nothing was refused")
+    empty_text = gettext_lazy(
+        "Events that cannot be taken are listed here with the reason. There are none."
+    )
+    empty_link = ("admin:deliveries_delivery_changelist", gettext_lazy("Go to the delivery log"))
 
-    @display(description="Received")
+    @display(description=gettext_lazy("Received"))
     def shown_time(self, refusal: Refusal) -> SafeString:
         return format_html(
             '<a class="relay-link" href="{}">{}</a>',
@@ -244,7 +251,7 @@ class RefusalAdmin(LogAdmin):
             show_time(refusal.received_at),
         )
 
-    @display(description="Source")
+    @display(description=gettext_lazy("Source"))
     def shown_source(self, refusal: Refusal) -> SafeString:
         return _clamp(_name_of(related(refusal, "source"), refusal.source_id))
 
@@ -253,7 +260,7 @@ class RefusalAdmin(LogAdmin):
             mask_row(row)
         return {"source": Source.objects.filter(pk=row.source_id).first()}
 
-    @display(description="Reason")
+    @display(description=gettext_lazy("Reason"))
     def shown_reason(self, refusal: Refusal) -> SafeString:
         return format_html(
             '<span class="relay-error" title="{1}"><code>{0}</code><small>{1}</small></span>',
@@ -261,17 +268,17 @@ class RefusalAdmin(LogAdmin):
             refusal.message,
         )
 
-    @display(description="Field")
+    @display(description=gettext_lazy("Field"))
     def shown_field(self, refusal: Refusal) -> SafeString | str:
         return format_html("<code>{}</code>", refusal.field) if refusal.field else "–"
 
-    @display(description="What was sent")
+    @display(description=gettext_lazy("What was sent"))
     def shown_excerpt(self, refusal: Refusal) -> SafeString:
         return format_html('<code class="relay-excerpt">{}</code>', refusal.excerpt[:200])
 
 
 def _name_of(row: Destination | Source | None, pk: int) -> str:
-    return row.name if row else f"deleted (no. {pk})"
+    return row.name if row else (gettext("deleted (no. %(number)s)") % {"number": pk})
 
 
 def _clamp(text: str) -> SafeString:

@@ -22,6 +22,7 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext
 
 from deliveries.bulk_pages import bulk_links
 from deliveries.delivery_list import newest_first
@@ -32,6 +33,9 @@ from deliveries.masked_rows import mask_row, sees_personal_data
 from deliveries.models import Batch, Delivery
 from deliveries.operations import discard, pause, resume, retry
 from deliveries.paging import AFTER, BEFORE
+from deliveries.saved_link_pages import SavedLinkPages
+from deliveries.status_help import STATUS_HELP
+from deliveries.zones import read_in_own_zone
 from destinations.models import Destination
 
 EXPORTS = {
@@ -42,7 +46,7 @@ MOST_COUNTED = 10_000
 PAUSED_BY_A_PERSON = "paused_by_a_person"
 
 
-class DeliveryPages(LogAdmin):
+class DeliveryPages(SavedLinkPages):
     """The page of one delivery, retry and discard, and a destination's pause and resume."""
 
     detail_template = "admin/deliveries/delivery/detail.html"
@@ -69,10 +73,13 @@ class DeliveryPages(LogAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        read_in_own_zone(request)  # before links are made of the address
         extra_context = {
             **(extra_context or {}),
             "bulk_links": bulk_links(request),
             "can_be_watched": True,
+            "status_help": STATUS_HELP.get(request.GET.get("status", "")),
+            **self.saved_links_context(request),
             "export_links": [(self._export_url(request, kind), kind.upper()) for kind in EXPORTS],
         }
         return super().changelist_view(request, extra_context)
@@ -136,12 +143,20 @@ class DeliveryPages(LogAdmin):
         said = f"Discarded {count:,} of {len(ids):,}"
         note_deliveries(request, ids, f"{said}: {reason}" if reason else f"{said}.")
         if count:
-            messages.success(request, f"{_deliveries(count)} discarded.")
+            messages.success(
+                request,
+                ngettext("%(count)s delivery discarded.", "%(count)s deliveries discarded.", count)
+                % {"count": f"{count:,}"},
+            )
         if left:
             messages.warning(
                 request,
-                f"{_deliveries(left)} left as {'it is' if left == 1 else 'they are'}: "
-                "delivered, in flight or discarded already.",
+                ngettext(
+                    "%(count)s delivery left as it is: delivered, in flight or discarded already.",
+                    "%(count)s deliveries left as they are: delivered, in flight or discarded already.",
+                    left,
+                )
+                % {"count": f"{left:,}"},
             )
         if len(ids) == 1:
             return HttpResponseRedirect(self._after_change(ids[0]))
@@ -154,7 +169,7 @@ class DeliveryPages(LogAdmin):
         """The page that says how many deliveries it is about, and asks why."""
         context = {
             **self.admin_site.each_context(request),
-            "title": "Discard deliveries",
+            "title": gettext("Discard deliveries"),
             "opts": self.opts,
             "ids": ids,
             "count": len(ids),
@@ -165,13 +180,27 @@ class DeliveryPages(LogAdmin):
     def report_retry(self, request: HttpRequest, count: int, chosen: int) -> None:
         """Say how many will be sent again and how many were left alone."""
         if count:
-            messages.success(request, f"{_deliveries(count)} will be sent again now.")
+            messages.success(
+                request,
+                ngettext(
+                    "%(count)s delivery will be sent again now.",
+                    "%(count)s deliveries will be sent again now.",
+                    count,
+                )
+                % {"count": f"{count:,}"},
+            )
         if count < chosen:
             left = chosen - count
             messages.warning(
                 request,
-                f"{_deliveries(left)} left as {'it is' if left == 1 else 'they are'}: delivered or "
-                "waiting already, or still without a Pinterest event.",
+                ngettext(
+                    "%(count)s delivery left as it is: delivered or waiting already, or still "
+                    "without a Pinterest event.",
+                    "%(count)s deliveries left as they are: delivered or waiting already, or still "
+                    "without a Pinterest event.",
+                    left,
+                )
+                % {"count": f"{left:,}"},
             )
 
     def pause_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -182,9 +211,16 @@ class DeliveryPages(LogAdmin):
         said = f"{request.user.get_username()} paused it" + (f": {reason}" if reason else ".")
         if pause(destination.pk, PAUSED_BY_A_PERSON, said):
             self._note(request, destination, f"Paused: {reason}" if reason else "Paused.")
-            messages.success(request, f"“{destination}” is paused. New deliveries wait.")
+            messages.success(
+                request,
+                gettext("“%(destination)s” is paused. New deliveries wait.")
+                % {"destination": destination},
+            )
         else:
-            messages.info(request, f"“{destination}” was paused already.")
+            messages.info(
+                request,
+                gettext("“%(destination)s” was paused already.") % {"destination": destination},
+            )
         return HttpResponseRedirect(_destination_url(destination))
 
     def resume_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -194,9 +230,15 @@ class DeliveryPages(LogAdmin):
         if resume(destination.pk):
             waiting = _count_waiting(destination)
             self._note(request, destination, f"Resumed. {waiting}")
-            messages.success(request, f"“{destination}” is resumed. {waiting}")
+            messages.success(
+                request,
+                gettext("“%(destination)s” is resumed. %(waiting)s")
+                % {"destination": destination, "waiting": waiting},
+            )
         else:
-            messages.info(request, f"“{destination}” was not paused.")
+            messages.info(
+                request, gettext("“%(destination)s” was not paused.") % {"destination": destination}
+            )
         return HttpResponseRedirect(_destination_url(destination))
 
     def _destination_to_operate(self, request: HttpRequest, pk: int) -> Destination | HttpResponse:
@@ -241,8 +283,12 @@ class BatchPages(LogAdmin):
             for one in (row, *deliveries):
                 mask_row(one)
         return {
-            "request_words": "personal data is hidden" if is_masked else "exactly as it was sent",
-            "response_words": "personal data is hidden" if is_masked else "exactly as it came back",
+            "request_words": gettext("personal data is hidden")
+            if is_masked
+            else gettext("exactly as it was sent"),
+            "response_words": gettext("personal data is hidden")
+            if is_masked
+            else gettext("exactly as it came back"),
             "panes": batch_panes(row, is_masked),
             "destination": Destination.objects.filter(pk=row.destination_id).first(),
             "rate_limit_headers": sorted(row.rate_limit_headers.items()),
@@ -281,6 +327,7 @@ def note_deliveries(request: HttpRequest, ids: list[int], message: str) -> None:
 
 
 def _deliveries(count: int) -> str:
+    """For the history, which is kept in English."""
     return "1 delivery" if count == 1 else f"{count:,} deliveries"
 
 
@@ -293,7 +340,12 @@ def _count_waiting(destination: Destination) -> str:
     waiting = Delivery.objects.filter(destination=destination, due_at__isnull=False)
     count = len(waiting.values_list("pk")[: MOST_COUNTED + 1])
     if count > MOST_COUNTED:
-        return f"More than {MOST_COUNTED:,} deliveries that waited are sent now."
+        more = gettext("More than %(count)s deliveries that waited are sent now.")
+        return more % {"count": f"{MOST_COUNTED:,}"}
     if count == 0:
-        return "Nothing was waiting."
-    return f"{_deliveries(count)} that waited {'is' if count == 1 else 'are'} sent now."
+        return gettext("Nothing was waiting.")
+    return ngettext(
+        "%(count)s delivery that waited is sent now.",
+        "%(count)s deliveries that waited are sent now.",
+        count,
+    ) % {"count": f"{count:,}"}

@@ -2,13 +2,14 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.db.backends.signals import connection_created
+from django.utils.translation import gettext_lazy
 
 
 class DeliveriesConfig(AppConfig):
     """The queue of what is owed to Pinterest, and its log."""
 
     name = "deliveries"
-    verbose_name = "What happened"
+    verbose_name = gettext_lazy("What happened")
 
     def ready(self) -> None:
         connection_created.connect(_tune, dispatch_uid="deliveries")

@@ -19,6 +19,7 @@ from typing import Any
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from deliveries.counting import Counted, count_deliveries, count_events
 from deliveries.doorbell import ring, ring_bulk
@@ -261,7 +262,7 @@ def _destinations(verb: str, selection: Selection) -> QuerySet[Destination]:
 
 def _check_replay(selection: Selection) -> None:
     if selection.since is None or selection.until is None or selection.since >= selection.until:
-        raise ValueError("A replay needs a time range: since, and until after it.")
+        raise ValueError(gettext("A replay needs a time range: since, and until after it."))
     extra = (
         selection.statuses
         or selection.conversion_name
@@ -270,10 +271,13 @@ def _check_replay(selection: Selection) -> None:
         or selection.settled_since
     )
     if extra:
-        raise ValueError("A replay goes by time, source, event name and destination only.")
+        raise ValueError(gettext("A replay goes by time, source, event name and destination only."))
     disabled = Destination.objects.filter(pk__in=selection.destination_ids, enabled=False)
     if names := list(disabled.values_list("name", flat=True)):
-        raise ValueError(f"Switched off, and so without deliveries: {', '.join(names)}.")
+        raise ValueError(
+            gettext("Switched off, and so without deliveries: %(names)s.")
+            % {"names": ", ".join(names)}
+        )
 
 
 def _note_failure(action_id: int, error: Exception, now: datetime) -> StepResult:

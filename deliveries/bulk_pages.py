@@ -5,25 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
-from django.db import models
+from django.db import models, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.http.request import QueryDict
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
 from unfold.decorators import display
 
-from deliveries.bulk_actions import cancel_bulk_action, count_preview, start_bulk_action
+from deliveries.bulk_actions import TOUCHED, cancel_bulk_action, count_preview, start_bulk_action
 from deliveries.log_admin import LogAdmin
 from deliveries.log_selection import PARAMETERS, read_selection, say_selection
 from deliveries.models import BulkAction
 from deliveries.paging import KeysetChangeList
 from deliveries.phrases import show_status, show_time
 from deliveries.selection import Selection
-from deliveries.statuses import BulkVerb
+from deliveries.statuses import BulkVerb, DeliveryStatus
+from deliveries.zones import ZONE, has_times, read_in_own_zone, zone_name, zone_of
 from destinations.models import Destination, Source
 
 MAY_OPERATE = "deliveries.operate_delivery"
@@ -51,12 +53,12 @@ class BulkActionAdmin(LogAdmin):
         "shown_person",
     )
     detail_template = "admin/deliveries/bulkaction/detail.html"
-    empty_title = "Nothing was done with many deliveries yet"
-    empty_text = (
+    empty_title = gettext_lazy("Nothing was done with many deliveries yet")
+    empty_text = gettext_lazy(
         "Filter the delivery log, then choose “Retry all that match” there, or replay a time "
         "range. Who asked for what, and what came of it, is kept here."
     )
-    empty_link = ("admin:deliveries_delivery_changelist", "Go to the delivery log")
+    empty_link = ("admin:deliveries_delivery_changelist", gettext_lazy("Go to the delivery log"))
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -73,7 +75,11 @@ class BulkActionAdmin(LogAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         replay = reverse("admin:deliveries_bulkaction_ask", args=[BulkVerb.REPLAY.value])
-        bar_link = (replay, "Replay a time range …") if request.user.has_perm(MAY_OPERATE) else None
+        bar_link = (
+            (replay, gettext("Replay a time range …"))
+            if request.user.has_perm(MAY_OPERATE)
+            else None
+        )
         return super().changelist_view(request, {**(extra_context or {}), "bar_link": bar_link})
 
     def has_view_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
@@ -85,11 +91,11 @@ class BulkActionAdmin(LogAdmin):
     def read_details(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         selection = Selection.from_json(row.selection)
         return {
-            "title": f"{row.get_verb_display()} of many deliveries",
+            "title": gettext("%(verb)s of many deliveries") % {"verb": row.get_verb_display()},
             "state": show_state(row),
             "said": say_selection(selection, *_names()),
             "percent": percent_done(row),
-            "unit": "events" if row.verb == BulkVerb.REPLAY else "deliveries",
+            "unit": gettext("events") if row.verb == BulkVerb.REPLAY else gettext("deliveries"),
             "may_cancel": not row.is_finished and request.user.has_perm(MAY_OPERATE),
         }
 
@@ -99,15 +105,16 @@ class BulkActionAdmin(LogAdmin):
             raise PermissionDenied
         if verb not in BulkVerb.values:
             return HttpResponse(status=404)
+        read_in_own_zone(request)
         posted = request.POST if request.method == "POST" else request.GET
-        address = {name: posted.get(name, "") for name in (*PARAMETERS, "q")}
+        address = {name: posted.get(name, "") for name in (*PARAMETERS, "q", ZONE)}
         options = {name: verb == BulkVerb.REPLAY and name in posted for name in REPLAY_OPTIONS}
         problem, preview, said = "", None, []
         try:
             selection = read_selection(address)
             if verb == BulkVerb.REPLAY and not (selection.since and selection.until):
                 if selection.since or selection.until:
-                    problem = "Choose both ends of the time range."
+                    problem = gettext("Choose both ends of the time range.")
             else:
                 if request.method == "POST":
                     return self._start(request, verb, selection, options)
@@ -129,20 +136,22 @@ class BulkActionAdmin(LogAdmin):
             "log_query": _query(address),
             "destinations": Destination.objects.filter(enabled=True).order_by("name"),
             "sources": Source.objects.order_by("name"),
-            "zone": timezone.get_current_timezone_name(),
+            "zone": zone_name(zone_of(address)),
         }
         return TemplateResponse(request, "admin/deliveries/bulkaction/ask.html", context)
 
     def _start(
         self, request: HttpRequest, verb: str, selection: Selection, options: dict[str, bool]
     ) -> HttpResponse:
-        action = start_bulk_action(
-            verb,
-            selection,
-            requested_by=request.user.get_username(),
-            reason=request.POST.get("reason", "").strip(),
-            **options,
-        )
+        with transaction.atomic():
+            action = start_bulk_action(
+                verb,
+                selection,
+                requested_by=request.user.get_username(),
+                reason=request.POST.get("reason", "").strip(),
+                **options,
+            )
+            _note(request, action, _say_asked_for(action))
         return HttpResponseRedirect(self.detail_url(action.pk))
 
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -151,19 +160,33 @@ class BulkActionAdmin(LogAdmin):
         if not request.user.has_perm(MAY_OPERATE):
             raise PermissionDenied
         if cancel_bulk_action(pk):
-            messages.success(request, "Cancelled. What was done until now stays done.")
+            action = BulkAction.objects.get(pk=pk)
+            said = gettext(
+                "Cancelled after %(examined)s of %(total)s; %(changed)s changed until then."
+            )
+            _note(
+                request,
+                action,
+                said
+                % {
+                    "examined": f"{action.examined_count:,}",
+                    "total": f"{action.total_count:,}",
+                    "changed": f"{action.changed_count:,}",
+                },
+            )
+            messages.success(request, gettext("Cancelled. What was done until now stays done."))
         else:
-            messages.warning(request, "It had ended already.")
+            messages.warning(request, gettext("It had ended already."))
         return HttpResponseRedirect(self.detail_url(pk))
 
-    @display(description="Asked for")
+    @display(description=gettext_lazy("Asked for"))
     def shown_time(self, action: BulkAction) -> SafeString:
         url = self.detail_url(action.pk)
         return format_html(
             '<a class="relay-link" href="{}">{}</a>', url, show_time(action.created_at)
         )
 
-    @display(description="What")
+    @display(description=gettext_lazy("What"))
     def shown_verb(self, action: BulkAction) -> SafeString:
         return format_html(
             '<a class="relay-link relay-link--strong" href="{}">{}</a>',
@@ -171,47 +194,79 @@ class BulkActionAdmin(LogAdmin):
             action.get_verb_display(),
         )
 
-    @display(description="Which")
+    @display(description=gettext_lazy("Which"))
     def shown_selection(self, action: Any) -> SafeString:
-        words = "; ".join(f"{what}: {which}" for what, which in action.said) or "all"
+        words = "; ".join(f"{what}: {which}" for what, which in action.said) or gettext("all")
         return format_html('<span class="relay-clamp" title="{0}">{0}</span>', words)
 
-    @display(description="How many")
+    @display(description=gettext_lazy("How many"))
     def shown_count(self, action: BulkAction) -> SafeString:
         return format_html(
-            '<span class="relay-counts"><b>{}</b> <small>of {}</small></span>',
-            f"{action.changed_count:,} changed",
-            f"{action.total_count:,}" + ("" if action.total_is_exact else "+"),
+            '<span class="relay-counts"><b>{}</b> <small>{}</small></span>',
+            gettext("%(count)s changed") % {"count": f"{action.changed_count:,}"},
+            gettext("of %(count)s") % {"count": action.said_total},
         )
 
-    @display(description="State")
+    @display(description=gettext_lazy("State"))
     def shown_state(self, action: BulkAction) -> SafeString:
         return show_state(action)
 
-    @display(description="By")
+    @display(description=gettext_lazy("By"))
     def shown_person(self, action: BulkAction) -> str:
         return action.requested_by or "–"
 
 
 TITLES: dict[str, str] = {
-    BulkVerb.RETRY: "Retry all that match",
-    BulkVerb.DISCARD: "Discard all that match",
-    BulkVerb.REPLAY: "Replay a time range",
+    BulkVerb.RETRY: gettext_lazy("Retry all that match"),
+    BulkVerb.DISCARD: gettext_lazy("Discard all that match"),
+    BulkVerb.REPLAY: gettext_lazy("Replay a time range"),
 }
+
+
+def _note(request: HttpRequest, action: BulkAction, message: str) -> None:
+    """Who did it, in the history; the entry leads to the action's page with what came of it."""
+    LogEntry.objects.log_actions(
+        request.user.pk, [action], CHANGE, change_message=message, single_object=True
+    )
+
+
+def _say_asked_for(action: BulkAction) -> str:
+    """What was asked for, of how many, which, and why."""
+    unit = (
+        gettext("%(count)s events × destinations")
+        if action.verb == BulkVerb.REPLAY
+        else gettext("%(count)s deliveries")
+    )
+    said = say_selection(Selection.from_json(action.selection), *_names())
+    parts = [
+        f"{TITLES[action.verb]}: {unit % {'count': f'{action.total_count:,}'}}",
+        "; ".join(f"{what}: {which}" for what, which in said) or gettext("No filter"),
+    ]
+    if action.resends_delivered:
+        parts.append(gettext("Also what Pinterest had taken"))
+    if action.reason:
+        parts.append(gettext("Reason: %(reason)s") % {"reason": action.reason})
+    return ". ".join(parts) + "."
 
 
 def show_state(action: BulkAction) -> SafeString:
     """A badge: waiting, running with its share, done, cancelled or failed."""
     if action.cancelled_at is not None:
-        return show_status("", "discarded", "Cancelled")
+        return show_status("", "discarded", gettext("Cancelled"))
     if action.is_finished:
         failed = bool(action.positions)
         return show_status(
-            "", "rejected" if failed else "delivered", "Failed" if failed else "Done"
+            "",
+            "rejected" if failed else "delivered",
+            gettext("Failed") if failed else gettext("Done"),
         )
     if action.started_at is None:
-        return show_status("", "pending", "Waiting")
-    return show_status("", "sending", f"Running, {percent_done(action)} %")
+        return show_status("", "pending", gettext("Waiting"))
+    return show_status(
+        "",
+        "sending",
+        gettext("Running, %(percent)s %%") % {"percent": percent_done(action)},
+    )
 
 
 def percent_done(action: BulkAction) -> int:
@@ -234,22 +289,66 @@ def _query(address: dict[str, str]) -> str:
     return query.urlencode()
 
 
-def bulk_links(request: HttpRequest) -> list[tuple[str, str, str]]:
-    """(address, icon, words) of what a person may do with all that the log shows now."""
+def bulk_links(request: HttpRequest) -> list[tuple[str, str, str, str]]:
+    """(address, icon, words, what it would do) for what may be done with all that the log shows.
+
+    A verb that can change nothing of the chosen status is not offered.
+    """
     if not request.user.has_perm(MAY_OPERATE):
         return []
     address = {name: request.GET.get(name, "") for name in PARAMETERS}
-    replay = {name: address[name] for name in ("since", "until", "source", "source_event")}
-    enabled = address["destination"]
+    if has_times(address):
+        address[ZONE] = zone_name(zone_of(request.GET))
+    replay = {
+        name: address.get(name, "") for name in ("since", "until", "source", "source_event", ZONE)
+    }
+    replay["destination"] = address["destination"]
+    status = address["status"]
     links = []
-    for verb, icon, words in (
-        (BulkVerb.RETRY, "replay", "Retry all that match …"),
-        (BulkVerb.DISCARD, "delete", "Discard all that match …"),
-        (BulkVerb.REPLAY, "history", "Replay a time range …"),
+    for verb, icon, promise in (
+        (
+            BulkVerb.RETRY,
+            "replay",
+            gettext("Sends them again with fresh tries, behind live events."),
+        ),
+        (
+            BulkVerb.DISCARD,
+            "delete",
+            gettext("Pinterest will not get them; a retry takes it back."),
+        ),
+        (
+            BulkVerb.REPLAY,
+            "history",
+            gettext("Plans the events of a time anew under today's set-up."),
+        ),
     ):
-        if verb != BulkVerb.REPLAY and request.GET.get("q"):
+        if verb != BulkVerb.REPLAY and (request.GET.get("q") or not _can_change(verb, status)):
             continue  # a search cannot be acted upon as a whole
-        query = _query({**replay, "destination": enabled} if verb == BulkVerb.REPLAY else address)
+        query = _query(replay if verb == BulkVerb.REPLAY else address)
         url = reverse("admin:deliveries_bulkaction_ask", args=[verb.value])
-        links.append((f"{url}?{query}" if query else url, icon, words))
+        promise = f"{promise} {gettext('First it shows how many there are, and asks.')}"
+        links.append((f"{url}?{query}" if query else url, icon, _say_verb(verb, status), promise))
     return links
+
+
+def _can_change(verb: str, status: str) -> bool:
+    return status in TOUCHED[verb] or status not in DeliveryStatus.values
+
+
+def _say_verb(verb: str, status: str) -> str:
+    """What the button says it is about: the chosen status by its name."""
+    if verb == BulkVerb.REPLAY:
+        return gettext("Replay a time range …")
+    chosen = dict(DeliveryStatus.choices).get(status)
+    if chosen is None:
+        return (
+            gettext("Retry all that match …")
+            if verb == BulkVerb.RETRY
+            else gettext("Discard all that match …")
+        )
+    said = (
+        gettext("Retry all that are %(status)s …")
+        if verb == BulkVerb.RETRY
+        else gettext("Discard all that are %(status)s …")
+    )
+    return said % {"status": str(chosen).lower()}

@@ -41,6 +41,11 @@ class Counted:
     oldest_at: datetime | None = None
     newest_at: datetime | None = None
 
+    @property
+    def said(self) -> str:
+        """``12,408``; ``12,408+`` for at least so many."""
+        return f"{self.count:,}" + ("" if self.is_exact else "+")
+
 
 class Tallying:
     """Adds up the answers of steps until the time is over."""

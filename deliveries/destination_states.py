@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.utils import timezone
+from django.utils import dateformat, timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
 
 from deliveries.error_codes import remedy_of
 from deliveries.figures import Waiting
@@ -47,13 +48,13 @@ def read_state(
     if destination.paused_at is not None:
         return _paused(destination, destination.paused_at, now)
     if not destination.enabled:
-        left = " What waits already is still sent." if waiting.count else ""
+        left = f" {gettext('What waits already is still sent.')}" if waiting.count else ""
         return _state(
             "off",
             "discarded",
             "power_settings_new",
-            "Off",
-            "New events make no deliveries here." + left,
+            gettext("Off"),
+            gettext("New events make no deliveries here.") + left,
         )
     if lane is not None and lane.hold_until is not None and lane.hold_until > now:
         return _held(lane, lane.hold_until, now)
@@ -62,8 +63,9 @@ def read_state(
             "failing",
             "pending",
             "warning",
-            "Failing",
-            f"{_say_failures(lane.failure_count)} The next try is due.",
+            gettext("Failing"),
+            gettext("%(failures)s The next try is due.")
+            % {"failures": _say_failures(lane.failure_count)},
         )
     if waiting.due_at is not None and now - waiting.due_at > LATE_AFTER:
         late = say_duration((now - waiting.due_at).total_seconds())
@@ -71,23 +73,29 @@ def read_state(
             "behind",
             "pending",
             "schedule",
-            "Behind",
-            f"The oldest has been due for {late}.",
-            "If this grows, check that a worker is running (/readyz says so) or add workers.",
+            gettext("Behind"),
+            gettext("The oldest has been due for %(late)s.") % {"late": late},
+            gettext(
+                "If this grows, check that a worker is running (/readyz says so) or add workers."
+            ),
         )
     return _flowing(destination, lane, waiting, now)
 
 
 def _paused(destination: Destination, paused_at: datetime, now: datetime) -> State:
     since = timezone.localtime(paused_at)
-    reason = destination.paused_reason or "no reason was given."
+    reason = destination.paused_reason or gettext("no reason was given.")
     return _state(
         "paused",
         "dead",
         "pause_circle",
-        "Paused",
-        f"Since {since:%d %b %H:%M} ({say_duration((now - paused_at).total_seconds())}), because: "
-        f"{reason}",
+        gettext("Paused"),
+        gettext("Since %(since)s (%(duration)s), because: %(reason)s")
+        % {
+            "since": dateformat.format(since, "d M H:i"),
+            "duration": say_duration((now - paused_at).total_seconds()),
+            "reason": reason,
+        },
         remedy_of(destination.paused_code),
     )
 
@@ -100,40 +108,55 @@ def _held(lane: Lane, until: datetime, now: datetime) -> State:
             "failing",
             "pending",
             "warning",
-            "Failing",
-            f"{_say_failures(lane.failure_count)} Next probe in {rest}, at {clock}.",
-            "Nothing is lost: one request at a time is tried until Pinterest answers again.",
+            gettext("Failing"),
+            gettext("%(failures)s Next probe in %(rest)s, at %(clock)s.")
+            % {"failures": _say_failures(lane.failure_count), "rest": rest, "clock": clock},
+            gettext(
+                "Nothing is lost: one request at a time is tried until Pinterest answers again."
+            ),
         )
     return _state(
         "held",
         "pending",
         "hourglass_top",
-        "Held by Pinterest",
-        f"Pinterest asked for a pause until {clock} (in {rest}).",
+        gettext("Held by Pinterest"),
+        gettext("Pinterest asked for a pause until %(clock)s (in %(rest)s).")
+        % {"clock": clock, "rest": rest},
     )
 
 
 def _flowing(destination: Destination, lane: Lane | None, waiting: Waiting, now: datetime) -> State:
     last = lane.last_success_at if lane is not None else None
     if last is None:
-        sentence = "Nothing has been delivered yet."
+        sentence = gettext("Nothing has been delivered yet.")
     else:
-        sentence = f"Pinterest last took a request {say_ago(last, now)}."
+        sentence = gettext("Pinterest last took a request %(ago)s.") % {"ago": say_ago(last, now)}
     if destination.test_mode:
         return _state(
             "test",
             "sending",
             "science",
-            "Test mode",
-            f"Pinterest checks the conversions and records nothing. {sentence}",
+            gettext("Test mode"),
+            gettext("Pinterest checks the conversions and records nothing. %(sentence)s")
+            % {"sentence": sentence},
         )
     if waiting.count or (last is not None and now - last < IDLE_AFTER):
-        return _state("delivering", "delivered", "check_circle", "Delivering", sentence)
-    return _state("idle", "discarded", "bedtime", "Idle", f"Nothing waits. {sentence}")
+        return _state("delivering", "delivered", "check_circle", gettext("Delivering"), sentence)
+    return _state(
+        "idle",
+        "discarded",
+        "bedtime",
+        gettext("Idle"),
+        gettext("Nothing waits. %(sentence)s") % {"sentence": sentence},
+    )
 
 
 def _say_failures(count: int) -> str:
-    return f"{count} requests in a row failed." if count > 1 else "The last request failed."
+    if count == 1:
+        return gettext("The last request failed.")
+    return ngettext(
+        "%(count)s request in a row failed.", "%(count)s requests in a row failed.", count
+    ) % {"count": count}
 
 
 def _state(key: str, look: str, icon: str, word: str, sentence: str, remedy: str = "") -> State:

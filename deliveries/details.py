@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from django.utils.functional import Promise
+from django.utils.translation import gettext
 
 from deliveries.bodies import unpack
 from deliveries.error_codes import meaning_of, remedy_of
@@ -15,6 +17,7 @@ from deliveries.masked_rows import mask_pretty, mask_row
 from deliveries.masking import mask_body, mask_text, personal_values
 from deliveries.models import Attempt, Batch, Delivery, Event
 from deliveries.phrases import pretty, pretty_json, say_next_try
+from deliveries.status_help import STATUS_HELP
 from deliveries.statuses import OPEN, RETRYABLE_BY_A_PERSON, DeliveryStatus
 from deliveries.todays_conversion import Today, compare_with_today
 from destinations.models import Destination, Source
@@ -46,6 +49,8 @@ class DeliveryDetails:
     today: Today | None
     """What would be sent under today's configuration, when that differs."""
     next_try: str
+    status_help: tuple[Promise, Promise]
+    """What its status means, and what to do about it."""
     explanation: str
     remedy: str
     """What to do about the error code."""
@@ -101,6 +106,7 @@ def read_details(delivery: Delivery, now: datetime, is_masked: bool = False) -> 
         siblings=siblings,
         today=today,
         next_try=say_next_try(delivery, destination, now),
+        status_help=STATUS_HELP[delivery.status],
         explanation=meaning_of(delivery.error_code),
         remedy=remedy_of(delivery.error_code),
         can_be_retried=delivery.status in RETRYABLE_BY_A_PERSON,
@@ -139,15 +145,26 @@ def batch_body(stored: bytes | memoryview, is_masked: bool) -> bytes:
 
 def batch_panes(batch: Batch, is_masked: bool = False) -> tuple[Pane, Pane]:
     """The whole request and the whole response of a batch."""
-    request = Pane("Request", absence="The request is no longer kept: its retention time is over.")
-    response = Pane("Response", absence="The response is no longer kept, or none came.")
+    request = Pane(
+        gettext("Request"),
+        absence=gettext("The request is no longer kept: its retention time is over."),
+    )
+    response = Pane(
+        gettext("Response"), absence=gettext("The response is no longer kept, or none came.")
+    )
     if batch.request_body is not None:
-        request = Pane("Request", pretty_json(batch_body(batch.request_body, is_masked)))
+        request = Pane(gettext("Request"), pretty_json(batch_body(batch.request_body, is_masked)))
     if batch.response_body is not None:
         body = batch_body(batch.response_body, is_masked)
-        response = Pane("Response", pretty_json(body), "The response had no body.")
+        response = Pane(
+            gettext("Response"), pretty_json(body), gettext("The response had no body.")
+        )
     elif batch.status_code is None:
-        response = Pane("Response", absence="No response came: " + (batch.error_message or "?"))
+        response = Pane(
+            gettext("Response"),
+            absence=gettext("No response came: %(reason)s")
+            % {"reason": batch.error_message or "?"},
+        )
     return request, response
 
 
@@ -168,38 +185,44 @@ def _mask_pane(pane: Pane, known: frozenset[str]) -> Pane:
 
 
 def _received_pane(event: Event | None) -> Pane:
-    title = "Received"
+    title = gettext("Received")
     if event is None:
-        return Pane(title, absence="The event is no longer in the log.")
+        return Pane(title, absence=gettext("The event is no longer in the log."))
     if event.body is None:
-        return Pane(title, absence="The event is no longer kept: its retention time is over.")
+        return Pane(
+            title, absence=gettext("The event is no longer kept: its retention time is over.")
+        )
     return Pane(title, pretty_json(unpack(event.body)))
 
 
 def _sent_pane(delivery: Delivery, batch: Batch | None) -> Pane:
-    title = "Sent"
+    title = gettext("Sent")
     if delivery.batch_id is None:
         return Pane(title, absence=_why_not_sent(delivery))
     if batch is None:
-        return Pane(title, absence="The batch is no longer in the log.")
+        return Pane(title, absence=gettext("The batch is no longer in the log."))
     if batch.request_body is None:
-        return Pane(title, absence="The request is no longer kept: its retention time is over.")
+        return Pane(
+            title, absence=gettext("The request is no longer kept: its retention time is over.")
+        )
     conversion = _at(_list_in(_read(batch.request_body), "data"), delivery.batch_position)
     if conversion is None:
-        return Pane(title, absence="The stored request has no conversion at this position.")
+        return Pane(
+            title, absence=gettext("The stored request has no conversion at this position.")
+        )
     return Pane(title, pretty(conversion))
 
 
 def _answered_pane(delivery: Delivery, batch: Batch | None) -> Pane:
-    title = "Answered"
+    title = gettext("Answered")
     if delivery.batch_id is None:
-        return Pane(title, absence="Pinterest was not asked about this event.")
+        return Pane(title, absence=gettext("Pinterest was not asked about this event."))
     if batch is None:
-        return Pane(title, absence="The batch is no longer in the log.")
+        return Pane(title, absence=gettext("The batch is no longer in the log."))
     if batch.response_body is None:
         if batch.status_code is None:
-            return Pane(title, absence="No answer came. " + batch.error_message)
-        return Pane(title, absence="The response is no longer kept, or it had no body.")
+            return Pane(title, absence=f"{gettext('No answer came.')} {batch.error_message}")
+        return Pane(title, absence=gettext("The response is no longer kept, or it had no body."))
     answer = _read(batch.response_body)
     result = _at(_results_in(answer), delivery.batch_position)
     if result is None:  # a refusal of the whole request, or something unreadable: show all of it
@@ -209,12 +232,12 @@ def _answered_pane(delivery: Delivery, batch: Batch | None) -> Pane:
 
 def _why_not_sent(delivery: Delivery) -> str:
     if delivery.status in OPEN:
-        return "Not sent yet."
+        return gettext("Not sent yet.")
     if delivery.status == DeliveryStatus.FILTERED:
-        return "Not sent: this event is not meant for Pinterest. " + delivery.error_message
+        return f"{gettext('Not sent: this event is not meant for Pinterest.')} {delivery.error_message}"
     if delivery.status == DeliveryStatus.DISCARDED:
-        return "Not sent: somebody decided against it."
-    return "Not sent: it was rejected before a request was made. " + delivery.error_message
+        return gettext("Not sent: somebody decided against it.")
+    return f"{gettext('Not sent: it was rejected before a request was made.')} {delivery.error_message}"
 
 
 def _read(stored: bytes | memoryview) -> Any:

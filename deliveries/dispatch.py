@@ -59,9 +59,10 @@ class ClaimedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A delivery with its conversion, encoded."""
+    """A delivery's conversion, encoded: the event it was made of is not kept beside it."""
 
-    delivery: ClaimedDelivery
+    delivery_id: int
+    attempts_used: int
     conversion: bytes
     event_id: str
     warnings: tuple[Finding, ...]
@@ -127,23 +128,28 @@ def _work_off(
 
 
 def _load(claimed: Claimed) -> list[ClaimedDelivery]:
-    """The claimed deliveries with their events, in one query, oldest due first."""
+    """The claimed deliveries with their events, in one query, oldest due last."""
     found = {
         row[0]: ClaimedDelivery(*row)
         for row in Delivery.objects.filter(
             id__any_of=claimed.delivery_ids, claim_token=claimed.token
         ).values_list("id", "attempt_count", "conversion_name", "event__message_id", "event__body")
     }
-    return [found[delivery_id] for delivery_id in claimed.delivery_ids if delivery_id in found]
+    ids = reversed(claimed.delivery_ids)
+    return [found[delivery_id] for delivery_id in ids if delivery_id in found]
 
 
 def _transform_all(
-    deliveries: Sequence[ClaimedDelivery], config: TransformConfig, now: float
+    deliveries: list[ClaimedDelivery], config: TransformConfig, now: float
 ) -> tuple[list[Ready], list[Judged]]:
-    """Split into what can be sent and what ends (or waits) here."""
+    """Split into what can be sent and what ends (or waits) here, from the last one on.
+
+    Empties ``deliveries``: a thousand events are not held longer than it takes to read them.
+    """
     ready: list[Ready] = []
     judged: list[Judged] = []
-    for delivery in deliveries:
+    while deliveries:
+        delivery = deliveries.pop()
         if delivery.attempts_used > POLICY.budget_attempts:
             judged.append(_spent(delivery))
             continue
@@ -153,7 +159,8 @@ def _transform_all(
         try:
             event: dict[str, Any] = orjson.loads(unpack(delivery.body))
             conversion = transform(event, delivery.conversion_name, config, now)
-            encoded = orjson.dumps(conversion.fields)
+            # A copy has its own size; what orjson returns sits in a larger piece of memory.
+            encoded = bytes(memoryview(orjson.dumps(conversion.fields)))
         except EventFiltered as filtered:
             judged.append(
                 Judged(
@@ -186,7 +193,8 @@ def _transform_all(
             event_id = conversion.fields["event_id"]
             ready.append(
                 Ready(
-                    delivery,
+                    delivery.id,
+                    delivery.attempts_used,
                     encoded,
                     "" if event_id == delivery.message_id else event_id[:256],
                     conversion.warnings,
@@ -211,6 +219,7 @@ def _send(
     """
     search = Isolation(len(batch))
     batch_of_position: dict[int, tuple[int | None, int]] = {}
+    retry_after_seconds: float | None = None
     may_go_on = True
     while (span := search.next_span()) is not None:
         if not _lease_lasts(claimed, clock()) or (search.request_count > 1 and is_stopping()):
@@ -218,9 +227,10 @@ def _send(
         part = batch[span.start : span.stop]
         sent_at = clock()
         body = encode_request([one.conversion for one in part])
-        in_doubt.update(one.delivery.id for one in part)
+        in_doubt.update(one.delivery_id for one in part)
         reply = client.send(body)
         reading = read_reply(reply, len(part))
+        retry_after_seconds = reading.retry_after_seconds
         judged = [
             _judged(batch[position], outcome, position, span.start, batch_of_position)
             for position, outcome in search.learn(span, reading)
@@ -248,6 +258,7 @@ def _send(
             ],
             None,
             clock,
+            retry_after_seconds,
         )
     if search.pause_reason is not None:
         reason = search.pause_reason
@@ -258,7 +269,11 @@ def _send(
 
 
 def _settle(
-    claimed: Claimed, judged: Sequence[Judged], sent: SentRequest | None, clock: Clock
+    claimed: Claimed,
+    judged: Sequence[Judged],
+    sent: SentRequest | None,
+    clock: Clock,
+    retry_after_seconds: float | None = None,
 ) -> int | None:
     """Settle, waiting for a database that is away: an answer that is forgotten costs a resend.
 
@@ -267,7 +282,13 @@ def _settle(
     while True:
         try:
             return settle(
-                claimed, judged, sent, policy=POLICY, now=clock(), draw_jitter=random.random
+                claimed,
+                judged,
+                sent,
+                policy=POLICY,
+                now=clock(),
+                draw_jitter=random.random,
+                retry_after_seconds=retry_after_seconds,
             )
         except (OperationalError, InterfaceError) as error:
             logger.warning("Cannot settle now (%s).", type(error).__name__)
@@ -307,8 +328,8 @@ def _judged(
         position, (None, position - span_start if sent else None)
     )
     return Judged(
-        ready.delivery.id,
-        ready.delivery.attempts_used,
+        ready.delivery_id,
+        ready.attempts_used,
         outcome,
         position=place,
         batch_id=earlier_batch,

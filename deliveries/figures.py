@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from django.db import connection
+from django.utils.translation import gettext_lazy
 
 from deliveries.models import Delivery, Tally
 from deliveries.tallies import (
@@ -44,10 +45,10 @@ class Span:
 
 
 SPANS = (
-    Span("1h", "1 h", "the last hour", 300, 12),
-    Span("24h", "24 h", "the last 24 hours", 3600, 24),
-    Span("7d", "7 d", "the last 7 days", 6 * 3600, 28),
-    Span("30d", "30 d", "the last 30 days", 24 * 3600, 30),
+    Span("1h", gettext_lazy("1 h"), gettext_lazy("the last hour"), 300, 12),
+    Span("24h", gettext_lazy("24 h"), gettext_lazy("the last 24 hours"), 3600, 24),
+    Span("7d", gettext_lazy("7 d"), gettext_lazy("the last 7 days"), 6 * 3600, 28),
+    Span("30d", gettext_lazy("30 d"), gettext_lazy("the last 30 days"), 24 * 3600, 30),
 )
 DEFAULT_SPAN = SPANS[1]
 

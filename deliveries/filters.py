@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from typing import Any
 
 from django.contrib.admin import ModelAdmin, SimpleListFilter
 from django.db import models
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy
 
 from deliveries.id_ranges import CLOCK_SLACK, first_id_since
-from deliveries.log_selection import day_bounds, read_moment
+from deliveries.log_selection import day_bounds
 from deliveries.models import Delivery
 from deliveries.paging import distinct_values, read_id
 from deliveries.selection import CLOSED_WITHIN
 from deliveries.statuses import OPEN, DeliveryStatus
+from deliveries.zones import read_moment, zone_of
 from destinations.models import Destination, EventMapping, Source
 from destinations.pinterest.event_names import STANDARD_NAMES
 
@@ -23,6 +26,10 @@ class BarFilter(SimpleListFilter):
     """A filter in the bar above the list; ``control`` is the template of its form control."""
 
     control = "relay/filters/choice.html"
+
+    def __init__(self, request: HttpRequest, *args: Any) -> None:
+        self.zone = zone_of(request.GET)  # in which moments and days are meant
+        super().__init__(request, *args)
 
     def has_output(self) -> bool:
         return True
@@ -43,7 +50,7 @@ class BarFilter(SimpleListFilter):
 
 
 class StatusFilter(BarFilter):
-    title = "status"
+    title = gettext_lazy("status")
     parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Iterable[tuple[str, str]]:
@@ -56,7 +63,7 @@ class StatusFilter(BarFilter):
 
 
 class DestinationFilter(BarFilter):
-    title = "destination"
+    title = gettext_lazy("destination")
     parameter_name = "destination"
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Iterable[tuple[str, str]]:
@@ -67,7 +74,7 @@ class DestinationFilter(BarFilter):
 
 
 class SourceFilter(BarFilter):
-    title = "source"
+    title = gettext_lazy("source")
     parameter_name = "source"
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Iterable[tuple[str, str]]:
@@ -80,7 +87,7 @@ class SourceFilter(BarFilter):
 class ConversionNameFilter(BarFilter):
     """Free text, because a destination may send events under names of its own."""
 
-    title = "Pinterest event"
+    title = gettext_lazy("Pinterest event")
     parameter_name = "pinterest_event"
     control = "relay/filters/text.html"
 
@@ -94,7 +101,7 @@ class ConversionNameFilter(BarFilter):
 
 
 class ErrorCodeFilter(BarFilter):
-    title = "error code"
+    title = gettext_lazy("error code")
     parameter_name = "error_code"
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Iterable[tuple[str, str]]:
@@ -106,9 +113,9 @@ class ErrorCodeFilter(BarFilter):
 
 
 class DayFilter(BarFilter):
-    """One calendar day in the server's time zone, through a range of ids."""
+    """One calendar day in the viewer's or the link's zone, through a range of ids."""
 
-    title = "day"
+    title = gettext_lazy("day")
     parameter_name = "day"
     control = "relay/filters/day.html"
     time_field = "created_at"
@@ -118,7 +125,7 @@ class DayFilter(BarFilter):
             day = date.fromisoformat(text)
         except ValueError:
             return queryset.none()
-        return within(queryset, self.time_field, *day_bounds(day))
+        return within(queryset, self.time_field, *day_bounds(day, self.zone))
 
 
 class SettledSinceFilter(BarFilter):
@@ -128,13 +135,13 @@ class SettledSinceFilter(BarFilter):
     keeps the range of ids short, and only what a person retries can be closed later than that.
     """
 
-    title = "closed since"
+    title = gettext_lazy("closed since")
     parameter_name = "settled_since"
     control = "relay/filters/moment.html"
 
     def narrow(self, queryset: models.QuerySet, text: str) -> models.QuerySet:
         try:
-            since = read_moment(text)
+            since = read_moment(text, self.zone)
             first = first_id_since(queryset.model, "created_at", since - CLOSED_WITHIN)
         except (ValueError, OverflowError):
             return queryset.none()
@@ -150,13 +157,13 @@ class SetDayFilter(DayFilter):
 class SinceFilter(BarFilter):
     """Received at this minute or later."""
 
-    title = "from"
+    title = gettext_lazy("from")
     parameter_name = "since"
     control = "relay/filters/minute.html"
 
     def narrow(self, queryset: models.QuerySet, text: str) -> models.QuerySet:
         try:
-            since = read_moment(text)
+            since = read_moment(text, self.zone)
             first = first_id_since(queryset.model, "created_at", since - CLOCK_SLACK)
         except (ValueError, OverflowError):
             return queryset.none()
@@ -166,13 +173,13 @@ class SinceFilter(BarFilter):
 class UntilFilter(BarFilter):
     """Received before this minute."""
 
-    title = "before"
+    title = gettext_lazy("before")
     parameter_name = "until"
     control = "relay/filters/minute.html"
 
     def narrow(self, queryset: models.QuerySet, text: str) -> models.QuerySet:
         try:
-            until = read_moment(text)
+            until = read_moment(text, self.zone)
             end = first_id_since(queryset.model, "created_at", until + CLOCK_SLACK)
         except (ValueError, OverflowError):
             return queryset.none()
@@ -189,7 +196,7 @@ class EventSourceFilter(SourceFilter):
 class EventNameFilter(BarFilter):
     """The name that the sender gave the event, whole."""
 
-    title = "source event"
+    title = gettext_lazy("source event")
     parameter_name = "source_event"
     control = "relay/filters/text.html"
 
@@ -202,7 +209,7 @@ class EventNameFilter(BarFilter):
 
 
 class BatchFilter(BarFilter):
-    title = "batch"
+    title = gettext_lazy("batch")
     parameter_name = "batch"
     control = "relay/filters/text.html"
 

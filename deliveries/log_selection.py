@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 
-from django.utils import timezone
+from django.utils import dateformat, timezone
+from django.utils.translation import gettext
 
 from deliveries.paging import read_id
 from deliveries.selection import Selection
 from deliveries.statuses import DeliveryStatus
+from deliveries.zones import read_moment, zone_of
 
 PARAMETERS = (
     "status",
@@ -35,13 +37,16 @@ def read_selection(address: Mapping[str, str]) -> Selection:
     given = {name: text for name in (*PARAMETERS, "q") if (text := address.get(name, "").strip())}
     if "q" in given:
         raise ValueError(
-            "A search cannot be acted upon as a whole. Clear it and filter, or choose rows."
+            gettext(
+                "A search cannot be acted upon as a whole. Clear it and filter, or choose rows."
+            )
         )
     if any("\x00" in text for text in given.values()):
-        raise ValueError("No delivery can hold the character NUL.")
-    since, until = (read_moment(given[name]) if name in given else None for name in _RANGE)
+        raise ValueError(gettext("No delivery can hold the character NUL."))
+    zone = zone_of(address)
+    since, until = (read_moment(given[name], zone) if name in given else None for name in _RANGE)
     if "day" in given:
-        first, last = day_bounds(_read_day(given["day"]))
+        first, last = day_bounds(_read_day(given["day"]), zone)
         since = max(since, first) if since else first
         until = min(until, last) if until else last
     status = given.get("status")
@@ -55,25 +60,17 @@ def read_selection(address: Mapping[str, str]) -> Selection:
         until=until,
         event_name=given.get("source_event", ""),
         batch_id=_read_number(given, "batch") if "batch" in given else None,
-        settled_since=read_moment(given["settled_since"]) if "settled_since" in given else None,
+        settled_since=(
+            read_moment(given["settled_since"], zone) if "settled_since" in given else None
+        ),
     )
 
 
 _RANGE = ("since", "until")
 
 
-def read_moment(text: str) -> datetime:
-    """``2026-11-23T20:15``, in the server's zone unless it names one. Raises ValueError."""
-    try:
-        moment = datetime.fromisoformat(text)
-        return timezone.make_aware(moment) if timezone.is_naive(moment) else moment
-    except (ValueError, OverflowError):
-        raise ValueError(f"“{text[:40]}” is not a moment such as 2026-11-23T20:15.") from None
-
-
-def day_bounds(day: date) -> tuple[datetime, datetime]:
-    """When a calendar day begins and ends in the server's time zone."""
-    zone = timezone.get_current_timezone()
+def day_bounds(day: date, zone: tzinfo) -> tuple[datetime, datetime]:
+    """When a calendar day begins and ends in a time zone."""
     next_day = min(day, date.max - timedelta(days=2)) + timedelta(days=1)
     return (
         datetime.combine(max(day, date(2, 1, 1)), time.min, zone),
@@ -87,21 +84,34 @@ def say_selection(
     """(what, which) for each filter that is set; names are looked up by ID."""
     said = []
     if selection.destination_ids:
-        names = (destinations.get(pk, f"no. {pk}") for pk in selection.destination_ids)
-        said.append(("Destination", ", ".join(names)))
+        names = (
+            destinations.get(pk, gettext("no. %(number)s") % {"number": pk})
+            for pk in selection.destination_ids
+        )
+        said.append((gettext("Destination"), ", ".join(names)))
     if selection.source_id is not None:
-        said.append(("Source", sources.get(selection.source_id, f"no. {selection.source_id}")))
+        said.append(
+            (
+                gettext("Source"),
+                sources.get(
+                    selection.source_id,
+                    gettext("no. %(number)s") % {"number": selection.source_id},
+                ),
+            )
+        )
     if selection.statuses:
         labels = dict(DeliveryStatus.choices)
-        said.append(("Status", ", ".join(labels[status] for status in selection.statuses)))
+        said.append(
+            (gettext("Status"), ", ".join(str(labels[status]) for status in selection.statuses))
+        )
     for title, text in (
-        ("Source event", selection.event_name),
-        ("Pinterest event", selection.conversion_name),
-        ("Error code", selection.error_code),
-        ("Batch", str(selection.batch_id or "")),
-        ("Received from", _say_moment(selection.since)),
-        ("Received before", _say_moment(selection.until)),
-        ("Closed since", _say_moment(selection.settled_since)),
+        (gettext("Source event"), selection.event_name),
+        (gettext("Pinterest event"), selection.conversion_name),
+        (gettext("Error code"), selection.error_code),
+        (gettext("Batch"), str(selection.batch_id or "")),
+        (gettext("Received from"), _say_moment(selection.since)),
+        (gettext("Received before"), _say_moment(selection.until)),
+        (gettext("Closed since"), _say_moment(selection.settled_since)),
     ):
         if text:
             said.append((title, text))
@@ -109,18 +119,23 @@ def say_selection(
 
 
 def _say_moment(moment: datetime | None) -> str:
-    return timezone.localtime(moment).strftime("%d %b %Y %H:%M %Z") if moment else ""
+    return dateformat.format(timezone.localtime(moment), "d M Y H:i T") if moment else ""
 
 
 def _read_day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"“{text[:40]}” is not a day such as 2026-11-23.") from None
+        raise ValueError(
+            gettext("“%(text)s” is not a day such as 2026-11-23.") % {"text": text[:40]}
+        ) from None
 
 
 def _read_number(given: Mapping[str, str], name: str) -> int:
     number = read_id(given[name])
     if number is None:
-        raise ValueError(f"“{given[name][:40]}” is not the number of a {name}.")
+        raise ValueError(
+            gettext("“%(given)s” is not the number of a %(name)s.")
+            % {"given": given[name][:40], "name": name}
+        )
     return number

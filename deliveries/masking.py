@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
+from django.utils.translation import gettext
 
 HIDDEN = "•••"
 SHORTEST_KNOWN = 4
@@ -89,12 +90,20 @@ def mask_text(text: str, known: frozenset[str] = frozenset()) -> str:
     return _PERSONAL_TEXT.sub(HIDDEN, _QUOTED.sub(unquote, text))
 
 
+def holds_personal_text(text: str) -> bool:
+    """Whether an address, a long number or a hash stands in a text that is to be kept."""
+    return bool(_PERSONAL_TEXT.search(text))
+
+
 def mask_body(body: bytes) -> bytes:
     """A JSON text with its personal values hidden; anything else is hidden as a whole."""
     try:
         whole = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return orjson.dumps(f"{HIDDEN} ({len(body):,} bytes that are no JSON)")
+        return orjson.dumps(
+            gettext("%(hidden)s (%(count)s bytes that are no JSON)")
+            % {"hidden": HIDDEN, "count": f"{len(body):,}"}
+        )
     conversions = whole.get("data") if isinstance(whole, dict) else None
     if isinstance(conversions, list):  # a thousand people: each with the own values only
         rest = mask({key: value for key, value in whole.items() if key != "data"})
@@ -109,7 +118,10 @@ def mask_excerpt(text: str) -> str:
     try:
         return orjson.dumps(mask(orjson.loads(text))).decode()
     except orjson.JSONDecodeError:
-        return f"{HIDDEN} ({len(text):,} characters)"
+        return gettext("%(hidden)s (%(count)s characters)") % {
+            "hidden": HIDDEN,
+            "count": f"{len(text):,}",
+        }
 
 
 def personal_values(value: Any) -> frozenset[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext, gettext_lazy
+
 from deliveries.figures import Flow
 
 GOOD_SHARE = 0.9
@@ -27,32 +29,48 @@ class Coverage:
 
 
 _KEYS: Sequence[tuple[str, str, str, str]] = (
-    ("em", "Hashed e-mail", "all", "Matches best of all. From traits.email."),
+    (
+        "em",
+        gettext_lazy("Hashed e-mail"),
+        "all",
+        gettext_lazy("Matches best of all. From traits.email."),
+    ),
     (
         "external_id",
-        "External ID",
+        gettext_lazy("External ID"),
         "all",
-        "Pinterest recommends it on every event. From userId, with “send external ID” on.",
+        gettext_lazy(
+            "Pinterest recommends it on every event. From userId, with “send external ID” on."
+        ),
     ),
     (
         "click_id",
-        "Click ID",
+        gettext_lazy("Click ID"),
         "online",
-        "Pinterest recommends it on every event. From the _epik cookie: properties.clickId, or "
-        "epik= in the page's URL. Only visitors who came through an ad have one.",
+        gettext_lazy(
+            "Pinterest recommends it on every event. From the _epik cookie: properties.clickId, or "
+            "epik= in the page's URL. Only visitors who came through an ad have one."
+        ),
     ),
     (
         "ip_ua",
-        "IP address and user agent",
+        gettext_lazy("IP address and user agent"),
         "online",
-        "Enough for a match where there is no e-mail. From context.ip and context.userAgent.",
+        gettext_lazy(
+            "Enough for a match where there is no e-mail. From context.ip and context.userAgent."
+        ),
     ),
-    ("ph", "Hashed phone number", "all", "Helps where the e-mail differs. From traits.phone."),
+    (
+        "ph",
+        gettext_lazy("Hashed phone number"),
+        "all",
+        gettext_lazy("Helps where the e-mail differs. From traits.phone."),
+    ),
     (
         "hashed_maids",
-        "Hashed advertising ID",
+        gettext_lazy("Hashed advertising ID"),
         "app",
-        "For apps, if the person allowed it. From context.device.advertisingId.",
+        gettext_lazy("For apps, if the person allowed it. From context.device.advertisingId."),
     ),
 )
 _NEVER_FOR_ALL = frozenset({"click_id", "hashed_maids", "ph"})
@@ -79,13 +97,13 @@ def read_coverage(total: Flow) -> list[Coverage]:
 def _coverage(key: str, title: str, advice: str, count: int, base: int) -> Coverage:
     share = min(1.0, count / base)
     if share >= GOOD_SHARE:
-        verdict, look = "good", "delivered"
+        verdict, look = gettext("good"), "delivered"
     elif key in _NEVER_FOR_ALL:
-        verdict, look = ("some", "filtered") if count else ("missing", "pending")
+        verdict, look = (gettext("some"), "filtered") if count else (gettext("missing"), "pending")
     elif share >= FAIR_SHARE:
-        verdict, look = "could be better", "pending"
+        verdict, look = gettext("could be better"), "pending"
     else:
-        verdict, look = ("low" if count else "missing"), "pending"
+        verdict, look = (gettext("low") if count else gettext("missing")), "pending"
     percent = min(round(share * 100), 100 if count >= base else 99)
-    said = "below 1 %" if count and not percent else f"{percent} %"
+    said = gettext("below 1 %") if count and not percent else f"{percent} %"
     return Coverage(key, title, advice, percent, said, verdict, look)

@@ -13,8 +13,10 @@ import uuid
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
 
 from deliveries.querysets import DeliveryQuerySet
+from deliveries.saved_link import SavedLink as SavedLink
 from deliveries.statuses import OPEN, RETRYABLE_BY_A_PERSON, BulkVerb, DeliveryStatus
 from destinations.models import Destination, Source
 from destinations.pinterest.outcomes import OutcomeKind, Stage
@@ -34,12 +36,15 @@ class Event(models.Model):
         related_name="+",
         db_index=False,  # events are found by their ids
     )
-    message_id = models.CharField("message ID", max_length=255)
+    message_id = models.CharField(gettext_lazy("message ID"), max_length=255)
     type = models.CharField(max_length=20)
     name = models.CharField(max_length=255, blank=True)
     received_at = models.DateTimeField(default=timezone.now)
     body = models.BinaryField(
-        null=True, help_text="The event as JSON, zlib-compressed; NULL once its retention is over."
+        null=True,
+        help_text=gettext_lazy(
+            "The event as JSON, zlib-compressed; NULL once its retention is over."
+        ),
     )
 
     class Meta:
@@ -62,7 +67,13 @@ class Refusal(models.Model):
     code = models.CharField(max_length=50)
     field = models.CharField(max_length=255, blank=True)
     message = models.TextField()
-    excerpt = models.TextField(blank=True, help_text="The beginning of what was sent.")
+    excerpt = models.TextField(
+        blank=True, help_text=gettext_lazy("The beginning of what was sent.")
+    )
+
+    class Meta:
+        verbose_name = gettext_lazy("refusal")
+        verbose_name_plural = gettext_lazy("refusals")
 
     def __str__(self) -> str:
         return f"{self.code} ({self.received_at:%Y-%m-%d %H:%M})"
@@ -80,29 +91,39 @@ class Batch(models.Model):
     )
     sent_at = models.DateTimeField(default=timezone.now)
     duration_ms = models.PositiveIntegerField(default=0)
-    api_version = models.CharField("API version", max_length=2)
+    api_version = models.CharField(gettext_lazy("API version"), max_length=2)
     test_mode = models.BooleanField(default=False)
     conversion_count = models.PositiveIntegerField()
     delivered_count = models.PositiveIntegerField(default=0)
     rejected_count = models.PositiveIntegerField(default=0)
-    retryable_count = models.PositiveIntegerField(default=0, help_text="Retryable or unknown.")
-    was_split = models.BooleanField(
-        default=False, help_text="Refused as a whole, and sent again in parts to find the cause."
+    retryable_count = models.PositiveIntegerField(
+        default=0, help_text=gettext_lazy("Retryable or unknown.")
     )
-    status_code = models.PositiveSmallIntegerField(null=True, help_text="NULL: no answer came.")
+    was_split = models.BooleanField(
+        default=False,
+        help_text=gettext_lazy("Refused as a whole, and sent again in parts to find the cause."),
+    )
+    status_code = models.PositiveSmallIntegerField(
+        null=True, help_text=gettext_lazy("NULL: no answer came.")
+    )
     error_code = models.CharField(max_length=50, blank=True)
     error_message = models.TextField(blank=True)
-    request_id = models.CharField("Pinterest request ID", max_length=200, blank=True)
+    request_id = models.CharField(gettext_lazy("Pinterest request ID"), max_length=200, blank=True)
     rate_limit_headers = models.JSONField(default=dict)
-    request_body = models.BinaryField(null=True, help_text="Exact JSON, zlib-compressed.")
-    response_body = models.BinaryField(null=True, help_text="Exact bytes, zlib-compressed.")
+    request_body = models.BinaryField(
+        null=True, help_text=gettext_lazy("Exact JSON, zlib-compressed.")
+    )
+    response_body = models.BinaryField(
+        null=True, help_text=gettext_lazy("Exact bytes, zlib-compressed.")
+    )
 
     class Meta:
-        verbose_name_plural = "batches"
+        verbose_name = gettext_lazy("batch")
+        verbose_name_plural = gettext_lazy("batches")
         indexes = [models.Index("destination", F("id").desc(), name="batch_of_destination")]
 
     def __str__(self) -> str:
-        return f"Batch {self.pk}"
+        return gettext("Batch %(number)s") % {"number": self.pk}
 
 
 class Delivery(models.Model):
@@ -122,14 +143,15 @@ class Delivery(models.Model):
         related_name="+",
         db_index=False,  # a claim and a settlement would write to it: see delivery_due
     )
-    conversion_name = models.CharField("Pinterest event", max_length=100, blank=True)
+    conversion_name = models.CharField(gettext_lazy("Pinterest event"), max_length=100, blank=True)
     status = models.CharField(max_length=10, choices=DeliveryStatus, default=DeliveryStatus.PENDING)
     due_at = models.DateTimeField(
-        null=True, help_text="Pending: when it may be sent. Sending: when the lease ends."
+        null=True,
+        help_text=gettext_lazy("Pending: when it may be sent. Sending: when the lease ends."),
     )
     claim_token = models.UUIDField(null=True)
     attempt_count = models.PositiveSmallIntegerField(
-        default=0, help_text="Counted when claimed, before the request leaves."
+        default=0, help_text=gettext_lazy("Counted when claimed, before the request leaves.")
     )
     created_at = models.DateTimeField(default=timezone.now)
     settled_at = models.DateTimeField(null=True)
@@ -143,20 +165,24 @@ class Delivery(models.Model):
     )
     batch_position = models.PositiveSmallIntegerField(null=True)
     conversion_event_id = models.CharField(
-        "event ID", max_length=256, blank=True, help_text="Blank: the same as the message ID."
+        gettext_lazy("event ID"),
+        max_length=256,
+        blank=True,
+        help_text=gettext_lazy("Blank: the same as the message ID."),
     )
     error_stage = models.CharField(max_length=10, blank=True, choices=STAGE_CHOICES)
     error_code = models.CharField(max_length=50, blank=True)
     error_field = models.CharField(max_length=255, blank=True)
     error_message = models.TextField(blank=True)
     warnings = models.JSONField(
-        default=list, help_text="[{code, field, message}] of the transform."
+        default=list, help_text=gettext_lazy("[{code, field, message}] of the transform.")
     )
 
     objects = DeliveryQuerySet.as_manager()
 
     class Meta:
-        verbose_name_plural = "deliveries"
+        verbose_name = gettext_lazy("delivery")
+        verbose_name_plural = gettext_lazy("deliveries")
         permissions = [
             ("operate_delivery", "Can retry, discard and replay deliveries"),
             ("view_personal_data", "Can see personal data in events, requests and answers"),
@@ -213,7 +239,7 @@ class Delivery(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Delivery {self.pk}"
+        return gettext("Delivery %(number)s") % {"number": self.pk}
 
 
 class Attempt(models.Model):
@@ -240,7 +266,10 @@ class Attempt(models.Model):
     ended_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:
-        return f"Attempt {self.number}: {self.outcome}"
+        return gettext("Attempt %(number)s: %(outcome)s") % {
+            "number": self.number,
+            "outcome": self.outcome,
+        }
 
 
 class Claim(models.Model):
@@ -266,10 +295,11 @@ class Lane(models.Model):
         Destination, on_delete=models.CASCADE, primary_key=True, related_name="lane"
     )
     failure_count = models.PositiveIntegerField(
-        default=0, help_text="Requests in a row that got no answer, or a 5xx."
+        default=0, help_text=gettext_lazy("Requests in a row that got no answer, or a 5xx.")
     )
     hold_until = models.DateTimeField(
-        null=True, help_text="No claim before this: rate limit, or the circuit's next probe."
+        null=True,
+        help_text=gettext_lazy("No claim before this: rate limit, or the circuit's next probe."),
     )
     last_success_at = models.DateTimeField(null=True)
 
@@ -282,55 +312,80 @@ class BulkAction(models.Model):
 
     verb = models.CharField(max_length=10, choices=BulkVerb)
     requested_by = models.CharField(max_length=150, blank=True)
-    selection = models.JSONField(help_text="Which deliveries (events, for a replay) are meant.")
+    selection = models.JSONField(
+        help_text=gettext_lazy("Which deliveries (events, for a replay) are meant.")
+    )
     reason = models.CharField(max_length=500, blank=True)
     retries_undelivered = models.BooleanField(
-        default=False, help_text="Replay: send again what was closed without being delivered."
+        default=False,
+        help_text=gettext_lazy("Replay: send again what was closed without being delivered."),
     )
     resends_delivered = models.BooleanField(
-        default=False, help_text="Replay: send again even what Pinterest has taken."
+        default=False, help_text=gettext_lazy("Replay: send again even what Pinterest has taken.")
     )
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True)
     cancelled_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(
-        null=True, help_text="Ended: all done, cancelled, or given up after an error."
+        null=True, help_text=gettext_lazy("Ended: all done, cancelled, or given up after an error.")
     )
-    total_count = models.PositiveBigIntegerField(help_text="Counted when it was asked for.")
+    total_count = models.PositiveBigIntegerField(
+        help_text=gettext_lazy("Counted when it was asked for.")
+    )
     total_is_exact = models.BooleanField(
-        default=True, db_default=True, help_text="No: there were at least so many."
+        default=True, db_default=True, help_text=gettext_lazy("No: there were at least so many.")
     )
     examined_count = models.PositiveBigIntegerField(default=0)
     changed_count = models.PositiveBigIntegerField(
-        default=0, help_text="Deliveries that it made or changed."
+        default=0, help_text=gettext_lazy("Deliveries that it made or changed.")
     )
     positions = models.JSONField(
-        default=dict, help_text="What is left: destination ID → the last ID that was looked at."
+        default=dict,
+        help_text=gettext_lazy("What is left: destination ID → the last ID that was looked at."),
     )
-    last_id = models.BigIntegerField(help_text="What came in later is not part of it.")
-    failure_count = models.PositiveSmallIntegerField(default=0, help_text="Steps in a row.")
+    last_id = models.BigIntegerField(
+        help_text=gettext_lazy("What came in later is not part of it.")
+    )
+    failure_count = models.PositiveSmallIntegerField(
+        default=0, help_text=gettext_lazy("Steps in a row.")
+    )
     error = models.TextField(blank=True)
 
     class Meta:
+        verbose_name = gettext_lazy("bulk action")
+        verbose_name_plural = gettext_lazy("bulk actions")
         indexes = [
             models.Index("id", name="bulk_action_unfinished", condition=Q(finished_at__isnull=True))
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_verb_display()} of {self.total_count:,}"
+        return gettext("%(verb)s of %(total_count)s") % {
+            "verb": self.get_verb_display(),
+            "total_count": f"{self.total_count:,}",
+        }
 
     @property
     def is_finished(self) -> bool:
         return self.finished_at is not None
+
+    @property
+    def said_total(self) -> str:
+        """``12,408``; ``12,408+`` for at least so many."""
+        return f"{self.total_count:,}" + ("" if self.total_is_exact else "+")
 
 
 class PruneMark(models.Model):
     """How far has a walk of the retention come? Its row is the lock under which steps are made."""
 
     name = models.CharField(max_length=30, primary_key=True)
-    position = models.BigIntegerField(default=0, help_text="Rows up to this ID were looked at.")
+    position = models.BigIntegerField(
+        default=0, help_text=gettext_lazy("Rows up to this ID were looked at.")
+    )
     kept_from = models.BigIntegerField(
-        null=True, help_text="The first row of this round that had to stay: it is looked at again."
+        null=True,
+        help_text=gettext_lazy(
+            "The first row of this round that had to stay: it is looked at again."
+        ),
     )
     round_started_at = models.DateTimeField(default=timezone.now)
 
@@ -341,7 +396,9 @@ class PruneMark(models.Model):
 class SearchKey(models.Model):
     """By which order, e-mail address or user ID can an event be found? Keyed hashes, no values."""
 
-    digest = models.BigIntegerField(help_text="8 bytes of a keyed hash (deliveries.search_keys).")
+    digest = models.BigIntegerField(
+        help_text=gettext_lazy("8 bytes of a keyed hash (deliveries.search_keys).")
+    )
     event = models.ForeignKey(
         Event, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
     )
@@ -356,7 +413,7 @@ class SearchKey(models.Model):
 class LogContents(models.Model):
     """Which kinds of deliveries are in a block of the log, and where (deliveries.log_contents)?"""
 
-    block = models.BigIntegerField(help_text="Delivery IDs from this many blocks on.")
+    block = models.BigIntegerField(help_text=gettext_lazy("Delivery IDs from this many blocks on."))
     destination = models.ForeignKey(
         Destination,
         on_delete=models.DO_NOTHING,
@@ -367,14 +424,19 @@ class LogContents(models.Model):
     source = models.ForeignKey(
         Source, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+", db_index=False
     )
-    event_name = models.CharField(max_length=255, null=True, help_text="NULL: any.")
-    conversion_name = models.CharField(max_length=100, null=True, help_text="NULL: any.")
+    event_name = models.CharField(max_length=255, null=True, help_text=gettext_lazy("NULL: any."))
+    conversion_name = models.CharField(
+        max_length=100, null=True, help_text=gettext_lazy("NULL: any.")
+    )
     places = models.BinaryField(
-        null=True, help_text="Two bytes for each delivery, from the block's start; NULL: too many."
+        null=True,
+        help_text=gettext_lazy(
+            "Two bytes for each delivery, from the block's start; NULL: too many."
+        ),
     )
 
     class Meta:
-        verbose_name_plural = "log contents"
+        verbose_name_plural = gettext_lazy("log contents")
         indexes = [models.Index("block", name="log_contents_block")]
 
     def __str__(self) -> str:
@@ -406,7 +468,9 @@ class Tally(models.Model):
 
     level = models.PositiveSmallIntegerField(choices=Level, default=Level.APPENDED)
     bucket = models.BigIntegerField(
-        help_text="Unix time at which its five minutes begin; its hour or day, by the level."
+        help_text=gettext_lazy(
+            "Unix time at which its five minutes begin; its hour or day, by the level."
+        )
     )
     destination = models.ForeignKey(
         Destination,
@@ -428,7 +492,7 @@ class Tally(models.Model):
     count = models.BigIntegerField()
 
     class Meta:
-        verbose_name_plural = "tallies"
+        verbose_name_plural = gettext_lazy("tallies")
         indexes = [models.Index("level", "bucket", name="tally_bucket")]
 
     def __str__(self) -> str:

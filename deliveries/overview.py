@@ -10,8 +10,9 @@ from urllib.parse import urlencode
 from django.db.models import Count
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import dateformat, timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from deliveries.charts import Chart, draw_bars
 from deliveries.destination_states import State, read_state
@@ -31,6 +32,7 @@ from deliveries.match_coverage import read_coverage
 from deliveries.models import Batch, Event, Lane
 from deliveries.phrases import say_duration, show_status
 from deliveries.tallies import DELIVERED
+from deliveries.zones import ZONE, write_moment
 from destinations.models import Destination, Source
 
 MOST_ERRORS = 12
@@ -102,33 +104,37 @@ def _steps(destinations: list[Any], figures: Figures) -> list[dict[str, Any]] | 
     return [
         {
             "done": Source.objects.exists(),
-            "title": "Add a source",
-            "text": "A site or app that sends events. It gets a write key of its own.",
+            "title": gettext("Add a source"),
+            "text": gettext("A site or app that sends events. It gets a write key of its own."),
             "url": "admin:destinations_source_add",
         },
         {
             "done": bool(destinations),
-            "title": "Add a destination",
-            "text": "Your Pinterest ad account and its conversion token, or the sandbox.",
+            "title": gettext("Add a destination"),
+            "text": gettext("Your Pinterest ad account and its conversion token, or the sandbox."),
             "url": "admin:destinations_destination_add",
         },
         {
             "done": any(one.source_count for one in destinations),
-            "title": "Join them",
-            "text": "Tick the destination on the source's page.",
+            "title": gettext("Join them"),
+            "text": gettext("Tick the destination on the source's page."),
             "url": "admin:destinations_source_changelist",
         },
         {
             "done": has_event,
-            "title": "Send an event",
-            "text": "The source's page has a curl line and SDK lines ready to copy.",
+            "title": gettext("Send an event"),
+            "text": gettext("The source's page has a curl line and SDK lines ready to copy."),
             "url": "admin:destinations_source_changelist",
         },
         {
             "done": False,
-            "title": "See it delivered",
-            "text": "The log has every delivery with Pinterest's own answer."
-            + (" Nothing has been delivered yet: the log says why." if has_event else ""),
+            "title": gettext("See it delivered"),
+            "text": gettext("The log has every delivery with Pinterest's own answer.")
+            + (
+                f" {gettext('Nothing has been delivered yet: the log says why.')}"
+                if has_event
+                else ""
+            ),
             "url": LOG,
         },
     ]
@@ -179,10 +185,9 @@ def _cards(
 
 
 def _slots(flow: Flow, figures: Figures, span: Span) -> list[tuple[str, int, int]]:
-    words = "%d %b" if span.slot_seconds >= 86_400 else "%d %b %H:%M"
     return [
         (
-            f"{timezone.localtime(start):{words}}",
+            _say_start(timezone.localtime(start), span),
             flow.slots[position][DELIVERED],
             flow.slots[position]["failed"],
         )
@@ -190,12 +195,18 @@ def _slots(flow: Flow, figures: Figures, span: Span) -> list[tuple[str, int, int
     ]
 
 
+def _say_start(start: datetime, span: Span) -> str:
+    """A slot is named for when it begins; days are those of UTC, and begin elsewhere at some hour."""
+    is_day = span.slot_seconds >= 86_400 and (start.hour, start.minute) == (0, 0)
+    return dateformat.format(start, "d M" if is_day else "d M H:i")
+
+
 def _errors(total: Flow, since: datetime) -> list[ErrorLine]:
     """What stays undone first, then what is tried again, then what was left out on purpose."""
     ranks = {"rejected": 0, "dead": 0, "pending": 1, "filtered": 2}
     lines = [
         ErrorLine(
-            badge=show_status(status, label="Tried again" if status == "pending" else ""),
+            badge=show_status(status, label=gettext("Tried again") if status == "pending" else ""),
             status=status,
             code=code,
             count=count,
@@ -213,7 +224,8 @@ def _log_url(status: str, code: str, since: datetime) -> str:
     """The log filtered to these. What is to be tried again is open, and so has not settled."""
     query = {"status": status, "error_code": code}
     if status != "pending":
-        query["settled_since"] = f"{timezone.localtime(since):%Y-%m-%dT%H:%M}"
+        query["settled_since"] = write_moment(since.replace(second=0, microsecond=0))
+        query[ZONE] = timezone.get_current_timezone_name()
     return f"{reverse(LOG)}?{urlencode(query)}"
 
 
@@ -237,8 +249,14 @@ def say_latency(seconds: float | None) -> str:
     if seconds is None:
         return "–"
     if seconds < 0.95:
-        return f"about {round(seconds * 1000, -1 if seconds >= 0.1 else 0):.0f} ms"
-    return f"about {seconds:.1f} s" if seconds < 10 else f"about {say_duration(seconds)}"
+        return gettext("about %(milliseconds)s ms") % {
+            "milliseconds": f"{round(seconds * 1000, -1 if seconds >= 0.1 else 0):.0f}"
+        }
+    return (
+        (gettext("about %(seconds)s s") % {"seconds": f"{seconds:.1f}"})
+        if seconds < 10
+        else (gettext("about %(duration)s") % {"duration": say_duration(seconds)})
+    )
 
 
 def _say_oldest(waiting: list[Waiting], now: datetime) -> str:

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from unfold.views import ChangeList
 
 from deliveries.masked_rows import mask_row, sees_personal_data
+from deliveries.zones import ZONE, zone_name, zone_of
 
 BEFORE = "before"
 """Query parameter: show the rows just older than this id."""
@@ -40,7 +41,7 @@ class KeysetChangeList(ChangeList):
 
     def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
         found: dict[str, Any] = super().get_filters_params(params)
-        return {key: value for key, value in found.items() if key not in (BEFORE, AFTER)}
+        return {key: value for key, value in found.items() if key not in (BEFORE, AFTER, ZONE)}
 
     def get_ordering(self, request: HttpRequest, queryset: models.QuerySet) -> list[str]:
         return ["-pk"]
@@ -70,6 +71,7 @@ class KeysetChangeList(ChangeList):
         self.paginator = KeysetPage(rows, size)
         # The filters stand in the bar above the list, not in a sheet at the side.
         self.has_filters = False
+        self.zone_name = zone_name(zone_of(request.GET))
 
     def find(
         self, *, before: int | None = None, after: int | None = None, count: int

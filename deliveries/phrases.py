@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-from django.utils import timezone
+from django.utils import dateformat, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
 
 from deliveries.models import Batch, Delivery
 from deliveries.statuses import DeliveryStatus
@@ -30,15 +31,20 @@ STATUS_ICONS: dict[str, str] = {
 """With the word beside it: a state is never told by its colour alone."""
 
 OUTCOME_LOOKS: dict[str, tuple[str, str]] = {
-    "delivered": ("Delivered", "delivered"),
-    "rejected": ("Rejected", "rejected"),
-    "retryable": ("Failed, can be tried again", "pending"),
-    "unknown": ("No clear answer", "pending"),
-    "paused": ("Destination refused, not judged", "dead"),
+    "delivered": (gettext_lazy("Delivered"), "delivered"),
+    "rejected": (gettext_lazy("Rejected"), "rejected"),
+    "retryable": (gettext_lazy("Failed, can be tried again"), "pending"),
+    "unknown": (gettext_lazy("No clear answer"), "pending"),
+    "paused": (gettext_lazy("Destination refused, not judged"), "dead"),
 }
 """Outcome of an attempt → what to call it, and which status it looks like."""
 
-_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+_UNITS = (
+    (86_400, gettext_lazy("d")),
+    (3_600, gettext_lazy("h")),
+    (60, gettext_lazy("min")),
+    (1, gettext_lazy("s")),
+)
 
 
 def group_digits(number: int) -> str:
@@ -54,7 +60,7 @@ def say_duration(seconds: float) -> str:
             whole, rest = divmod(rest, length)
             small_length, small_unit = _UNITS[min(position + 1, len(_UNITS) - 1)]
             small = rest // small_length
-            if small and small_unit != unit and small_unit != "s":
+            if small and small_length > 1 and small_length < length:
                 return f"{whole} {unit} {small} {small_unit}"
             return f"{whole} {unit}"
     return "0 s"
@@ -64,12 +70,14 @@ def say_ago(moment: datetime, now: datetime) -> str:
     """``3 min ago``, or ``in 3 min`` for what is still to come."""
     seconds = (now - moment).total_seconds()
     if abs(seconds) < 1:
-        return "just now"
-    return f"{say_duration(seconds)} ago" if seconds > 0 else f"in {say_duration(-seconds)}"
+        return gettext("just now")
+    if seconds > 0:
+        return gettext("%(duration)s ago") % {"duration": say_duration(seconds)}
+    return gettext("in %(duration)s") % {"duration": say_duration(-seconds)}
 
 
 def show_time(moment: datetime | None, now: datetime | None = None) -> SafeString | str:
-    """A moment in the viewer's zone with how long ago it was."""
+    """A moment in the viewer's zone with how long ago it was; in UTC as its title."""
     if moment is None:
         return "–"
     now = now or timezone.now()
@@ -77,8 +85,8 @@ def show_time(moment: datetime | None, now: datetime | None = None) -> SafeStrin
     return format_html(
         '<time class="relay-time" datetime="{}" title="{}"><span>{}</span> <small>{}</small></time>',
         local.isoformat(),
-        local.strftime("%Y-%m-%d %H:%M:%S %Z"),
-        local.strftime("%d %b %H:%M:%S"),
+        moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        dateformat.format(local, "d M H:i:s"),
         say_ago(moment, now),
     )
 
@@ -102,21 +110,23 @@ def show_outcome(outcome: str) -> SafeString:
 def show_answer(batch: Batch) -> SafeString:
     """A badge for how Pinterest answered one request."""
     good = batch.status_code is not None and batch.status_code < 300 and not batch.error_code
-    label = f"HTTP {batch.status_code}" if batch.status_code else "no answer"
+    label = f"HTTP {batch.status_code}" if batch.status_code else gettext("no answer")
     return show_status("", "delivered" if good else "rejected", label)
 
 
 def say_next_try(delivery: Delivery, destination: Destination | None, now: datetime) -> str:
     """When this delivery is tried next, or "" when nothing more will be tried."""
     if delivery.status == DeliveryStatus.SENDING:
-        return "being sent now"
+        return gettext("being sent now")
     if delivery.status != DeliveryStatus.PENDING or delivery.due_at is None:
         return ""
     if destination is not None and destination.paused_at is not None:
-        return "when resumed"
+        return gettext("when resumed")
     if delivery.due_at - now > timedelta(seconds=1):
-        return f"in {say_duration((delivery.due_at - now).total_seconds())}"
-    return "now"
+        return gettext("in %(duration)s") % {
+            "duration": say_duration((delivery.due_at - now).total_seconds())
+        }
+    return gettext("now")
 
 
 def pretty_json(body: bytes) -> str:
@@ -127,7 +137,8 @@ def pretty_json(body: bytes) -> str:
         text = body.decode(errors="replace")
     if len(text) <= LONGEST_SHOWN_CHARACTERS:
         return text
-    return text[:LONGEST_SHOWN_CHARACTERS] + "\n… (cut here: download the exact body for the rest)"
+    cut = gettext("… (cut here: download the exact body for the rest)")
+    return f"{text[:LONGEST_SHOWN_CHARACTERS]}\n{cut}"
 
 
 def pretty(value: Any) -> str:

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from deliveries.bodies import unpack
 from deliveries.masked_rows import mask_pretty, sees_personal_data
@@ -91,7 +92,9 @@ def preview_view(request: HttpRequest, pk: int | None = None) -> HttpResponse:
             _mask_trial(trial, known)
     context = {
         **admin.site.each_context(request),
-        "title": f"Preview: {destination.name}" if destination.name else "Preview",
+        "title": (gettext("Preview: %(name)s") % {"name": destination.name})
+        if destination.name
+        else gettext("Preview"),
         "opts": Destination._meta,
         "original": destination if pk else None,
         "text": text,
@@ -120,13 +123,16 @@ def _read_config(
     # A new destination has no token yet, and the preview needs none.
     form.instance.clean = lambda: None  # type: ignore[method-assign]
     problems = [
-        f"{form.fields[name].label if name in form.fields else 'Form'}: {message}"
+        f"{form.fields[name].label if name in form.fields else gettext('Form')}: {message}"
         for name, messages in form.errors.items()
         for message in messages
     ]
     if rows.management_form.is_valid() and not rows.is_valid():
         problems += [
-            f"Event map, row {number}: {message}"
+            (
+                gettext("Event map, row %(number)s: %(message)s")
+                % {"number": number, "message": message}
+            )
             for number, errors in enumerate(rows.errors, start=1)
             for messages in errors.values()
             for message in messages
@@ -151,17 +157,21 @@ def _event_text(request: HttpRequest, recent: list[Event]) -> tuple[str, str, bo
         ids = {str(event.pk) for event in recent}
         event = Event.objects.filter(pk=chosen).first() if chosen in ids else None
         if event is None or event.body is None:
-            return "", "That event is no longer kept. Choose another one, or paste one.", False
+            return (
+                "",
+                gettext("That event is no longer kept. Choose another one, or paste one."),
+                False,
+            )
         return pretty_json(unpack(event.body)), "", True
     text = request.POST.get("event", "").strip() or pretty(EXAMPLES[0].event)
     if len(text) > MOST_CHARACTERS:
-        return text[:MOST_CHARACTERS], "This event is too large to try out here.", False
+        return text[:MOST_CHARACTERS], gettext("This event is too large to try out here."), False
     try:
         event = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        return text, f"The event is not JSON: {error}.", False
+        return text, gettext("The event is not JSON: %(error)s.") % {"error": error}, False
     if not isinstance(event, dict):
-        return text, "The event must be one JSON object, beginning with {.", False
+        return text, gettext("The event must be one JSON object, beginning with {."), False
     return text, "", False
 
 
@@ -219,7 +229,7 @@ def _send(destination: Destination, conversions: list[dict[str, Any]]) -> dict[s
     try:
         reply = send_as_test(destination, [orjson.dumps(one) for one in conversions])
     except SecretUnreadable as error:
-        return {"summary": str(error), "is_good": False}
+        return {"summary": gettext(str(error)), "is_good": False}
     reading = read_reply(reply, len(conversions))
     return {
         "status": reply.status if isinstance(reply, Reply) else None,

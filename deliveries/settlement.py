@@ -96,10 +96,12 @@ def settle(
     policy: RetryPolicy,
     now: datetime,
     draw_jitter: Callable[[], float],
+    retry_after_seconds: float | None = None,
 ) -> int | None:
     """Write the batch, the deliveries and their attempts; a constant number of statements.
 
-    Deliveries whose claim has passed to another worker in the meantime are left alone. Returns
+    ``retry_after_seconds`` is what Pinterest asked for earlier in this claim; the reply in
+    ``sent``, if there is one, speaks for itself. Deliveries whose claim has passed to another worker in the meantime are left alone. Returns
     the ID of the batch, None when nothing was sent.
     """
     draft = _draft_batch(sent, judged) if sent is not None else None
@@ -111,9 +113,11 @@ def settle(
         earlier = Counter(one.batch_id for one in judged if one.batch_id is not None)
         for earlier_id, count in earlier.items():  # rare: blame that was held back for a while
             Batch.objects.filter(pk=earlier_id).update(rejected_count=F("rejected_count") + count)
-        retry_after = sent.reading.retry_after_seconds if sent is not None else None
+        if sent is not None:
+            retry_after_seconds = sent.reading.retry_after_seconds
         rows = [
-            _delivery_row(one, batch_id, policy, now, retry_after, draw_jitter()) for one in judged
+            _delivery_row(one, batch_id, policy, now, retry_after_seconds, draw_jitter())
+            for one in judged
         ]
         ours: dict[int, datetime] = dict(
             update_rows(

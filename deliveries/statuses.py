@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy
 
 
 class DeliveryStatus(models.TextChoices):
-    PENDING = "pending", "Pending"
+    PENDING = "pending", gettext_lazy("Pending")
     """Waits until ``due_at``. A paused destination holds it: nothing is lost, nothing burns."""
 
-    SENDING = "sending", "Sending"
+    SENDING = "sending", gettext_lazy("Sending")
     """Claimed by a worker; ``due_at`` is when its lease ends."""
 
-    DELIVERED = "delivered", "Delivered"
+    DELIVERED = "delivered", gettext_lazy("Delivered")
     """Pinterest processed it."""
 
-    REJECTED = "rejected", "Rejected"
+    REJECTED = "rejected", gettext_lazy("Rejected")
     """Can never succeed as it is: our transform or Pinterest said so, with code and message."""
 
-    DEAD = "dead", "Dead"
+    DEAD = "dead", gettext_lazy("Dead")
     """Retryable failures used up the budget; waits for a person."""
 
-    FILTERED = "filtered", "Filtered"
+    FILTERED = "filtered", gettext_lazy("Filtered")
     """Not meant for Pinterest: its type, the mapping, the integrations flag or its age."""
 
-    DISCARDED = "discarded", "Discarded"
+    DISCARDED = "discarded", gettext_lazy("Discarded")
     """A person decided not to send it."""
 
 
@@ -45,11 +46,11 @@ RETRYABLE_BY_A_PERSON = frozenset(
 class BulkVerb(models.TextChoices):
     """What can be done with many deliveries at once."""
 
-    RETRY = "retry", "Retry"
+    RETRY = "retry", gettext_lazy("Retry")
     """Send again, with a fresh budget, what was closed without having been delivered."""
 
-    DISCARD = "discard", "Discard"
+    DISCARD = "discard", gettext_lazy("Discard")
     """Decide not to send what waits or failed."""
 
-    REPLAY = "replay", "Replay"
+    REPLAY = "replay", gettext_lazy("Replay")
     """Plan events of the past anew under today's configuration, and add what is missing."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from django.utils.translation import gettext
 
 from deliveries.masking import mask, personal_values
 from deliveries.phrases import pretty
@@ -45,17 +46,26 @@ def compare_with_today(
         names = conversion_names(event, config)
         if conversion_name and conversion_name not in names:
             return Today(
-                f"Today's configuration sends this event as {', '.join(names)}, not as "
-                f"{conversion_name}. A retry keeps the name; a replay adds the others."
+                gettext(
+                    "Today's configuration sends this event as %(names)s, not as "
+                    "%(conversion_name)s. A retry keeps the name; a replay adds the others."
+                )
+                % {"names": ", ".join(names), "conversion_name": conversion_name}
             )
         name = conversion_name or names[0]
         fields = transform(event, name, config, now.timestamp()).fields
     except EventFiltered as filtered:
-        return Today(f"Today's configuration would not send it: {filtered.message}")
+        return Today(
+            gettext("Today's configuration would not send it: %(message)s")
+            % {"message": filtered.message}
+        )
     except EventRejected as rejected:
         if sent is None:
             return None  # the same as what the page says at its top
-        return Today(f"Today it would be rejected before sending: {rejected.errors[0].message}")
+        return Today(
+            gettext("Today it would be rejected before sending: %(message)s")
+            % {"message": rejected.errors[0].message}
+        )
     todays = orjson.loads(orjson.dumps(fields))
     if todays == sent:
         return None
@@ -63,9 +73,11 @@ def compare_with_today(
         known = personal_values(event)
         todays, sent = mask(todays, known), mask(sent, known)
     if sent is None:
-        return Today("Today's configuration would send this:", _signed("", pretty(todays)))
+        return Today(gettext("Today's configuration would send this:"), _signed("", pretty(todays)))
     return Today(
-        "A retry would send something else than what went out: the configuration has changed.",
+        gettext(
+            "A retry would send something else than what went out: the configuration has changed."
+        ),
         _signed(pretty(sent), pretty(todays)),
     )
 

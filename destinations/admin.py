@@ -12,9 +12,10 @@ from django.db import models
 from django.forms import BaseModelFormSet, ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import dateformat, timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
@@ -41,8 +42,8 @@ class EventMappingInline(TabularInline):
     formset = EventMappingFormSet
     extra = 1
     hide_title = True
-    verbose_name = "event map row"
-    verbose_name_plural = "Event map: your event → Pinterest event"
+    verbose_name = gettext_lazy("event map row")
+    verbose_name_plural = gettext_lazy("Event map: your event → Pinterest event")
 
 
 @admin.register(Destination)
@@ -53,20 +54,20 @@ class DestinationAdmin(DestinationPages):
     ordering = ("name",)
     readonly_fields = ("shown_token",)
     change_form_template = "admin/destinations/destination/change_form.html"
-    empty_title = "No destinations yet"
-    empty_text = (
+    empty_title = gettext_lazy("No destinations yet")
+    empty_text = gettext_lazy(
         "A destination is one Pinterest ad account. You need its number and a conversion token, "
         "or choose the sandbox to try things out."
     )
-    empty_link = ("admin:destinations_destination_add", "Add a destination")
+    empty_link = ("admin:destinations_destination_add", gettext_lazy("Add a destination"))
     fieldsets = (
         (
-            "Account",
+            gettext_lazy("Account"),
             {"fields": ("name", "service", "advertiser_id", "enabled")},
         ),
-        ("Token", {"fields": ("conversion_token",)}),
+        (gettext_lazy("Token"), {"fields": ("conversion_token",)}),
         (
-            "What to send",
+            gettext_lazy("What to send"),
             {
                 "fields": (
                     "sources",
@@ -78,7 +79,7 @@ class DestinationAdmin(DestinationPages):
             },
         ),
         (
-            "Advanced",
+            gettext_lazy("Advanced"),
             {
                 "classes": ("collapse",),
                 "fields": (
@@ -109,7 +110,12 @@ class DestinationAdmin(DestinationPages):
         if obj is None or self.has_change_permission(request, obj):
             return list(self.fieldsets)
         return [
-            (name, {"fields": ("shown_token",)} if name == "Token" else options)
+            (
+                name,
+                {"fields": ("shown_token",)}
+                if "conversion_token" in options["fields"]
+                else options,
+            )
             for name, options in self.fieldsets
         ]
 
@@ -150,8 +156,10 @@ class DestinationAdmin(DestinationPages):
         if destination.api_version == Destination.ApiVersion.V3:
             messages.warning(
                 request,
-                "This destination uses API v3, which is legacy: Pinterest announced its end for "
-                "2023. Choose v5 unless Pinterest told you otherwise.",
+                gettext(
+                    "This destination uses API v3, which is legacy: Pinterest announced its end for "
+                    "2023. Choose v5 unless Pinterest told you otherwise."
+                ),
             )
         own = sorted(
             set(destination.event_mappings.values_list("pinterest_event_name", flat=True))
@@ -160,43 +168,55 @@ class DestinationAdmin(DestinationPages):
         if own:
             messages.warning(
                 request,
-                f"Not among Pinterest's own events: {', '.join(own)}. Define such names in Ads "
-                "Manager, or they count for nothing there.",
+                gettext(
+                    "Not among Pinterest's own events: %(names)s. Define such names in Ads "
+                    "Manager, or they count for nothing there."
+                )
+                % {"names": ", ".join(own)},
             )
 
-    @display(description="Conversion token")
+    @display(description=gettext_lazy("Conversion token"))
     def shown_token(self, destination: Destination) -> str:
-        return "A token is set." if destination.conversion_token else "No token is set."
+        return (
+            gettext("A token is set.")
+            if destination.conversion_token
+            else gettext("No token is set.")
+        )
 
-    @display(description="State")
+    @display(description=gettext_lazy("State"))
     def shown_state(self, destination: Destination) -> SafeString:
         if destination.paused_at is not None:
+            since = gettext("since %(time)s: %(reason)s") % {
+                "time": dateformat.format(timezone.localtime(destination.paused_at), "d M H:i"),
+                "reason": destination.paused_reason,
+            }
             return format_html(
-                '{}<span class="relay-error" title="{}"><small>since {}: {}</small></span>',
-                show_badge("dead", "pause_circle", "Paused"),
+                '{}<span class="relay-error" title="{}"><small>{}</small></span>',
+                show_badge("dead", "pause_circle", gettext("Paused")),
                 destination.paused_reason,
-                timezone.localtime(destination.paused_at).strftime("%d %b %H:%M"),
-                destination.paused_reason,
+                since,
             )
         if not destination.enabled:
-            return show_badge("discarded", "power_settings_new", "Off")
+            return show_badge("discarded", "power_settings_new", gettext("Off"))
         if destination.test_mode:
-            return show_badge("pending", "science", "On, test mode")
-        return show_badge("delivered", "check_circle", "On")
+            return show_badge("pending", "science", gettext("On, test mode"))
+        return show_badge("delivered", "check_circle", gettext("On"))
 
-    @display(description="Account")
+    @display(description=gettext_lazy("Account"))
     def shown_account(self, destination: Destination) -> SafeString:
         return format_html(
             '<code>{}</code><small class="relay-under">{}, {}</small>',
             destination.advertiser_id,
-            "sandbox" if destination.service == Destination.Service.SANDBOX else "Pinterest",
+            gettext("sandbox")
+            if destination.service == Destination.Service.SANDBOX
+            else gettext("Pinterest"),
             destination.get_api_version_display(),
         )
 
-    @display(description="Sources")
+    @display(description=gettext_lazy("Sources"))
     def shown_sources(self, destination: Destination) -> SafeString | str:
         names = [(source.name,) for source in destination.sources.all()]
-        return format_html_join(", ", "{}", names) or "none"
+        return format_html_join(", ", "{}", names) or gettext("none")
 
     @display(description="")
     def shown_resume(self, destination: Destination) -> SafeString | str:
@@ -204,8 +224,9 @@ class DestinationAdmin(DestinationPages):
         if destination.paused_at is None:
             return ""
         return format_html(
-            '<button type="submit" class="relay-button" formaction="{}">Resume</button>',
+            '<button type="submit" class="relay-button" formaction="{}">{}</button>',
             reverse("admin:deliveries_destination_resume", args=[destination.pk]),
+            gettext("Resume"),
         )
 
 

@@ -1,8 +1,9 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy
 
 
 class DestinationsConfig(AppConfig):
     """Where events come from and go to."""
 
     name = "destinations"
-    verbose_name = "Set up"
+    verbose_name = gettext_lazy("Set up")

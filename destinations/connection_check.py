@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from destinations.connections import send_as_test
 from destinations.models import ConnectionCheck, Destination
@@ -26,37 +27,45 @@ CHECK_AGAIN_AFTER = timedelta(hours=23)
 Verdict = ConnectionCheck.Verdict
 
 _ADVICE: dict[str, tuple[str, str]] = {
-    Verdict.FINE: ("Fine: the token and the account are accepted.", ""),
+    Verdict.FINE: (gettext_lazy("Fine: the token and the account are accepted."), ""),
     Verdict.BAD_TOKEN: (
-        "The conversion token is not accepted.",
-        "Make a new one in Ads Manager → Conversions → Conversions API → Set up API, paste it "
-        "here and save.",
+        gettext_lazy("The conversion token is not accepted."),
+        gettext_lazy(
+            "Make a new one in Ads Manager → Conversions → Conversions API → Set up API, paste it "
+            "here and save."
+        ),
     ),
     Verdict.FORBIDDEN_ACCOUNT: (
-        "The token is good, but not for this ad account.",
-        "Compare the advertiser ID with the number in the address of Ads Manager, or use a token "
-        "that was made in this account.",
+        gettext_lazy("The token is good, but not for this ad account."),
+        gettext_lazy(
+            "Compare the advertiser ID with the number in the address of Ads Manager, or use a token "
+            "that was made in this account."
+        ),
     ),
     Verdict.UNKNOWN_ACCOUNT: (
-        "There is no ad account with this number.",
-        "Copy the advertiser ID again from the address of Ads Manager.",
+        gettext_lazy("There is no ad account with this number."),
+        gettext_lazy("Copy the advertiser ID again from the address of Ads Manager."),
     ),
     Verdict.UNREACHABLE: (
-        "The service could not be reached.",
-        "Nothing is wrong with token or account as far as one can tell. Look at this server's "
-        "network: DNS, firewall, proxy.",
+        gettext_lazy("The service could not be reached."),
+        gettext_lazy(
+            "Nothing is wrong with token or account as far as one can tell. Look at this server's "
+            "network: DNS, firewall, proxy."
+        ),
     ),
     Verdict.BUSY: (
-        "The service answered, but not this question: it is busy or has a fault.",
-        "Try again in a few minutes. Deliveries are tried again by themselves.",
+        gettext_lazy("The service answered, but not this question: it is busy or has a fault."),
+        gettext_lazy("Try again in a few minutes. Deliveries are tried again by themselves."),
     ),
     Verdict.UNCLEAR: (
-        "The service answered something unexpected.",
-        "Compare service, API version and advertiser ID; the exact answer is below.",
+        gettext_lazy("The service answered something unexpected."),
+        gettext_lazy("Compare service, API version and advertiser ID; the exact answer is below."),
     ),
     Verdict.UNREADABLE_TOKEN: (
-        "The stored token cannot be decrypted by this server.",
-        "Put the old key back at the end of TOKEN_ENCRYPTION_KEYS, or enter the token again.",
+        gettext_lazy("The stored token cannot be decrypted by this server."),
+        gettext_lazy(
+            "Put the old key back at the end of TOKEN_ENCRYPTION_KEYS, or enter the token again."
+        ),
     ),
 }
 """Verdict → what it means, and what to do."""

@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from destinations.connection_check import advise, check_and_record, check_connection
 from destinations.forms import DestinationForm
@@ -53,7 +54,9 @@ class DestinationPages(RoutedAdmin):
             )
         context = {
             **self.admin_site.each_context(request),
-            "title": f"Connection of {destination.name}" if pk else "Connection check",
+            "title": (gettext("Connection of %(name)s") % {"name": destination.name})
+            if pk
+            else gettext("Connection check"),
             "opts": self.opts,
             "pk": pk,
             "finding": finding,
@@ -75,8 +78,11 @@ class DestinationPages(RoutedAdmin):
             self.log_addition(request, copy, f"Copied from “{original.name}” (no. {original.pk}).")
         messages.success(
             request,
-            f"This is a copy of “{original.name}” with its token, its sources and its event map. "
-            "It is off: change what is to differ, then switch it on.",
+            gettext(
+                "This is a copy of “%(name)s” with its token, its sources and its event map. "
+                "It is off: change what is to differ, then switch it on."
+            )
+            % {"name": original.name},
         )
         return HttpResponseRedirect(
             reverse("admin:destinations_destination_change", args=[copy.pk])
@@ -132,11 +138,17 @@ def _take_over(request: HttpRequest, destination: Destination) -> tuple[list[str
 
 def _say_tried(pk: int | None, changed: list[str]) -> str:
     if pk is None:
-        return "Tried with the values as you typed them; nothing is saved."
+        return gettext("Tried with the values as you typed them; nothing is saved.")
     if not changed:
-        return "Tried with the destination and the token as they are saved."
-    token = "the token you typed" if "conversion_token" in changed else "the saved token"
-    return f"Tried with {token} and the values as you typed them; they are not saved."
+        return gettext("Tried with the destination and the token as they are saved.")
+    token = (
+        gettext("the token you typed")
+        if "conversion_token" in changed
+        else gettext("the saved token")
+    )
+    return gettext("Tried with %(token)s and the values as you typed them; they are not saved.") % {
+        "token": token
+    }
 
 
 def _free_name(name: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext_lazy
+
 _TRAITS = {"email": "alex@example.com", "firstName": "Alex", "lastName": "Keener"}
 _PRODUCT = {"product_id": "123454387", "name": "Game", "price": 3.0, "quantity": 2}
 _BROWSER = {
@@ -25,7 +27,7 @@ class Example:
 EXAMPLES: tuple[Example, ...] = (
     Example(
         "order",
-        "Order Completed in a browser",
+        gettext_lazy("Order Completed in a browser"),
         {
             "type": "track",
             "event": "Order Completed",
@@ -44,7 +46,7 @@ EXAMPLES: tuple[Example, ...] = (
     ),
     Example(
         "server",
-        "Product Added from a server",
+        gettext_lazy("Product Added from a server"),
         {
             "type": "track",
             "event": "Product Added",
@@ -58,7 +60,7 @@ EXAMPLES: tuple[Example, ...] = (
     ),
     Example(
         "page",
-        "Page view of a category",
+        gettext_lazy("Page view of a category"),
         {
             "type": "page",
             "name": "Best Seller",
@@ -72,7 +74,7 @@ EXAMPLES: tuple[Example, ...] = (
     ),
     Example(
         "app",
-        "Screen of an iOS app",
+        gettext_lazy("Screen of an iOS app"),
         {
             "type": "screen",
             "name": "Sign Up",
@@ -92,7 +94,7 @@ EXAMPLES: tuple[Example, ...] = (
     ),
     Example(
         "anonymous",
-        "An event that nobody can match (rejected)",
+        gettext_lazy("An event that nobody can match (rejected)"),
         {
             "type": "track",
             "event": "Order Completed",

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext, gettext_lazy
 from unfold.forms import PaginationInlineFormSet
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
@@ -25,10 +26,11 @@ class SourceForm(forms.ModelForm):
     """A source with its destinations; the write key is made by itself unless one is given."""
 
     destinations = forms.ModelMultipleChoiceField(
+        label=gettext_lazy("Destinations"),
         queryset=Destination.objects.all(),
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text="Where the events of this source are sent.",
+        help_text=gettext_lazy("Where the events of this source are sent."),
     )
 
     class Meta:
@@ -62,7 +64,7 @@ class DestinationForm(forms.ModelForm):
     conversion_token = forms.CharField(
         required=False,
         max_length=2000,
-        label="Conversion token",
+        label=gettext_lazy("Conversion token"),
         widget=UnfoldAdminPasswordWidget(
             render_value=False, attrs={"autocomplete": "new-password", "spellcheck": "false"}
         ),
@@ -103,12 +105,16 @@ class DestinationForm(forms.ModelForm):
             return
         self.initial["conversion_token"] = ""  # so that only a typed token counts as a change
         field = self.fields["conversion_token"]
-        place = "Ads Manager → Conversions → Conversions API → Set up API."
+        place = gettext("Ads Manager → Conversions → Conversions API → Set up API.")
         if self.instance.conversion_token:
-            field.help_text = f"A token is set. Leave this blank to keep it. {place}"
-            field.widget.attrs["placeholder"] = "•••••••• (set; type to replace it)"
+            field.help_text = gettext("A token is set. Leave this blank to keep it. %(place)s") % {
+                "place": place
+            }
+            field.widget.attrs["placeholder"] = gettext("•••••••• (set; type to replace it)")
         else:
-            field.help_text = f"No token is set. {place} It is kept encrypted and never shown."
+            field.help_text = gettext(
+                "No token is set. %(place)s It is kept encrypted and never shown."
+            ) % {"place": place}
 
     def clean_conversion_token(self) -> Secret:
         typed = self.cleaned_data["conversion_token"]
@@ -116,11 +122,15 @@ class DestinationForm(forms.ModelForm):
             return self.instance.conversion_token
         if any(character.isspace() or not character.isprintable() for character in typed):
             raise ValidationError(
-                "This is not a token alone: it has spaces in it. Paste the token without "
-                "“Bearer” or line breaks."
+                gettext(
+                    "This is not a token alone: it has spaces in it. Paste the token without "
+                    "“Bearer” or line breaks."
+                )
             )
         if not typed.isascii():
-            raise ValidationError("A token has no such characters. Copy it again from Pinterest.")
+            raise ValidationError(
+                gettext("A token has no such characters. Copy it again from Pinterest.")
+            )
         return Secret.seal(typed)
 
 
@@ -136,7 +146,7 @@ class EventMappingFormSet(PaginationInlineFormSet):
                 continue
             pair = (row["source_event_name"].strip().lower(), row["pinterest_event_name"])
             if pair in seen:
-                form.add_error("source_event_name", "This mapping is already in the list.")
+                form.add_error("source_event_name", gettext("This mapping is already in the list."))
             seen.add(pair)
 
 
@@ -161,6 +171,6 @@ class EventMappingForm(forms.ModelForm):
         name = target_name(typed)
         if not name:
             raise ValidationError(
-                "Choose one of the names in the list, or letters, digits, _ and -."
+                gettext("Choose one of the names in the list, or letters, digits, _ and -.")
             )
         return name

@@ -9,13 +9,14 @@ from django.core.validators import MaxLengthValidator, MinValueValidator, RegexV
 from django.db import models
 from django.db.models.functions import Lower, Trim
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
 
 from destinations.pinterest.transform import TransformConfig
 from destinations.secrets import Secret, SecretField
 
 EVENT_NAME_VALIDATOR = RegexValidator(
     r"^[A-Za-z0-9_-]{1,100}\Z",
-    "Use letters, digits, _ and - only, at most 100 of them.",
+    gettext_lazy("Use letters, digits, _ and - only, at most 100 of them."),
 )
 
 
@@ -27,31 +28,51 @@ def generate_write_key() -> str:
 class Source(models.Model):
     """Which site or app sends us events, and with which key?"""
 
-    name = models.CharField(max_length=100, unique=True, help_text="A site or app of yours.")
+    name = models.CharField(
+        gettext_lazy("name"),
+        max_length=100,
+        unique=True,
+        help_text=gettext_lazy("A site or app of yours."),
+    )
     write_key = models.CharField(
+        gettext_lazy("write key"),
         max_length=100,
         unique=True,
         default=generate_write_key,
-        validators=[RegexValidator(r"^[\x21-\x39\x3b-\x7e]+\Z", "No spaces and no colon.")],
-        help_text="The credential that SDKs send. Whoever has it can send events as this source.",
+        validators=[
+            RegexValidator(r"^[\x21-\x39\x3b-\x7e]+\Z", gettext_lazy("No spaces and no colon."))
+        ],
+        help_text=gettext_lazy(
+            "The credential that SDKs send. Whoever has it can send events as this source."
+        ),
     )
     enabled = models.BooleanField(
-        default=True, help_text="Off: its events are answered with 404 and not taken."
+        gettext_lazy("enabled"),
+        default=True,
+        help_text=gettext_lazy("Off: its events are answered with 404 and not taken."),
     )
     allowed_origins = models.TextField(
+        gettext_lazy("allowed origins"),
         blank=True,
-        help_text="Web origins whose pages may post to this source, one a line "
-        "(https://www.example.com). Blank: any.",
+        help_text=gettext_lazy(
+            "Web origins whose pages may post to this source, one a line "
+            "(https://www.example.com). Blank: any."
+        ),
     )
     rate_limit_per_second = models.PositiveIntegerField(
+        gettext_lazy("rate limit per second"),
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
-        help_text="Requests a second above which senders are told to wait (429). Blank: no limit.",
+        help_text=gettext_lazy(
+            "Requests a second above which senders are told to wait (429). Blank: no limit."
+        ),
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
+        verbose_name = gettext_lazy("source")
+        verbose_name_plural = gettext_lazy("sources")
         ordering = ("name",)
 
     def __str__(self) -> str:
@@ -62,100 +83,132 @@ class Destination(models.Model):
     """Which Pinterest ad account gets conversions, and how are they made?"""
 
     class Service(models.TextChoices):
-        PINTEREST = "pinterest", "Pinterest"
-        SANDBOX = "sandbox", "Sandbox (a stand-in on your own machine)"
+        PINTEREST = "pinterest", gettext_lazy("Pinterest")
+        SANDBOX = "sandbox", gettext_lazy("Sandbox (a stand-in on your own machine)")
 
     class ApiVersion(models.TextChoices):
-        V5 = "v5", "v5"
-        V3 = "v3", "v3 (legacy)"
+        V5 = "v5", gettext_lazy("v5")
+        V3 = "v3", gettext_lazy("v3 (legacy)")
 
     class ActionSource(models.TextChoices):
-        WEB = "web", "Web site (web)"
-        APP_IOS = "app_ios", "iOS app (app_ios)"
-        APP_ANDROID = "app_android", "Android app (app_android)"
-        OFFLINE = "offline", "Offline, e.g. a shop (offline)"
+        WEB = "web", gettext_lazy("Web site (web)")
+        APP_IOS = "app_ios", gettext_lazy("iOS app (app_ios)")
+        APP_ANDROID = "app_android", gettext_lazy("Android app (app_android)")
+        OFFLINE = "offline", gettext_lazy("Offline, e.g. a shop (offline)")
 
     class UnmappedEvents(models.TextChoices):
-        BY_NAME = "by_name", "Send under their own name (a user-defined event)"
-        AS_CUSTOM = "as_custom", "Send as the Pinterest event “custom”"
-        FILTER = "filter", "Do not send (filtered)"
+        BY_NAME = "by_name", gettext_lazy("Send under their own name (a user-defined event)")
+        AS_CUSTOM = "as_custom", gettext_lazy("Send as the Pinterest event “custom”")
+        FILTER = "filter", gettext_lazy("Do not send (filtered)")
 
-    name = models.CharField(max_length=100, unique=True)
+    name = models.CharField(gettext_lazy("name"), max_length=100, unique=True)
     service = models.CharField(
+        gettext_lazy("service"),
         max_length=20,
         choices=Service,
         default=Service.PINTEREST,
-        help_text="The sandbox answers as Pinterest does and counts nothing towards your ads.",
+        help_text=gettext_lazy(
+            "The sandbox answers as Pinterest does and counts nothing towards your ads."
+        ),
     )
     api_version = models.CharField(
-        "API version",
+        gettext_lazy("API version"),
         max_length=2,
         choices=ApiVersion,
         default=ApiVersion.V5,
-        help_text="v3 is legacy: Pinterest announced its end for 2023. Use v5.",
+        help_text=gettext_lazy("v3 is legacy: Pinterest announced its end for 2023. Use v5."),
     )
     advertiser_id = models.CharField(
-        "advertiser ID",
+        gettext_lazy("advertiser ID"),
         max_length=18,
-        validators=[RegexValidator(r"^[0-9]{1,18}\Z", "Digits only, at most 18.")],
-        help_text="Also called ad account ID: the number in the URL of Pinterest Ads Manager.",
+        validators=[RegexValidator(r"^[0-9]{1,18}\Z", gettext_lazy("Digits only, at most 18."))],
+        help_text=gettext_lazy(
+            "Also called ad account ID: the number in the URL of Pinterest Ads Manager."
+        ),
     )
     conversion_token = SecretField(
+        gettext_lazy("conversion token"),
         blank=True,
         default=Secret,
-        help_text="Ads Manager → Conversions → Conversions API → Set up API. Kept encrypted.",
+        help_text=gettext_lazy(
+            "Ads Manager → Conversions → Conversions API → Set up API. Kept encrypted."
+        ),
     )
     app_id = models.CharField(
-        "app ID", max_length=200, blank=True, help_text="The app store's ID of your app, if any."
+        gettext_lazy("app ID"),
+        max_length=200,
+        blank=True,
+        help_text=gettext_lazy("The app store's ID of your app, if any."),
     )
     partner_name = models.CharField(
-        max_length=100, blank=True, help_text="Only if Pinterest asked you to send one."
-    )
-    dedup_key = models.CharField(
+        gettext_lazy("partner name"),
         max_length=100,
         blank=True,
-        help_text="Path in the event whose value becomes Pinterest's event_id, e.g. "
-        "properties.event_id. Blank: the message id. Use what the Pinterest Tag sends, "
-        "so that Pinterest counts an event once.",
+        help_text=gettext_lazy("Only if Pinterest asked you to send one."),
+    )
+    dedup_key = models.CharField(
+        gettext_lazy("dedup key"),
+        max_length=100,
+        blank=True,
+        help_text=gettext_lazy(
+            "Path in the event whose value becomes Pinterest's event_id, e.g. "
+            "properties.event_id. Blank: the message id. Use what the Pinterest Tag sends, "
+            "so that Pinterest counts an event once."
+        ),
     )
     default_action_source = models.CharField(
+        gettext_lazy("default action source"),
         max_length=20,
         choices=ActionSource,
         default=ActionSource.WEB,
-        help_text="For events that do not say themselves where they happened.",
+        help_text=gettext_lazy("For events that do not say themselves where they happened."),
     )
     unmapped_events = models.CharField(
+        gettext_lazy("unmapped events"),
         max_length=20,
         choices=UnmappedEvents,
         default=UnmappedEvents.BY_NAME,
-        help_text="Track events that neither the event map nor the built-in table knows.",
+        help_text=gettext_lazy(
+            "Track events that neither the event map nor the built-in table knows."
+        ),
     )
     send_external_id = models.BooleanField(
-        "send external ID",
+        gettext_lazy("send external ID"),
         default=True,
-        help_text="Send the hashed user ID. Pinterest recommends it on all events.",
+        help_text=gettext_lazy("Send the hashed user ID. Pinterest recommends it on all events."),
     )
     test_mode = models.BooleanField(
+        gettext_lazy("test mode"),
         default=False,
-        help_text="Pinterest checks the conversions and records nothing (at most 20 a request).",
+        help_text=gettext_lazy(
+            "Pinterest checks the conversions and records nothing (at most 20 a request)."
+        ),
     )
     max_age_hours = models.PositiveIntegerField(
-        "age limit (hours)",
+        gettext_lazy("age limit (hours)"),
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
-        help_text="Older events are filtered. Pinterest takes 7 days (168). Blank: no limit.",
+        help_text=gettext_lazy(
+            "Older events are filtered. Pinterest takes 7 days (168). Blank: no limit."
+        ),
     )
     concurrency_limit = models.PositiveSmallIntegerField(
+        gettext_lazy("concurrency limit"),
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
-        help_text="Requests in flight at once. Blank: the server's default.",
+        help_text=gettext_lazy("Requests in flight at once. Blank: the server's default."),
     )
-    sources = models.ManyToManyField(Source, blank=True, related_name="destinations")
+    sources = models.ManyToManyField(
+        Source, verbose_name=gettext_lazy("sources"), blank=True, related_name="destinations"
+    )
     enabled = models.BooleanField(
+        gettext_lazy("enabled"),
         default=True,
-        help_text="Off: new events make no deliveries here. What is waiting already, waits on.",
+        help_text=gettext_lazy(
+            "Off: new events make no deliveries here. What is waiting already, waits on."
+        ),
     )
     paused_at = models.DateTimeField(null=True, blank=True, editable=False)
     paused_code = models.CharField(max_length=50, blank=True, editable=False)
@@ -163,6 +216,8 @@ class Destination(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
+        verbose_name = gettext_lazy("destination")
+        verbose_name_plural = gettext_lazy("destinations")
         ordering = ("name",)
         permissions = [("operate_destination", "Can pause and resume destinations")]
         constraints = [
@@ -178,7 +233,11 @@ class Destination(models.Model):
     def clean(self) -> None:
         if self.api_version == self.ApiVersion.V5 and not self.conversion_token:
             raise ValidationError(
-                {"conversion_token": "API v5 needs a conversion token (Ads Manager → Conversions)."}
+                {
+                    "conversion_token": gettext(
+                        "API v5 needs a conversion token (Ads Manager → Conversions)."
+                    )
+                }
             )
 
     def transform_config(
@@ -215,16 +274,18 @@ class EventMapping(models.Model):
         Destination, on_delete=models.CASCADE, related_name="event_mappings"
     )
     source_event_name = models.CharField(
-        "your event",
+        gettext_lazy("your event"),
         max_length=255,
         validators=[MaxLengthValidator(255)],
-        help_text="Compared without regard to case and outer spaces.",
+        help_text=gettext_lazy("Compared without regard to case and outer spaces."),
     )
     pinterest_event_name = models.CharField(
-        "Pinterest event", max_length=100, validators=[EVENT_NAME_VALIDATOR]
+        gettext_lazy("Pinterest event"), max_length=100, validators=[EVENT_NAME_VALIDATOR]
     )
 
     class Meta:
+        verbose_name = gettext_lazy("event mapping")
+        verbose_name_plural = gettext_lazy("event mappings")
         ordering = ("id",)
         constraints = [
             models.UniqueConstraint(
@@ -232,7 +293,7 @@ class EventMapping(models.Model):
                 Lower(Trim("source_event_name")),
                 "pinterest_event_name",
                 name="event_mapping_once",
-                violation_error_message="This mapping is already in the list.",
+                violation_error_message=gettext_lazy("This mapping is already in the list."),
             ),
         ]
 
@@ -244,22 +305,24 @@ class ConnectionCheck(models.Model):
     """What did the last check of a destination's token and account come to?"""
 
     class Verdict(models.TextChoices):
-        FINE = "fine", "Fine"
-        BAD_TOKEN = "bad_token", "Token not accepted"
-        FORBIDDEN_ACCOUNT = "forbidden_account", "Account not permitted"
-        UNKNOWN_ACCOUNT = "unknown_account", "No such account"
-        UNREACHABLE = "unreachable", "Not reachable"
-        BUSY = "busy", "Busy or faulty"
-        UNCLEAR = "unclear", "Unexpected answer"
-        UNREADABLE_TOKEN = "unreadable_token", "Token not readable"
+        FINE = "fine", gettext_lazy("Fine")
+        BAD_TOKEN = "bad_token", gettext_lazy("Token not accepted")
+        FORBIDDEN_ACCOUNT = "forbidden_account", gettext_lazy("Account not permitted")
+        UNKNOWN_ACCOUNT = "unknown_account", gettext_lazy("No such account")
+        UNREACHABLE = "unreachable", gettext_lazy("Not reachable")
+        BUSY = "busy", gettext_lazy("Busy or faulty")
+        UNCLEAR = "unclear", gettext_lazy("Unexpected answer")
+        UNREADABLE_TOKEN = "unreadable_token", gettext_lazy("Token not readable")
 
     destination = models.OneToOneField(
         Destination, on_delete=models.CASCADE, primary_key=True, related_name="connection_check"
     )
     checked_at = models.DateTimeField()
     verdict = models.CharField(max_length=20, choices=Verdict)
-    detail = models.TextField(blank=True, help_text="The service's own sentence.")
-    status_code = models.PositiveSmallIntegerField(null=True, help_text="NULL: no answer came.")
+    detail = models.TextField(blank=True, help_text=gettext_lazy("The service's own sentence."))
+    status_code = models.PositiveSmallIntegerField(
+        null=True, help_text=gettext_lazy("NULL: no answer came.")
+    )
 
     def __str__(self) -> str:
         return f"{self.get_verdict_display()} ({self.checked_at:%Y-%m-%d %H:%M})"

@@ -7,6 +7,7 @@ from typing import Any
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy, gettext_noop
 
 
 class SecretUnreadable(Exception):
@@ -14,8 +15,10 @@ class SecretUnreadable(Exception):
 
     def __init__(self) -> None:
         super().__init__(
-            "The stored token cannot be decrypted with TOKEN_ENCRYPTION_KEYS. "
-            "Put the old key back at the end of the list, or enter the token again."
+            gettext_noop(
+                "The stored token cannot be decrypted with TOKEN_ENCRYPTION_KEYS. "
+                "Put the old key back at the end of the list, or enter the token again."
+            )
         )
 
 
@@ -67,7 +70,7 @@ class Secret:
 class SecretField(models.TextField):
     """Holds a Secret. A plain text that is assigned is encrypted on its way to the database."""
 
-    description = "Encrypted text"
+    description = gettext_lazy("Encrypted text")
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Secret:
         return Secret(value or "")

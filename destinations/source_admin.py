@@ -14,6 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
 from unfold.decorators import display
 
 from destinations.badges import show_badge
@@ -33,9 +34,9 @@ class SourceAdmin(RoutedAdmin):
     ordering = ("name",)
     readonly_fields = ("shown_destinations",)
     change_form_template = "admin/destinations/source/change_form.html"
-    empty_title = "No sources yet"
-    empty_text = "A source is a site or an app of yours. Each has its own write key."
-    empty_link = ("admin:destinations_source_add", "Add a source")
+    empty_title = gettext_lazy("No sources yet")
+    empty_text = gettext_lazy("A source is a site or an app of yours. Each has its own write key.")
+    empty_link = ("admin:destinations_source_add", gettext_lazy("Add a source"))
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Source]:
         return super().get_queryset(request).prefetch_related("destinations")
@@ -49,7 +50,7 @@ class SourceAdmin(RoutedAdmin):
         return [
             (None, {"fields": ("name", "enabled", seen)}),
             (
-                "Advanced",
+                gettext("Advanced"),
                 {
                     "classes": ("collapse",),
                     "fields": (*own_key, "allowed_origins", "rate_limit_per_second"),
@@ -92,7 +93,7 @@ class SourceAdmin(RoutedAdmin):
         if request.method != "POST":
             context = {
                 **self.admin_site.each_context(request),
-                "title": "Rotate the write key",
+                "title": gettext("Rotate the write key"),
                 "opts": self.opts,
                 "original": source,
             }
@@ -104,7 +105,10 @@ class SourceAdmin(RoutedAdmin):
             transaction.on_commit(forget_routes)
         messages.success(
             request,
-            f"“{source}” has a new write key. Events sent with the old one are refused now.",
+            gettext(
+                "“%(source)s” has a new write key. Events sent with the old one are refused now."
+            )
+            % {"source": source},
         )
         return HttpResponseRedirect(reverse("admin:destinations_source_change", args=[pk]))
 
@@ -113,23 +117,27 @@ class SourceAdmin(RoutedAdmin):
     ) -> HttpResponse:
         """After adding comes connecting: show the page with the key and the ready lines."""
         if not {"_addanother", "_continue", "_popup"} & request.POST.keys():
-            messages.success(request, f"“{obj}” is ready. Connect it with one of the lines below.")
+            messages.success(
+                request,
+                gettext("“%(obj)s” is ready. Connect it with one of the lines below.")
+                % {"obj": obj},
+            )
             return HttpResponseRedirect(reverse("admin:destinations_source_change", args=[obj.pk]))
         return super().response_add(request, obj, post_url_continue)
 
-    @display(description="State")
+    @display(description=gettext_lazy("State"))
     def shown_state(self, source: Source) -> SafeString:
         return (
-            show_badge("delivered", "check_circle", "On")
+            show_badge("delivered", "check_circle", gettext("On"))
             if source.enabled
-            else show_badge("discarded", "power_settings_new", "Off")
+            else show_badge("discarded", "power_settings_new", gettext("Off"))
         )
 
-    @display(description="Write key")
+    @display(description=gettext_lazy("Write key"))
     def shown_key(self, source: Source) -> SafeString:
         return format_html("<code>…{}</code>", source.write_key[-4:])
 
-    @display(description="Destinations")
+    @display(description=gettext_lazy("Destinations"))
     def shown_destinations(self, source: Source) -> str:
         return ", ".join(destination.name for destination in source.destinations.all()) or "none"
 

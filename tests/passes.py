@@ -1,25 +1,30 @@
 """`bin/test`: the tests on the real services that are here, and again on the embedded default.
 
-With PostgreSQL and Redis there are two passes: everything on those; then every test that touches
-the database once more on SQLite and files, because the same code serves both. Without them one
-pass on the embedded default runs everything that it can. The end says which services took part and
-what was skipped for lack of one; with ``REQUIRE_SERVICES=1`` such a skip is a failure.
+With PostgreSQL and Redis everything runs on those, and every test that touches the database once
+more on SQLite and files, because the same code serves both; without arguments in two lanes side by
+side. Without them one pass on the embedded default runs everything that it can. The end says which
+services took part and what was skipped for lack of one; with ``REQUIRE_SERVICES=1`` such a skip is
+a failure.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from tests import services
 
 NOTHING_COLLECTED = 5
+EMBEDDED = {"TEST_PASS": "embedded"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +40,45 @@ class Pass:
 def main(arguments: list[str]) -> int:
     services.drop_leftover_databases()
     postgres, redis = services.postgres_url(), services.redis_url()
-    passes = []
-    if postgres or redis:
-        named = [name for name, url in (("PostgreSQL", postgres), ("Redis", redis)) if url]
-        passes.append(
-            run_pass(
-                " and ".join(named),
-                {"TEST_DATABASE_URL": postgres, "TEST_REDIS_URL": redis},
-                arguments,
-            )
-        )
-        only_database = ["-m", "database"]
-        if "-m" in arguments:  # the caller's choice of tests stands: pytest takes the last -m
-            only_database = []
-        passes.append(
-            run_pass("SQLite and files", {"TEST_PASS": "embedded"}, [*only_database, *arguments])
-        )
+    here = {"TEST_DATABASE_URL": postgres, "TEST_REDIS_URL": redis}
+    on_services = " and ".join(
+        name for name, url in (("PostgreSQL", postgres), ("Redis", redis)) if url
+    )
+    if not on_services:
+        passes = [run_pass("SQLite and files", {}, arguments)]
+    elif arguments:
+        # The caller's choice of tests stands: pytest takes the last -m.
+        database = [] if "-m" in arguments else ["-m", "database"]
+        passes = [
+            run_pass(on_services, here, arguments),
+            run_pass("SQLite and files", EMBEDDED, [*database, *arguments]),
+        ]
     else:
-        passes.append(run_pass("SQLite and files", {}, arguments))
+        passes = run_lanes(on_services, here)
     return report(passes, postgres, redis)
 
 
-def run_pass(title: str, variables: dict[str, str], arguments: list[str]) -> Pass:
+def run_lanes(on_services: str, here: dict[str, str]) -> list[Pass]:
+    """All tests, in two lanes that take about as long as each other: most of it is waiting."""
+    with ThreadPoolExecutor(max_workers=1) as beside, tempfile.TemporaryFile("w+") as shown_later:
+        others = beside.submit(
+            lambda: [
+                run_pass("no database", here, ["-m", "not database"], shown_later),
+                run_pass("SQLite and files", EMBEDDED, ["-m", "database"], shown_later),
+            ]
+        )
+        passes = [run_pass(on_services, here, ["-m", "database"])]
+        passes += others.result()
+        shown_later.seek(0)
+        shutil.copyfileobj(shown_later, sys.stdout)
+    return passes
+
+
+def run_pass(
+    title: str, variables: dict[str, str], arguments: list[str], output: IO[str] | None = None
+) -> Pass:
     """Run pytest in a process of its own, so that settings are read anew."""
-    print(f"\n=== Tests on {title} ===", flush=True)
+    print(f"\n=== Tests on {title} ===", flush=True, file=output)
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -68,9 +88,9 @@ def run_pass(title: str, variables: dict[str, str], arguments: list[str]) -> Pas
         summary = Path(folder) / "summary.json"
         environment = {**kept, **variables, "CAPI_TEST_SUMMARY": str(summary)}
         command = [sys.executable, "-m", "pytest", *arguments]
-        status = subprocess.run(command, env=environment, check=False).returncode
+        done = subprocess.run(command, env=environment, check=False, stdout=output, stderr=output)
         counts = json.loads(summary.read_text()) if summary.exists() else {}
-    return Pass(title, status, Counter(counts.get("lacking")), Counter(counts.get("used")))
+    return Pass(title, done.returncode, Counter(counts.get("lacking")), Counter(counts.get("used")))
 
 
 def report(passes: list[Pass], postgres: str, redis: str) -> int:

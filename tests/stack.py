@@ -25,7 +25,7 @@ from typing import Any, Self, TypeVar
 import requests
 
 from capi_project.children import Child
-from capi_project.parts import commands, read_options, worker_names
+from capi_project.parts import commands, part_environment, read_options, worker_names
 from destinations.sandbox import Sandbox
 from tests.scratch import ScratchDatabase, ScratchRedis
 from tests.variables import BASE_DIR, settings_variables
@@ -132,7 +132,8 @@ class Stack:
         for name in names:
             child = self._children.get(name)
             if child is None:
-                child = self._children[name] = Child(name, lines[name], self.env, self._show)
+                environment = part_environment(name, self.env)
+                child = self._children[name] = Child(name, lines[name], environment, self._show)
             child.start()
         if "web" in names:
             self.wait_until(self._answers, seconds=30)

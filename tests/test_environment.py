@@ -194,12 +194,17 @@ def test_another_broker_can_be_named_beside_redis(tmp_path: Path) -> None:
 
 def test_nonsense_in_several_variables_is_one_message(tmp_path: Path) -> None:
     done = settings_with(
-        tmp_path, BATCH_MAX_CONVERSIONS="2000", DEBUG="perhaps", TOKEN_ENCRYPTION_KEYS="short"
+        tmp_path,
+        BATCH_MAX_CONVERSIONS="2000",
+        DEBUG="perhaps",
+        TOKEN_ENCRYPTION_KEYS="short",
+        LANGUAGE_CODE="klingon",
     )
     assert done.returncode != 0
     for mistake in (
         "BATCH_MAX_CONVERSIONS=2000 must be from 1 to 1000.",
         "DEBUG='perhaps' is neither true nor false.",
+        "LANGUAGE_CODE='klingon' is no language that Django knows, such as de or pt-br.",
         "TOKEN_ENCRYPTION_KEYS: key 1 is not a Fernet key",
     ):
         assert mistake in done.stderr

@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import NoReverseMatch, get_resolver, reverse
 
 from capi_project.roles import ADMINISTRATOR, OPERATOR, ROLES, VIEWER, make_groups
-from deliveries.models import BulkAction, Refusal
+from deliveries.models import BulkAction, Refusal, SavedLink
 from destinations.models import Destination, Source
 from tests.deliveries.log_rows import make_rejected, settle
 from tests.factories import make_deliveries, make_destination
@@ -31,6 +31,8 @@ DOORS: dict[str, str] = {
     "password_change_done": "NVOA",
     "jsi18n": "NVOA",
     "search": "NVOA",  # finds only what the person may see
+    "two_factor": "NVOA",  # everybody's own
+    "two_factor_set_up": "NVOA",
     "destination_preview": "VOA",
     "new_destination_preview": "VOA",
     "destinations_source_changelist": "VOA",
@@ -67,6 +69,7 @@ DOORS: dict[str, str] = {
     "auth_user_history": "A",
     "auth_user_delete": "A",
     "auth_user_password_change": "A",
+    "auth_user_two_factor_off": "A",
     "auth_group_changelist": "A",
     "auth_group_add": "A",
     "auth_group_change": "A",
@@ -88,6 +91,8 @@ DOORS: dict[str, str] = {
     "POST deliveries_delivery_discard": "OA",
     "POST deliveries_destination_pause": "OA",
     "POST deliveries_destination_resume": "OA",
+    "POST deliveries_savedlink_save": "VOA",
+    "POST deliveries_savedlink_remove": "A",  # one that somebody else shared
     "POST deliveries_bulkaction_ask": "OA",
     "POST deliveries_bulkaction_cancel": "OA",
     "POST destinations_destination_check": "A",
@@ -100,11 +105,19 @@ DOORS: dict[str, str] = {
     "POST destinations_destination_add": "A",
     "POST auth_user_add": "A",
     "POST auth_user_change": "A",
+    "POST auth_user_two_factor_off": "A",
     "POST auth_group_change": "A",
 }
 """Door → who may pass. A page that is not listed here fails a test: say who may open it."""
 
-OPEN_TO_ALL = {"login", "logout"}
+OPEN_TO_ALL = {"login", "login_code", "logout"}
+OUTSIDE_THE_SITE = (
+    "destination_preview",
+    "new_destination_preview",
+    "two_factor",
+    "two_factor_set_up",
+)
+"""Their names stand in no namespace."""
 NO_PAGE = {"autocomplete", "view_on_site", "app_list"}
 """Django's own, tested there; nothing here offers a model to them."""
 WORDS_IN_ADDRESSES = {"deliveries_bulkaction_ask": "retry", "deliveries_delivery_export": "csv"}
@@ -138,6 +151,9 @@ def rows() -> dict[str, Any]:
         "bulkaction": BulkAction.objects.create(
             verb="retry", selection={}, total_count=1, last_id=1
         ),
+        "savedlink": SavedLink.objects.create(
+            owner=User.objects.create_user("sharer"), name="x", query="status=dead", is_shared=True
+        ),
         "logentry": LogEntry.objects.create(
             user=User.objects.create_user("writer"), action_flag=CHANGE, object_repr="x"
         ),
@@ -146,7 +162,7 @@ def rows() -> dict[str, Any]:
 
 def url_of(door: str, rows: dict[str, Any]) -> str:
     name = door.removeprefix("POST ")
-    label = name if "_preview" in name else f"admin:{name}"
+    label = name if name in OUTSIDE_THE_SITE else f"admin:{name}"
     try:
         return reverse(label)
     except NoReverseMatch:

@@ -14,6 +14,8 @@ from deliveries.ingest.refusals import EventRefused
 from destinations.pinterest.times import unix_seconds
 
 LONGEST_MESSAGE_ID = 255
+UNLIMITED_TYPES = frozenset({"audiencelist"})
+"""One event of such a type holds a whole list; only the limit of a request holds for it."""
 _LONGEST_NAME = 255
 _LONGEST_TYPE = 20
 # What str.strip() leaves and RudderStack strips from an ID: zero-width spaces, joiners, the BOM.
@@ -73,7 +75,11 @@ def accept_event(event: Any, path_type: str, arrival: Arrival) -> AcceptedEvent:
         added["request_ip"] = arrival.request_ip
     complete = {**event, **added}
     body = orjson.dumps(complete)
-    if len(body) > settings.MAX_EVENT_BYTES and _size_of(event) > settings.MAX_EVENT_BYTES:
+    if (
+        len(body) > settings.MAX_EVENT_BYTES
+        and event_type not in UNLIMITED_TYPES
+        and _size_of(event) > settings.MAX_EVENT_BYTES
+    ):
         raise EventRefused(
             "event_too_large", "", f"The event is larger than {settings.MAX_EVENT_BYTES} bytes."
         )

@@ -20,13 +20,14 @@ View = Callable[[HttpRequest], HttpResponse]
 class IngestFront:
     """Looks the path up among those of events; all others go the usual way.
 
-    /health is among them because probes ask by address, under names that ALLOWED_HOSTS lacks.
+    / and /health are among them because probes ask by address, under names that ALLOWED_HOSTS
+    lacks.
     """
 
     def __init__(self, get_response: View) -> None:
         self._get_response = get_response
         prefix = f"/{settings.URL_PREFIX}/" if settings.URL_PREFIX else "/"
-        views: dict[str, View] = {**event_views, "health": status.health}
+        views: dict[str, View] = {**event_views, "": status.root, "health": status.health}
         self._views = {prefix + path: view for path, view in views.items()}
 
     def __call__(self, request: HttpRequest) -> HttpResponse:

@@ -49,6 +49,12 @@ BATCH = {
     },
     "additionalProperties": True,
 }
+WEBHOOK = {
+    "oneOf": [
+        {"type": "object", "additionalProperties": True},
+        {"type": "array", "minItems": 1, "items": {"type": "object", "additionalProperties": True}},
+    ]
+}
 ORDER = {
     "event": "Order Completed",
     "userId": "user-1",

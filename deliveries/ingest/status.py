@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -44,6 +45,16 @@ def health(request: HttpRequest) -> HttpResponse:
             "lastRegulationSync": "",
         }
     )
+
+
+@csrf_exempt
+@never_cache
+@require_safe
+def root(request: HttpRequest) -> HttpResponse:
+    """The admin for a person's browser; for a probe the same as /health, as at RudderStack."""
+    if "text/html" in request.META.get("HTTP_ACCEPT", ""):
+        return redirect("admin:index")
+    return health(request)
 
 
 @csrf_exempt

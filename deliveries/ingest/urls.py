@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from deliveries.ingest import openapi, pixel, source_config, status, views
+from deliveries.ingest import openapi, pixel, source_config, status, views, webhook
 
 app_name = "ingest"
 
@@ -17,6 +17,7 @@ event_views = {
     "v1/group": views.GroupView.as_view(),
     "v1/alias": views.AliasView.as_view(),
     "v1/merge": views.MergeView.as_view(),
+    "v1/audiencelist": views.AudienceListView.as_view(),
     "v1/import": views.BatchView.as_view(),
     "v1/b": views.BatchView.as_view(),
     "v1/t": views.TrackView.as_view(),
@@ -25,6 +26,7 @@ event_views = {
     "v1/i": views.IdentifyView.as_view(),
     "v1/g": views.GroupView.as_view(),
     "v1/a": views.AliasView.as_view(),
+    "v1/webhook": webhook.WebhookView.as_view(),
     "beacon/v1/batch": views.BeaconView.as_view(),
 }
 """The paths that take events; ``front`` goes there without the middleware for pages."""
@@ -37,6 +39,7 @@ urlpatterns = [
     path("api/schema/", openapi.document, name="schema"),
     path("api/docs/", openapi.page, name="docs"),
     path("docs", openapi.page),
+    path("", status.root, name="root"),
     path("health", status.health, name="health"),
     path("version", status.version, name="version"),
     path("robots.txt", status.robots, name="robots"),

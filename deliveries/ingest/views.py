@@ -135,14 +135,15 @@ class EventView(IngestView):
         """200 if at least one event was taken; else what RudderStack says of the first."""
         if len(events) > MOST_EVENTS:
             raise RequestRefused(413, answers.TOO_LARGE)
-        arrival = Arrival(
-            timezone.now(), find_request_ip(request.META, settings.TRUSTED_PROXY_COUNT)
-        )
+        arrival = self.find_arrival(request)
         accepted, refused = judge_events(events, self.event_type, arrival, is_flawless)
         store_request(request.auth, accepted, limit_refusals(refused), arrival.received_at)
         if not accepted:
             return answers.refused(400, refused[0].answer)
         return answers.accepted()
+
+    def find_arrival(self, request: Request) -> Arrival:
+        return Arrival(timezone.now(), find_request_ip(request.META, settings.TRUSTED_PROXY_COUNT))
 
 
 class TrackView(EventView):
@@ -171,6 +172,12 @@ class AliasView(EventView):
 
 class MergeView(EventView):
     event_type = "merge"
+
+
+class AudienceListView(EventView):
+    """Kept like every event, and filtered: the Conversions API takes no lists of people."""
+
+    event_type = "audiencelist"
 
 
 class BatchView(EventView):

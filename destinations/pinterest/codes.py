@@ -2,49 +2,77 @@
 
 from __future__ import annotations
 
+from destinations.pinterest.words import gettext_noop
+
 FILTER_CODES: dict[str, str] = {
-    "unsupported_type": "The event is not a track, page or screen call.",
-    "integration_disabled": "The event's integrations object switches this destination off.",
-    "unmapped_event": "The event has no Pinterest name and the destination leaves such events out.",
-    "event_too_old": "The event is older than the destination's age limit.",
+    "unsupported_type": gettext_noop("The event is not a track, page or screen call."),
+    "integration_disabled": gettext_noop(
+        "The event's integrations object switches this destination off."
+    ),
+    "unmapped_event": gettext_noop(
+        "The event has no Pinterest name and the destination leaves such events out."
+    ),
+    "event_too_old": gettext_noop("The event is older than the destination's age limit."),
 }
 """The event is not meant for Pinterest; nothing is wrong with it."""
 
 REJECTION_CODES: dict[str, str] = {
-    "event_name_missing": "A track or screen call has neither an event nor a name.",
-    "event_time_missing": "No timestamp of the event can be read.",
-    "action_source_invalid": "The event names an action source that Pinterest does not know.",
+    "event_name_missing": gettext_noop("A track or screen call has neither an event nor a name."),
+    "event_time_missing": gettext_noop("No timestamp of the event can be read."),
+    "action_source_invalid": gettext_noop(
+        "The event names an action source that Pinterest does not know."
+    ),
     "missing_user_data": (
-        "The event has no e-mail, no mobile advertising ID, and not both an IP address and a "
-        "user agent."
+        gettext_noop(
+            "The event has no e-mail, no mobile advertising ID, and not both an IP address and a "
+            "user agent."
+        )
     ),
 }
 """The event can never become a conversion as it is."""
 
 WARNING_CODES: dict[str, str] = {
-    "wrong_type": "A value is an object, an array or another type than its field takes.",
-    "event_name_unusual": (
-        "The name has characters other than letters, digits, _ and -, or more than 100 of them."
+    "wrong_type": gettext_noop(
+        "A value is an object, an array or another type than its field takes."
     ),
-    "event_time_in_future": "The event says it happens more than five minutes from now.",
-    "event_id_generated": "The event has no message ID; one was made from its contents.",
+    "event_name_unusual": (
+        gettext_noop(
+            "The name has characters other than letters, digits, _ and -, or more than 100 of them."
+        )
+    ),
+    "event_time_in_future": gettext_noop(
+        "The event says it happens more than five minutes from now."
+    ),
+    "event_id_generated": gettext_noop(
+        "The event has no message ID; one was made from its contents."
+    ),
     "event_id_personal": (
-        "The destination's dedup key is a personal field, which Pinterest gets unhashed."
+        gettext_noop(
+            "The destination's dedup key is a personal field, which Pinterest gets unhashed."
+        )
     ),
     "action_source_assumed": (
-        "A mobile event does not say whether it is iOS or Android; the default was used."
+        gettext_noop(
+            "A mobile event does not say whether it is iOS or Android; the default was used."
+        )
     ),
-    "boolean_invalid": "A yes/no value is neither true nor false.",
-    "language_invalid": "A language is not a two-letter code or a locale.",
-    "email_invalid": "An e-mail address has no @.",
-    "gender_unknown": "A gender is none of the known spellings.",
-    "birthday_invalid": "A birthday is not YYYYMMDD, an ISO date or YYYY/MM/DD, or no such day.",
-    "ip_address_invalid": "An IP address is not a usable IPv4 or IPv6 address.",
-    "currency_invalid": "A currency is not three letters.",
-    "number_invalid": "A value is not a number.",
-    "products_invalid": "The products list, or one of its entries, is not what it should be.",
+    "boolean_invalid": gettext_noop("A yes/no value is neither true nor false."),
+    "language_invalid": gettext_noop("A language is not a two-letter code or a locale."),
+    "email_invalid": gettext_noop("An e-mail address has no @."),
+    "gender_unknown": gettext_noop("A gender is none of the known spellings."),
+    "birthday_invalid": gettext_noop(
+        "A birthday is not YYYYMMDD, an ISO date or YYYY/MM/DD, or no such day."
+    ),
+    "ip_address_invalid": gettext_noop("An IP address is not a usable IPv4 or IPv6 address."),
+    "currency_invalid": gettext_noop("A currency is not three letters."),
+    "number_invalid": gettext_noop("A value is not a number."),
+    "products_invalid": gettext_noop(
+        "The products list, or one of its entries, is not what it should be."
+    ),
     "ldp_incomplete": (
-        "Limited data processing is asked for without state and country; Pinterest ignores it then."
+        gettext_noop(
+            "Limited data processing is asked for without state and country; Pinterest ignores it then."
+        )
     ),
 }
 """The conversion is sent, but without something the sender meant."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from destinations.pinterest.words import gettext_noop
+
 
 class Advice(NamedTuple):
     """A field of the conversion that is missing, what it is good for, and where it comes from."""
@@ -14,29 +16,41 @@ class Advice(NamedTuple):
 
 
 _ADVICE: tuple[Advice, ...] = (
-    Advice("em", "The hashed e-mail matches best of all.", "traits.email, context.traits.email"),
-    Advice("ph", "The hashed phone number.", "traits.phone, context.traits.phone"),
+    Advice(
+        "em",
+        gettext_noop("The hashed e-mail matches best of all."),
+        "traits.email, context.traits.email",
+    ),
+    Advice(
+        "ph",
+        gettext_noop("The hashed phone number."),
+        "traits.phone, context.traits.phone",
+    ),
     Advice(
         "external_id",
-        "Your own ID of the customer; Pinterest recommends it on every event.",
-        "userId, anonymousId (and “send external ID” switched on)",
+        gettext_noop("Your own ID of the customer; Pinterest recommends it on every event."),
+        gettext_noop("userId, anonymousId (and “send external ID” switched on)"),
     ),
     Advice(
         "click_id",
-        "The click that brought the visitor; Pinterest recommends it on every event.",
-        "properties.clickId, or epik= in context.page.url (the _epik cookie)",
+        gettext_noop("The click that brought the visitor; Pinterest recommends it on every event."),
+        gettext_noop("properties.clickId, or epik= in context.page.url (the _epik cookie)"),
     ),
     Advice(
         "client_ip_address",
-        "Together with the user agent it is enough for a match.",
+        gettext_noop("Together with the user agent it is enough for a match."),
         "context.ip",
     ),
     Advice(
         "client_user_agent",
-        "Together with the IP address it is enough for a match.",
+        gettext_noop("Together with the IP address it is enough for a match."),
         "context.userAgent",
     ),
-    Advice("hashed_maids", "The advertising ID of a phone.", "context.device.advertisingId"),
+    Advice(
+        "hashed_maids",
+        gettext_noop("The advertising ID of a phone."),
+        "context.device.advertisingId",
+    ),
 )
 _APP_ONLY = frozenset({"hashed_maids"})
 _BROWSER_OR_APP_ONLY = frozenset({"click_id", "client_ip_address", "client_user_agent"})

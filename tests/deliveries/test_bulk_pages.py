@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.http import QueryDict
@@ -75,6 +76,28 @@ def test_a_running_bulk_action_is_watched_and_cancelled(admin_client):
     assert action.cancelled_at is not None
     assert Delivery.objects.get().status == "rejected"
     assert "Cancelled</span>" in admin_client.get(LIST).content.decode()
+
+
+def test_who_started_and_cancelled_a_bulk_action_is_in_the_history_with_a_link(admin_client):
+    destination = make_destination(name="Pinterest US")
+    make_rejected(destination)
+    make_rejected(destination)
+    admin_client.get(f"{LIST}new/retry/")  # only to look
+    assert not LogEntry.objects.exists()
+    admin_client.post(
+        f"{LIST}new/retry/", {"destination": str(destination.pk), "reason": "the token is new"}
+    )
+    action = BulkAction.objects.get()
+    admin_client.post(f"{LIST}{action.pk}/cancel/")
+    admin_client.post(f"{LIST}{action.pk}/cancel/")  # it had ended: nothing to tell
+    started, cancelled = LogEntry.objects.order_by("pk")
+    assert str(started.get_change_message()) == (
+        "Retry all that match: 2 deliveries. Destination: Pinterest US. Reason: the token is new."
+    )
+    assert str(cancelled.get_change_message()) == "Cancelled after 0 of 2; 0 changed until then."
+    assert {started.user.username, cancelled.user.username} == {"admin"}
+    page = admin_client.get("/admin/admin/logentry/").content.decode()
+    assert page.count(f'href="/admin/deliveries/bulkaction/{action.pk}/change/"') == 2
 
 
 def test_a_replay_needs_both_ends_of_its_time_range_and_keeps_its_options(admin_client):

@@ -6,6 +6,7 @@ below ``sdk`` of this virtual environment. The npm packages lie in ``tests/sdk/n
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -50,9 +51,12 @@ def install_npm_sdks() -> Path:
     """``node_modules`` as package-lock.json says, made by ``npm ci`` when the lock has changed."""
     stamp = _stamp(HERE / "package-lock.json", "")
     stamp_file = NODE_MODULES / ".capi-relay-stamp"
-    if not stamp_file.is_file() or stamp_file.read_text() != stamp:
-        _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"])
-        stamp_file.write_text(stamp)
+    # The passes of bin/test run side by side: the second waits here for the first.
+    with (HERE / "package-lock.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not stamp_file.is_file() or stamp_file.read_text() != stamp:
+            _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+            stamp_file.write_text(stamp)
     return NODE_MODULES
 
 

@@ -1,6 +1,21 @@
 "use strict";
 /* Copying with a click, and filters that apply themselves. Everything works without it, too. */
 
+/* Times are shown and typed in the zone of this browser: the server reads it from the cookie. */
+const browserZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (browserZone && /^[A-Za-z0-9_+\-/]+$/.test(browserZone)) {
+  const secure = window.location.protocol === "https:" ? "; Secure" : "";
+  document.cookie = `relay_zone=${browserZone}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
+}
+
+const TIME_TYPES = new Set(["datetime-local", "date"]);
+const TIMES_IN_ADDRESS = ["since", "until", "settled_since", "day"];
+
+/* What the scripts say, in the language of the page (templates/admin/base.html). */
+function word(key) {
+  return JSON.parse(document.getElementById("relay-words").textContent)[key];
+}
+
 async function copyText(text) {
   if (navigator.clipboard && window.isSecureContext) {
     await navigator.clipboard.writeText(text);
@@ -24,10 +39,10 @@ document.addEventListener("click", async (click) => {
   const before = [...button.childNodes];
   try {
     await copyText(source.textContent);
-    button.textContent = "Copied";
+    button.textContent = word("copied");
   } catch {
     window.getSelection().selectAllChildren(source); // the person can press Ctrl+C
-    button.textContent = "Press Ctrl+C";
+    button.textContent = word("press_to_copy");
   }
   button.setAttribute("aria-live", "polite");
   setTimeout(() => button.replaceChildren(...before), 1600);
@@ -39,8 +54,13 @@ document.addEventListener("change", (change) => {
 
 document.addEventListener("submit", (submission) => {
   if (!submission.target.matches("[data-relay-bar]")) return;
-  for (const field of submission.target.elements) {
+  const fields = [...submission.target.elements];
+  for (const field of fields) {
     if (field.name && field.value === "") field.disabled = true; // keeps the address short
+  }
+  const hasTime = fields.some((field) => TIME_TYPES.has(field.type) && !field.disabled);
+  for (const field of fields) {
+    if (field.matches("[data-relay-zone]")) field.disabled = !hasTime;
   }
 });
 
@@ -48,16 +68,24 @@ window.addEventListener("pageshow", () => {
   for (const field of document.querySelectorAll("[data-relay-bar] :disabled")) field.disabled = false;
 });
 
-/* The address holds the whole state of a list: its filters, its search and its page. */
+/* The address holds the whole state of a list: its filters, its search and its page. Times need
+   their zone to mean the same for others. */
+function addressToShare(zoneName) {
+  const address = new URL(window.location.href);
+  const hasTime = TIMES_IN_ADDRESS.some((name) => address.searchParams.get(name));
+  if (hasTime && !address.searchParams.get("zone")) address.searchParams.set("zone", zoneName);
+  return address.href;
+}
+
 function offerLink(button) {
   button.hidden = false;
   const before = [...button.childNodes];
   button.addEventListener("click", async () => {
     try {
-      await copyText(window.location.href);
-      button.textContent = "Copied";
+      await copyText(addressToShare(button.dataset.relayCopyLink));
+      button.textContent = word("copied");
     } catch {
-      button.textContent = "Copy it from the address bar";
+      button.textContent = word("copy_from_bar");
     }
     setTimeout(() => button.replaceChildren(...before), 1600);
   });
@@ -90,19 +118,19 @@ function follow(part) {
 /* The live view of a log: every few seconds, unless a row is chosen or nobody looks. */
 function offerLiveView(button) {
   const id = button.dataset.relayLive;
-  const word = button.lastChild;
+  const label = button.lastChild;
   let timer = 0;
   button.hidden = false;
   const tick = async () => {
     const isChoosing = document.querySelector(`#${id} input.action-select:checked`);
     const isFocused = document.activeElement?.closest(`#${id}`);
-    if (isChoosing) word.textContent = "Live, held: rows are chosen";
+    if (isChoosing) label.textContent = word("live_held");
     else if (!document.hidden && !isFocused) {
       try {
         await reloadPart(id);
-        word.textContent = "Live";
+        label.textContent = word("live");
       } catch {
-        word.textContent = "Live, no answer";
+        label.textContent = word("live_no_answer");
       }
     }
     if (timer) timer = setTimeout(tick, 4000);
@@ -110,7 +138,7 @@ function offerLiveView(button) {
   button.addEventListener("click", () => {
     const isOn = button.getAttribute("aria-pressed") !== "true";
     button.setAttribute("aria-pressed", String(isOn));
-    word.textContent = "Live";
+    label.textContent = word("live");
     clearTimeout(timer);
     timer = isOn ? setTimeout(tick, 0) : 0;
   });

@@ -1,38 +1,50 @@
-"""`manage.py reencrypt_tokens`: put every stored token under the newest encryption key."""
+"""`manage.py reencrypt_tokens`: put every stored secret under the newest encryption key."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
+from django.db import models, transaction
 
-from destinations.models import Destination
-from destinations.secrets import SecretUnreadable
+from destinations.secrets import SecretField, SecretUnreadable
 
 
 class Command(BaseCommand):
     help = (
-        "Encrypts every conversion token anew with the first of TOKEN_ENCRYPTION_KEYS, so that the "
-        "others can be taken out. Safe to repeat; nothing is changed if one cannot be read."
+        "Encrypts every conversion token and two-factor secret anew with the first of "
+        "TOKEN_ENCRYPTION_KEYS, so that the others can be taken out. Safe to repeat; nothing is "
+        "changed if one cannot be read."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
         unreadable = []
+        count = 0
         with transaction.atomic():
-            destinations = Destination.objects.exclude(conversion_token="").select_for_update()
-            for destination in destinations:
+            for field, row in _rows_with_secrets():
                 try:
-                    token = destination.conversion_token.sealed_with_newest_key()
+                    secret = getattr(row, field).sealed_with_newest_key()
                 except SecretUnreadable:
-                    unreadable.append(destination.name)
-                else:
-                    destination.conversion_token = token
-                    destination.save(update_fields=["conversion_token"])
+                    unreadable.append(str(row))
+                    continue
+                setattr(row, field, secret)
+                row.save(update_fields=[field])
+                count += 1
             if unreadable:
                 raise CommandError(
                     "No key in TOKEN_ENCRYPTION_KEYS fits the token of: "
                     + ", ".join(unreadable)
                     + ". Nothing was changed."
                 )
-        self.stdout.write(f"{len(destinations)} token(s) are under the newest key.")
+        self.stdout.write(f"{count} token(s) are under the newest key.")
+
+
+def _rows_with_secrets() -> Iterator[tuple[str, models.Model]]:
+    """Every row that holds one, locked, with the name of the field."""
+    for model in apps.get_models():
+        for field in model._meta.concrete_fields:
+            if isinstance(field, SecretField):
+                rows = model._default_manager.exclude(**{field.attname: ""})
+                yield from ((field.attname, row) for row in rows.select_for_update())

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("deliveries", "0006_log_indexes"),
+        ("deliveries", "0008_log_indexes"),
         ("destinations", "0003_connection_check"),
     ]
 

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("deliveries", "0007_log_contents"),
+        ("deliveries", "0009_log_contents"),
     ]
 
     operations = [

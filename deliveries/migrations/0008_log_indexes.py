@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     atomic = False  # indexes are made while the log is written to
 
     dependencies = [
-        ("deliveries", "0005_search_key"),
+        ("deliveries", "0007_saved_link"),
         ("destinations", "0003_connection_check"),
     ]
 

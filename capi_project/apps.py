@@ -1,0 +1,26 @@
+"""The project as an app, and the admin without its pages: only the URLs load those."""
+
+from django.apps import AppConfig
+from django.contrib.admin.apps import SimpleAdminConfig
+
+
+class ProjectConfig(AppConfig):
+    """Groups, signing in, how the admin looks."""
+
+    name = "capi_project"
+
+
+class AdminConfig(SimpleAdminConfig):
+    """The admin in django-unfold's look.
+
+    ``capi_project.urls`` looks for the admin modules. Django would do so in every process, and a
+    worker, which shows no page, would hold ten megabytes of them.
+    """
+
+    default_site = "unfold.sites.UnfoldAdminSite"
+
+
+class LookConfig(AppConfig):
+    """django-unfold's templates and static files; its own configurations import its pages."""
+
+    name = "unfold"
