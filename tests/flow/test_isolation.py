@@ -1,7 +1,11 @@
-"""One slow destination, or one with a mountain of work, does not hold up another."""
+"""One slow destination, or one with a mountain of work, does not hold up another.
+
+The mountain has 100,000 deliveries; ``ISOLATION_WAITING=1000000`` for a higher one.
+"""
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -15,6 +19,8 @@ FRESH_SECONDS = 5.0
 
 SLOW_REQUESTS = 4
 """DESTINATION_CONCURRENCY: the slow destination gets that many requests in flight, no more."""
+
+WAITING = int(os.environ.get("ISOLATION_WAITING", "100000"))
 
 FILL = """
 from benchmarks.log_filling import fill_due
@@ -66,7 +72,7 @@ def test_a_destination_that_answers_in_30_seconds_does_not_hold_up_another(
 def test_a_destination_with_a_mountain_of_work_does_not_hold_up_another(own_stack: Any) -> None:
     stack: Stack = own_stack
     busy, other = stack.add_shop(), stack.add_shop()
-    fill = FILL.format(source_id=busy.source_id, destination_id=busy.destination_id, count=100_000)
+    fill = FILL.format(source_id=busy.source_id, destination_id=busy.destination_id, count=WAITING)
     stack.manage("shell", "--verbosity", "0", "-c", fill)
     stack.wait_until(lambda: stack.statuses(busy).get("delivered", 0) > 0)
 
