@@ -284,6 +284,16 @@ def test_the_pixel_is_an_image_whatever_went_wrong(
     assert (response.status_code, response["Content-Type"]) == (200, "image/gif")
 
 
+@pytest.mark.parametrize("method", ["head", "post", "put", "delete"])
+def test_only_a_get_of_the_pixel_makes_an_event(
+    client: Client, source: Source, method: str
+) -> None:
+    path = f"/pixel/v1/page?writeKey={WRITE_KEY}&userId=u"
+    response = getattr(client, method)(path)
+    assert (response.status_code, response["Content-Type"]) == (200, "image/gif")
+    assert not Event.objects.exists()
+
+
 def test_the_pixel_is_an_image_without_a_database_too(
     client: Client, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
