@@ -52,7 +52,7 @@ class UserAdmin(TickedChoices, DjangoUserAdmin, ModelAdmin):
     )
     list_filter = ()
     list_select_related = ("two_factor",)
-    readonly_fields = ("shown_two_factor", "shown_deleting", "last_login", "date_joined")
+    readonly_fields = ("shown_switch", "shown_deleting", "last_login", "date_joined")
     warn_unsaved_form = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
@@ -65,7 +65,7 @@ class UserAdmin(TickedChoices, DjangoUserAdmin, ModelAdmin):
             *self.fieldsets,
             (
                 gettext_lazy("Signing in and leaving"),
-                {"fields": ("shown_two_factor", "shown_deleting")},
+                {"fields": ("shown_switch", "shown_deleting")},
             ),
         )
 
@@ -113,9 +113,15 @@ class UserAdmin(TickedChoices, DjangoUserAdmin, ModelAdmin):
     def shown_two_factor(self, user: User) -> SafeString:
         if find_two_factor(user) is None:
             return show_badge("discarded", "lock_open", gettext("Off"))
+        return show_badge("delivered", "lock", gettext("On"))
+
+    @display(description=gettext_lazy("Two-factor login"))
+    def shown_switch(self, user: User) -> SafeString:
+        if find_two_factor(user) is None:
+            return self.shown_two_factor(user)
         return format_html(
             '{} <a class="relay-link" href="{}">{}</a>',
-            show_badge("delivered", "lock", gettext("On")),
+            self.shown_two_factor(user),
             reverse("admin:auth_user_two_factor_off", args=[user.pk]),
             gettext("Switch it off …"),
         )

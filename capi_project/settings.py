@@ -93,6 +93,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "capi_project.two_factor_gate.TwoFactorGate",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "capi_project.viewer_zone.ViewerZoneMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 TEMPLATES = [

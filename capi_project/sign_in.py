@@ -82,22 +82,26 @@ class SignInView(LoginView):
         return HttpResponseRedirect(f"{reverse('login_code')}?{query}")
 
 
-class CodeForm(forms.Form):
-    """One code: of the app, or a recovery code. Its words do not tell how near it was."""
-
-    code = forms.CharField(
+def code_field(**attributes: Any) -> forms.CharField:
+    """Where a code is typed; phones and password managers offer it by themselves."""
+    return forms.CharField(
         label=gettext_lazy("Code"),
         max_length=40,
-        strip=True,
         widget=UnfoldAdminTextInputWidget(
             attrs={
                 "autocomplete": "one-time-code",
-                "autofocus": True,
                 "autocapitalize": "none",
                 "spellcheck": "false",
+                **attributes,
             }
         ),
     )
+
+
+class CodeForm(forms.Form):
+    """One code: of the app, or a recovery code. Its words do not tell how near it was."""
+
+    code = code_field(autofocus=True)
 
     def __init__(self, request: HttpRequest, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -21,7 +21,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from unfold.widgets import UnfoldAdminPasswordWidget
 
 from capi_project.models import TwoFactor
-from capi_project.sign_in import CodeForm, require_right_code
+from capi_project.sign_in import code_field, require_right_code
 from capi_project.two_factor import (
     app_url,
     find_two_factor,
@@ -41,7 +41,7 @@ QUIET_ZONE = 4  # modules of white around a QR code that the standard asks for
 class SetUpForm(forms.Form):
     """One code, to show that the app knows the secret."""
 
-    code = CodeForm.base_fields["code"]
+    code = code_field()
 
 
 class ConfirmForm(forms.Form):
@@ -52,7 +52,7 @@ class ConfirmForm(forms.Form):
         strip=False,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "current-password"}),
     )
-    code = CodeForm.base_fields["code"]
+    code = code_field()
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -25,6 +25,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 
 from deliveries.bulk_pages import bulk_links
+from deliveries.delivery_list import newest_first
 from deliveries.details import batch_body, batch_panes, read_details
 from deliveries.export import csv_lines, json_lines
 from deliveries.log_admin import LogAdmin
@@ -33,6 +34,8 @@ from deliveries.models import Batch, Delivery
 from deliveries.operations import discard, pause, resume, retry
 from deliveries.paging import AFTER, BEFORE
 from deliveries.saved_link_pages import SavedLinkPages
+from deliveries.status_help import STATUS_HELP
+from deliveries.zones import read_in_own_zone
 from destinations.models import Destination
 
 EXPORTS = {
@@ -70,10 +73,12 @@ class DeliveryPages(SavedLinkPages):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        read_in_own_zone(request)  # before links are made of the address
         extra_context = {
             **(extra_context or {}),
             "bulk_links": bulk_links(request),
             "can_be_watched": True,
+            "status_help": STATUS_HELP.get(request.GET.get("status", "")),
             **self.saved_links_context(request),
             "export_links": [(self._export_url(request, kind), kind.upper()) for kind in EXPORTS],
         }
@@ -98,7 +103,7 @@ class DeliveryPages(SavedLinkPages):
         masks = not sees_personal_data(request.user)
         day = timezone.localtime().strftime("%Y-%m-%d-%H%M")
         return StreamingHttpResponse(
-            lines(deliveries, masks=masks),
+            lines(newest_first(request, deliveries), masks=masks),
             content_type=content_type,
             headers={"Content-Disposition": f'attachment; filename="deliveries-{day}.{kind}"'},
         )

@@ -12,20 +12,20 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.http.request import QueryDict
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
 from unfold.decorators import display
 
-from deliveries.bulk_actions import cancel_bulk_action, count_preview, start_bulk_action
+from deliveries.bulk_actions import TOUCHED, cancel_bulk_action, count_preview, start_bulk_action
 from deliveries.log_admin import LogAdmin
 from deliveries.log_selection import PARAMETERS, read_selection, say_selection
 from deliveries.models import BulkAction
 from deliveries.paging import KeysetChangeList
 from deliveries.phrases import show_status, show_time
 from deliveries.selection import Selection
-from deliveries.statuses import BulkVerb
+from deliveries.statuses import BulkVerb, DeliveryStatus
+from deliveries.zones import ZONE, has_times, read_in_own_zone, zone_name, zone_of
 from destinations.models import Destination, Source
 
 MAY_OPERATE = "deliveries.operate_delivery"
@@ -105,8 +105,9 @@ class BulkActionAdmin(LogAdmin):
             raise PermissionDenied
         if verb not in BulkVerb.values:
             return HttpResponse(status=404)
+        read_in_own_zone(request)
         posted = request.POST if request.method == "POST" else request.GET
-        address = {name: posted.get(name, "") for name in (*PARAMETERS, "q")}
+        address = {name: posted.get(name, "") for name in (*PARAMETERS, "q", ZONE)}
         options = {name: verb == BulkVerb.REPLAY and name in posted for name in REPLAY_OPTIONS}
         problem, preview, said = "", None, []
         try:
@@ -135,7 +136,7 @@ class BulkActionAdmin(LogAdmin):
             "log_query": _query(address),
             "destinations": Destination.objects.filter(enabled=True).order_by("name"),
             "sources": Source.objects.order_by("name"),
-            "zone": timezone.get_current_timezone_name(),
+            "zone": zone_name(zone_of(address)),
         }
         return TemplateResponse(request, "admin/deliveries/bulkaction/ask.html", context)
 
@@ -288,22 +289,66 @@ def _query(address: dict[str, str]) -> str:
     return query.urlencode()
 
 
-def bulk_links(request: HttpRequest) -> list[tuple[str, str, str]]:
-    """(address, icon, words) of what a person may do with all that the log shows now."""
+def bulk_links(request: HttpRequest) -> list[tuple[str, str, str, str]]:
+    """(address, icon, words, what it would do) for what may be done with all that the log shows.
+
+    A verb that can change nothing of the chosen status is not offered.
+    """
     if not request.user.has_perm(MAY_OPERATE):
         return []
     address = {name: request.GET.get(name, "") for name in PARAMETERS}
-    replay = {name: address[name] for name in ("since", "until", "source", "source_event")}
-    enabled = address["destination"]
+    if has_times(address):
+        address[ZONE] = zone_name(zone_of(request.GET))
+    replay = {
+        name: address.get(name, "") for name in ("since", "until", "source", "source_event", ZONE)
+    }
+    replay["destination"] = address["destination"]
+    status = address["status"]
     links = []
-    for verb, icon, words in (
-        (BulkVerb.RETRY, "replay", gettext("Retry all that match …")),
-        (BulkVerb.DISCARD, "delete", gettext("Discard all that match …")),
-        (BulkVerb.REPLAY, "history", gettext("Replay a time range …")),
+    for verb, icon, promise in (
+        (
+            BulkVerb.RETRY,
+            "replay",
+            gettext("Sends them again with fresh tries, behind live events."),
+        ),
+        (
+            BulkVerb.DISCARD,
+            "delete",
+            gettext("Pinterest will not get them; a retry takes it back."),
+        ),
+        (
+            BulkVerb.REPLAY,
+            "history",
+            gettext("Plans the events of a time anew under today's set-up."),
+        ),
     ):
-        if verb != BulkVerb.REPLAY and request.GET.get("q"):
+        if verb != BulkVerb.REPLAY and (request.GET.get("q") or not _can_change(verb, status)):
             continue  # a search cannot be acted upon as a whole
-        query = _query({**replay, "destination": enabled} if verb == BulkVerb.REPLAY else address)
+        query = _query(replay if verb == BulkVerb.REPLAY else address)
         url = reverse("admin:deliveries_bulkaction_ask", args=[verb.value])
-        links.append((f"{url}?{query}" if query else url, icon, words))
+        promise = f"{promise} {gettext('First it shows how many there are, and asks.')}"
+        links.append((f"{url}?{query}" if query else url, icon, _say_verb(verb, status), promise))
     return links
+
+
+def _can_change(verb: str, status: str) -> bool:
+    return status in TOUCHED[verb] or status not in DeliveryStatus.values
+
+
+def _say_verb(verb: str, status: str) -> str:
+    """What the button says it is about: the chosen status by its name."""
+    if verb == BulkVerb.REPLAY:
+        return gettext("Replay a time range …")
+    chosen = dict(DeliveryStatus.choices).get(status)
+    if chosen is None:
+        return (
+            gettext("Retry all that match …")
+            if verb == BulkVerb.RETRY
+            else gettext("Discard all that match …")
+        )
+    said = (
+        gettext("Retry all that are %(status)s …")
+        if verb == BulkVerb.RETRY
+        else gettext("Discard all that are %(status)s …")
+    )
+    return said % {"status": str(chosen).lower()}

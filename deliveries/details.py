@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from django.utils.functional import Promise
 from django.utils.translation import gettext
 
 from deliveries.bodies import unpack
@@ -16,6 +17,7 @@ from deliveries.masked_rows import mask_pretty, mask_row
 from deliveries.masking import mask_body, mask_text, personal_values
 from deliveries.models import Attempt, Batch, Delivery, Event
 from deliveries.phrases import pretty, pretty_json, say_next_try
+from deliveries.status_help import STATUS_HELP
 from deliveries.statuses import OPEN, RETRYABLE_BY_A_PERSON, DeliveryStatus
 from deliveries.todays_conversion import Today, compare_with_today
 from destinations.models import Destination, Source
@@ -47,6 +49,8 @@ class DeliveryDetails:
     today: Today | None
     """What would be sent under today's configuration, when that differs."""
     next_try: str
+    status_help: tuple[Promise, Promise]
+    """What its status means, and what to do about it."""
     explanation: str
     remedy: str
     """What to do about the error code."""
@@ -102,6 +106,7 @@ def read_details(delivery: Delivery, now: datetime, is_masked: bool = False) -> 
         siblings=siblings,
         today=today,
         next_try=say_next_try(delivery, destination, now),
+        status_help=STATUS_HELP[delivery.status],
         explanation=meaning_of(delivery.error_code),
         remedy=remedy_of(delivery.error_code),
         can_be_retried=delivery.status in RETRYABLE_BY_A_PERSON,

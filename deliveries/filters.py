@@ -1,9 +1,10 @@
-"""The filters of the log, each with a condition that an index can answer."""
+"""The filters of the log: what each asks the database for (deliveries.walking finds the rows)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from typing import Any
 
 from django.contrib.admin import ModelAdmin, SimpleListFilter
 from django.db import models
@@ -11,11 +12,12 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
 from deliveries.id_ranges import CLOCK_SLACK, first_id_since
-from deliveries.log_selection import day_bounds, read_moment
-from deliveries.models import Delivery, Event
+from deliveries.log_selection import day_bounds
+from deliveries.models import Delivery
 from deliveries.paging import distinct_values, read_id
 from deliveries.selection import CLOSED_WITHIN
 from deliveries.statuses import OPEN, DeliveryStatus
+from deliveries.zones import read_moment, zone_of
 from destinations.models import Destination, EventMapping, Source
 from destinations.pinterest.event_names import STANDARD_NAMES
 
@@ -24,6 +26,10 @@ class BarFilter(SimpleListFilter):
     """A filter in the bar above the list; ``control`` is the template of its form control."""
 
     control = "relay/filters/choice.html"
+
+    def __init__(self, request: HttpRequest, *args: Any) -> None:
+        self.zone = zone_of(request.GET)  # in which moments and days are meant
+        super().__init__(request, *args)
 
     def has_output(self) -> bool:
         return True
@@ -107,7 +113,7 @@ class ErrorCodeFilter(BarFilter):
 
 
 class DayFilter(BarFilter):
-    """One calendar day in the server's time zone, through a range of ids."""
+    """One calendar day in the viewer's or the link's zone, through a range of ids."""
 
     title = gettext_lazy("day")
     parameter_name = "day"
@@ -119,7 +125,7 @@ class DayFilter(BarFilter):
             day = date.fromisoformat(text)
         except ValueError:
             return queryset.none()
-        return within(queryset, self.time_field, *day_bounds(day))
+        return within(queryset, self.time_field, *day_bounds(day, self.zone))
 
 
 class SettledSinceFilter(BarFilter):
@@ -135,7 +141,7 @@ class SettledSinceFilter(BarFilter):
 
     def narrow(self, queryset: models.QuerySet, text: str) -> models.QuerySet:
         try:
-            since = read_moment(text)
+            since = read_moment(text, self.zone)
             first = first_id_since(queryset.model, "created_at", since - CLOSED_WITHIN)
         except (ValueError, OverflowError):
             return queryset.none()
@@ -157,7 +163,7 @@ class SinceFilter(BarFilter):
 
     def narrow(self, queryset: models.QuerySet, text: str) -> models.QuerySet:
         try:
-            since = read_moment(text)
+            since = read_moment(text, self.zone)
             first = first_id_since(queryset.model, "created_at", since - CLOCK_SLACK)
         except (ValueError, OverflowError):
             return queryset.none()
@@ -173,7 +179,7 @@ class UntilFilter(BarFilter):
 
     def narrow(self, queryset: models.QuerySet, text: str) -> models.QuerySet:
         try:
-            until = read_moment(text)
+            until = read_moment(text, self.zone)
             end = first_id_since(queryset.model, "created_at", until + CLOCK_SLACK)
         except (ValueError, OverflowError):
             return queryset.none()
@@ -184,9 +190,7 @@ class EventSourceFilter(SourceFilter):
     """Deliveries of the events of one source."""
 
     def narrow(self, queryset: models.QuerySet, text: str) -> models.QuerySet:
-        if (pk := read_id(text)) is None:
-            return queryset.none()
-        return queryset.filter(event_id__in=Event.objects.filter(source_id=pk).values("pk"))
+        return queryset.of_source(pk) if (pk := read_id(text)) else queryset.none()
 
 
 class EventNameFilter(BarFilter):
@@ -201,7 +205,7 @@ class EventNameFilter(BarFilter):
         return [(name, name) for name in known.order_by("source_event_name")]
 
     def narrow(self, queryset: models.QuerySet, text: str) -> models.QuerySet:
-        return queryset.filter(event_id__in=Event.objects.filter(name=text).values("pk"))
+        return queryset.of_event_name(text)
 
 
 class BatchFilter(BarFilter):

@@ -13,6 +13,7 @@ from django.urls import reverse
 from unfold.admin import ModelAdmin
 
 from deliveries.paging import KeysetChangeList
+from deliveries.zones import read_in_own_zone
 
 
 class LogAdmin(ModelAdmin):
@@ -33,6 +34,7 @@ class LogAdmin(ModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        read_in_own_zone(request)
         title = self.opts.verbose_name_plural.capitalize()
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
 

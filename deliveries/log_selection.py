@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 
 from django.utils import dateformat, timezone
 from django.utils.translation import gettext
@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from deliveries.paging import read_id
 from deliveries.selection import Selection
 from deliveries.statuses import DeliveryStatus
+from deliveries.zones import read_moment, zone_of
 
 PARAMETERS = (
     "status",
@@ -42,9 +43,10 @@ def read_selection(address: Mapping[str, str]) -> Selection:
         )
     if any("\x00" in text for text in given.values()):
         raise ValueError(gettext("No delivery can hold the character NUL."))
-    since, until = (read_moment(given[name]) if name in given else None for name in _RANGE)
+    zone = zone_of(address)
+    since, until = (read_moment(given[name], zone) if name in given else None for name in _RANGE)
     if "day" in given:
-        first, last = day_bounds(_read_day(given["day"]))
+        first, last = day_bounds(_read_day(given["day"]), zone)
         since = max(since, first) if since else first
         until = min(until, last) if until else last
     status = given.get("status")
@@ -58,27 +60,17 @@ def read_selection(address: Mapping[str, str]) -> Selection:
         until=until,
         event_name=given.get("source_event", ""),
         batch_id=_read_number(given, "batch") if "batch" in given else None,
-        settled_since=read_moment(given["settled_since"]) if "settled_since" in given else None,
+        settled_since=(
+            read_moment(given["settled_since"], zone) if "settled_since" in given else None
+        ),
     )
 
 
 _RANGE = ("since", "until")
 
 
-def read_moment(text: str) -> datetime:
-    """``2026-11-23T20:15``, in the server's zone unless it names one. Raises ValueError."""
-    try:
-        moment = datetime.fromisoformat(text)
-        return timezone.make_aware(moment) if timezone.is_naive(moment) else moment
-    except (ValueError, OverflowError):
-        raise ValueError(
-            gettext("“%(text)s” is not a moment such as 2026-11-23T20:15.") % {"text": text[:40]}
-        ) from None
-
-
-def day_bounds(day: date) -> tuple[datetime, datetime]:
-    """When a calendar day begins and ends in the server's time zone."""
-    zone = timezone.get_current_timezone()
+def day_bounds(day: date, zone: tzinfo) -> tuple[datetime, datetime]:
+    """When a calendar day begins and ends in a time zone."""
     next_day = min(day, date.max - timedelta(days=2)) + timedelta(days=1)
     return (
         datetime.combine(max(day, date(2, 1, 1)), time.min, zone),

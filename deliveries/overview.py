@@ -32,6 +32,7 @@ from deliveries.match_coverage import read_coverage
 from deliveries.models import Batch, Event, Lane
 from deliveries.phrases import say_duration, show_status
 from deliveries.tallies import DELIVERED
+from deliveries.zones import ZONE, write_moment
 from destinations.models import Destination, Source
 
 MOST_ERRORS = 12
@@ -184,15 +185,20 @@ def _cards(
 
 
 def _slots(flow: Flow, figures: Figures, span: Span) -> list[tuple[str, int, int]]:
-    words = "d M" if span.slot_seconds >= 86_400 else "d M H:i"
     return [
         (
-            dateformat.format(timezone.localtime(start), words),
+            _say_start(timezone.localtime(start), span),
             flow.slots[position][DELIVERED],
             flow.slots[position]["failed"],
         )
         for position, start in enumerate(figures.starts)
     ]
+
+
+def _say_start(start: datetime, span: Span) -> str:
+    """A slot is named for when it begins; days are those of UTC, and begin elsewhere at some hour."""
+    is_day = span.slot_seconds >= 86_400 and (start.hour, start.minute) == (0, 0)
+    return dateformat.format(start, "d M" if is_day else "d M H:i")
 
 
 def _errors(total: Flow, since: datetime) -> list[ErrorLine]:
@@ -218,7 +224,8 @@ def _log_url(status: str, code: str, since: datetime) -> str:
     """The log filtered to these. What is to be tried again is open, and so has not settled."""
     query = {"status": status, "error_code": code}
     if status != "pending":
-        query["settled_since"] = f"{timezone.localtime(since):%Y-%m-%dT%H:%M}"
+        query["settled_since"] = write_moment(since.replace(second=0, microsecond=0))
+        query[ZONE] = timezone.get_current_timezone_name()
     return f"{reverse(LOG)}?{urlencode(query)}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -77,7 +77,7 @@ def say_ago(moment: datetime, now: datetime) -> str:
 
 
 def show_time(moment: datetime | None, now: datetime | None = None) -> SafeString | str:
-    """A moment in the viewer's zone with how long ago it was."""
+    """A moment in the viewer's zone with how long ago it was; in UTC as its title."""
     if moment is None:
         return "–"
     now = now or timezone.now()
@@ -85,7 +85,7 @@ def show_time(moment: datetime | None, now: datetime | None = None) -> SafeStrin
     return format_html(
         '<time class="relay-time" datetime="{}" title="{}"><span>{}</span> <small>{}</small></time>',
         local.isoformat(),
-        local.strftime("%Y-%m-%d %H:%M:%S %Z"),
+        moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         dateformat.format(local, "d M H:i:s"),
         say_ago(moment, now),
     )

@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 from deliveries.log_selection import PARAMETERS, read_selection
 from deliveries.masking import holds_personal_text
 from deliveries.models import SavedLink
+from deliveries.zones import ZONE, has_times, zone_name, zone_of
 
 MOST_OF_ONE_PERSON = 50
 FREE_TEXTS = ("source_event", "pinterest_event", "error_code")
@@ -85,6 +86,8 @@ def clean_query(address: Mapping[str, str]) -> str:
                 gettext("A filter holds an address or a long number, which is not kept: %(name)s.")
                 % {"name": name.replace("_", " ")}
             )
+    if has_times(address):
+        given.append((ZONE, zone_name(zone_of(address))))
     query = urlencode(given)
     if len(query) > 2000:
         raise ValueError(gettext("These filters are too long to be saved."))

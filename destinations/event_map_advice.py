@@ -30,9 +30,10 @@ def advise_event_map(rows: Iterable[tuple[str, str]], unmapped_events: str) -> l
     """
     advice = []
     targets: defaultdict[str, list[str]] = defaultdict(list)
-    for source_name, pinterest_name in rows:
-        folded = source_name.strip().casefold()
+    named = [(name, name.strip().casefold(), target) for name, target in rows]
+    for _, folded, pinterest_name in named:
         targets[folded].append(pinterest_name)
+    for source_name, folded, pinterest_name in named:
         if folded in CALLS:
             advice.append(
                 gettext("“%(source_name)s” will hardly ever fire: %(reason)s.")
@@ -43,7 +44,8 @@ def advise_event_map(rows: Iterable[tuple[str, str]], unmapped_events: str) -> l
                 gettext("“%(source_name)s” has no wildcards: the whole name is compared.")
                 % {"source_name": source_name}
             )
-        elif (ECOMMERCE_NAMES.get(folded) or standard_name(source_name)) == pinterest_name:
+        # Beside another row of the same event it does change something: rows replace the usual name.
+        elif {ECOMMERCE_NAMES.get(folded) or standard_name(source_name)} == {*targets[folded]}:
             advice.append(
                 gettext(
                     "“%(source_name)s” → %(pinterest_name)s changes nothing: without this row it "

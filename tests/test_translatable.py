@@ -136,8 +136,9 @@ def _shown(node: ast.AST) -> Iterator[ast.expr]:
             if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
                 if line.targets[0].id in SHOWN_NAMES:
                     yield line.value
-                elif "Choices" in ast.unparse(node) and any(
-                    "Choices" in ast.unparse(base) for base in node.bases
+                elif any(
+                    ast.unparse(base).endswith(("TextChoices", "IntegerChoices"))
+                    for base in node.bases
                 ):
                     yield from line.value.elts[1:] if isinstance(line.value, ast.Tuple) else ()
     elif isinstance(node, ast.Dict):

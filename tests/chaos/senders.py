@@ -15,6 +15,8 @@ BATCH_SIZE = 25
 TIMEOUT_SECONDS = 15
 MOST_BAD = 400
 """Poisoned and failing events of a storm: the sandbox is told of them before it begins."""
+MOST_DOOMED = 100
+"""So many are posted, early: each needs all its tries, and the storm waits for them."""
 
 
 class Kind(StrEnum):
@@ -27,6 +29,13 @@ class Kind(StrEnum):
     """Pinterest refuses every request that holds it."""
     FAILING = "failing"
     """Pinterest answers 200 and says of this one that it failed."""
+    DOOMED = "doomed"
+    """For an ad account where nothing ever succeeds: its tries are used up."""
+
+
+SHOP_EVENTS = (970, 15, 5, 10, 0)
+"""Of a thousand events of a shop, how many are of each kind."""
+ONLY_DOOMED = (0, 0, 0, 0, 1)
 
 
 class Record:
@@ -46,9 +55,9 @@ class Record:
         """The message IDs that events of this kind will have."""
         return [f"storm-{self.seed}-{kind}-{number}" for number in range(MOST_BAD)]
 
-    def new_event(self, dice: random.Random) -> dict[str, Any]:
+    def new_event(self, dice: random.Random, weights: tuple[int, ...]) -> dict[str, Any]:
         """An order of a shop, now and then one that must be rejected."""
-        kind = dice.choices(list(Kind), (970, 15, 5, 10))[0]
+        kind = dice.choices(list(Kind), weights)[0]
         with self._lock:
             self._last_number += 1
             number = self._last_number
@@ -85,10 +94,21 @@ class Record:
 
 
 class Sender(threading.Thread):
-    """Posts batches at a steady rate until ``finish()``; a batch is sent until it gets its 200."""
+    """Posts batches at a steady rate until ``finish()``; a batch is sent until it gets its 200.
+
+    ``weights`` say how often each kind comes; after ``most_events`` it posts no more.
+    """
 
     def __init__(
-        self, url: str, write_key: str, record: Record, *, seed: str, events_per_second: float
+        self,
+        url: str,
+        write_key: str,
+        record: Record,
+        *,
+        seed: str,
+        events_per_second: float,
+        weights: tuple[int, ...] = SHOP_EVENTS,
+        most_events: float = float("inf"),
     ) -> None:
         super().__init__(name=f"sender {seed}", daemon=True)
         self._url = f"{url}/v1/batch"
@@ -96,15 +116,23 @@ class Sender(threading.Thread):
         self._record = record
         self._dice = random.Random(seed)
         self._seconds_per_batch = BATCH_SIZE / events_per_second
+        self._weights = weights
+        self._most_batches = most_events / BATCH_SIZE
         self._finishing = threading.Event()
         self._given_up = threading.Event()
 
     def run(self) -> None:
         with requests.Session() as session:
             next_at = time.monotonic()
-            while not self._finishing.wait(max(0.0, next_at - time.monotonic())):
+            batch_count = 0
+            while batch_count < self._most_batches and not self._finishing.wait(
+                max(0.0, next_at - time.monotonic())
+            ):
+                batch_count += 1
                 next_at = max(next_at + self._seconds_per_batch, time.monotonic() - 1)
-                events = [self._record.new_event(self._dice) for _ in range(BATCH_SIZE)]
+                events = [
+                    self._record.new_event(self._dice, self._weights) for _ in range(BATCH_SIZE)
+                ]
                 while not self._post(session, events) and not self._given_up.wait(0.3):
                     pass
                 if self._dice.random() < 0.05:  # an answer that the SDK missed

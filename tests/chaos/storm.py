@@ -13,14 +13,16 @@ import psycopg
 
 from capi_project.parts import read_options, worker_names
 from destinations.sandbox import Sandbox
-from tests.chaos.senders import Kind, Record, Sender
+from tests.chaos.roll_call import missing_workers
+from tests.chaos.senders import MOST_DOOMED, ONLY_DOOMED, Kind, Record, Sender
 from tests.chaos.servers import OwnRedis, Postgres, find_postgres
 from tests.chaos.verdict import FATES, Verdict, judge, read_fates
 from tests.chaos.weather import Frost, Ground, Person, Sky
 from tests.stack import Stack
 
 LEASE_SECONDS = 10
-RETRY_DELAYS_SECONDS = (0.5, 1, 1, 2, 2, 3, 3, 4, 4, 5)
+RETRY_DELAYS_SECONDS = (0.3, 0.5, 0.5, 1, 1, 1, 1, 1, 1.5, 1.5)
+"""A small budget: what nothing can deliver is dead ten seconds later."""
 VARIABLES = {
     # The shortest lease there may be, timeouts that fit into it, quick retries.
     "LEASE_SECONDS": str(LEASE_SECONDS),
@@ -34,7 +36,11 @@ VARIABLES = {
     "LOG_LEVEL": "WARNING",
 }
 SHOPS = 2
+DOOM = "status=408"
+"""The answer to every request of the doomed account. Not a 5xx: those open the circuit, and a
+probe a minute would not use up a budget while anybody looks."""
 LAST_POST_SECONDS = 60
+ROLL_CALL_DRAIN_SECONDS = 15
 
 
 def run_storm(
@@ -83,10 +89,11 @@ class _Storm:
         self.stack = stack
         self.record = Record(seed)
         self.ground = Ground(seed, stack, postgres, redis, self.record)
-        *self.ground.workers, frozen = worker_names(read_options(stack.env))
+        self.workers = worker_names(read_options(stack.env))
+        *self.ground.workers, frozen = self.workers
         self.aloft = (Sky(seed, stack), Frost(seed, stack, frozen, LEASE_SECONDS))
         self.person = Person(stack)
-        shops = [stack.add_shop() for _ in range(SHOPS)]
+        self.shops = [stack.add_shop() for _ in range(SHOPS)]
         # A rate limit that nobody reaches: ingest asks Redis about it.
         stack.rows("UPDATE destinations_source SET rate_limit_per_second = 100000 RETURNING id")
         for kind, fault in ((Kind.POISON, "poison"), (Kind.FAILING, "fail")):
@@ -99,8 +106,21 @@ class _Storm:
                 seed=f"sender {seed} {number}",
                 events_per_second=events_per_second / SHOPS,
             )
-            for number, shop in enumerate(shops)
+            for number, shop in enumerate(self.shops)
         ]
+        doomed = stack.add_shop()
+        stack.sandbox.add_fault(DOOM, account=doomed.advertiser_id)
+        self.senders.append(
+            Sender(
+                stack.url,
+                doomed.write_key,
+                self.record,
+                seed=f"doomed sender {seed}",
+                events_per_second=events_per_second / 5,
+                weights=ONLY_DOOMED,
+                most_events=MOST_DOOMED,
+            )
+        )
 
     def blow(self, seconds: float) -> None:
         for thread in (*self.senders, self.person):
@@ -129,8 +149,7 @@ class _Storm:
                 self.record.surprises.append(
                     "a sender got no 200 for its last batch, with all healed"
                 )
-        while time.monotonic() - started < drain_seconds and self._open_count():
-            time.sleep(0.2)
+        self._drain(started + drain_seconds)
         drained_after = time.monotonic() - started
         self.person.go_home()
         verdict = judge(
@@ -140,6 +159,10 @@ class _Storm:
             len(RETRY_DELAYS_SECONDS) + 1,
         )
         self.ground.revive_the_dead()
+        called_at = time.monotonic()
+        verdict.violations += missing_workers(self.stack, self.shops[0], self.workers)
+        called_for = time.monotonic() - called_at
+        self._drain(time.monotonic() + ROLL_CALL_DRAIN_SECONDS)
         verdict.violations += [
             *self._leftovers(),
             *self.record.surprises,
@@ -149,11 +172,17 @@ class _Storm:
         verdict.counts["restarts"] = self.ground.restarts
         verdict.lines = [
             f"Drained {drained_after:.0f} s after the storm.",
+            f"Roll call: {len(self.workers)} workers, {called_for:.1f} s.",
             f"Answers to the senders: {_list(self.record.answers)}.",
             f"Blows: {_list(sum((one.blows for one in self.aloft), self.ground.blows))}.",
             f"Resumed by the person: {_list(self.person.resumed) or 'nothing'}.",
         ]
         return verdict
+
+    def _drain(self, deadline: float) -> None:
+        """Wait until nothing is open or ``deadline`` (monotonic) has come."""
+        while time.monotonic() < deadline and self._open_count():
+            time.sleep(0.1)
 
     def _open_count(self) -> int:
         try:

@@ -26,5 +26,6 @@ def test_every_event_that_got_a_200_survives_a_short_storm(tmp_path: Path) -> No
     assert verdict.counts["lost"] == 0
     assert verdict.counts["accepted"] > 100
     assert verdict.counts["kills"] > 0
+    assert verdict.counts["dead"] > 0
     ended = sum(verdict.counts[name] for name in ("delivered", "rejected", "dead"))
     assert ended == verdict.counts["accepted"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -63,6 +64,7 @@ def test_a_loss_is_counted_and_explained(one: Fate | None, arrivals: int, reason
         (Kind.POISON, "delivered", "a (poison) ended delivered ()"),
         (Kind.FAILING, "delivered", "a (failing) ended delivered ()"),
         (Kind.NOBODY, "delivered", "a (nobody) ended delivered ()"),
+        (Kind.DOOMED, "delivered", "a (doomed) ended delivered ()"),
     ],
 )
 def test_blame_must_fall_on_the_guilty_and_on_nobody_else(
@@ -86,10 +88,26 @@ def test_a_resend_needs_a_lost_answer() -> None:
 def test_nothing_is_tried_beyond_its_budget_or_given_up_before() -> None:
     tried_often = fate(attempt_count=4, attempts_logged=4, attempts_unknown=3, highest_number=4)
     assert verdict_on(tried_often).violations == ["a was tried 4 times with a budget of 3"]
-    given_up = fate(status="dead", attempt_count=2, attempts_logged=2, highest_number=2)
+    given_up = fate(
+        status="dead",
+        error_code="server_error",
+        attempt_count=2,
+        attempts_logged=2,
+        highest_number=2,
+    )
     assert verdict_on(given_up, arrivals=0).violations == ["a is dead after 2 attempts of 3"]
     uncounted = fate(attempt_count=1, attempts_logged=2, attempts_unknown=1, highest_number=2)
     assert "a has more attempts in its log than were counted" in verdict_on(uncounted).violations
+
+
+def test_what_is_dead_is_counted_by_its_code_and_the_code_has_words() -> None:
+    spent = fate(status="dead", attempt_count=3, attempts_logged=3, highest_number=3)
+    speechless = verdict_on(spent, kind=Kind.DOOMED, arrivals=0)
+    assert speechless.violations == ["a is dead, and no words say why ('')"]
+    verdict = verdict_on(replace(spent, error_code="request_timeout"), kind=Kind.DOOMED, arrivals=0)
+    assert verdict.violations == []
+    assert verdict.counts["dead"] == 1
+    assert "Dead: request_timeout ×1." in verdict.report()
 
 
 def test_the_ledger_may_hold_nothing_that_was_never_stored() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from deliveries.error_codes import ERROR_CODES
 from tests.chaos.senders import Kind
 
 FATES = """
@@ -25,6 +26,7 @@ SHOULD_END: dict[Kind, frozenset[str]] = {
     Kind.NOBODY: frozenset({"rejected"}),
     Kind.POISON: frozenset({"rejected", "dead"}),
     Kind.FAILING: frozenset({"rejected", "dead"}),
+    Kind.DOOMED: frozenset({"dead"}),
 }
 COLUMNS = ("accepted", "delivered", "rejected", "dead", "lost", "resent", "kills", "restarts")
 SHOWN = 30
@@ -45,13 +47,18 @@ class Fate:
 
 @dataclass(slots=True)
 class Verdict:
-    """The counts of the table, and a sentence for every violation."""
+    """The counts of the table, and a sentence for every violation.
+
+    ``dead_codes`` counts the error codes of what is dead.
+    """
 
     counts: dict[str, int]
+    dead_codes: Counter[str] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
 
     def report(self) -> str:
+        dead = ", ".join(f"{code} ×{count}" for code, count in sorted(self.dead_codes.items()))
         widths = [max(len(name), len(f"{self.counts[name]:,}")) for name in COLUMNS]
         table = [
             "  ".join(name.rjust(width) for name, width in zip(COLUMNS, widths, strict=True)),
@@ -64,7 +71,8 @@ class Verdict:
         if len(self.violations) > SHOWN:
             broken.append(f"… and {len(self.violations) - SHOWN} more.")
         ending = broken or ["Nothing was lost, and nobody was blamed for another."]
-        return "\n".join([*self.lines, "", *table, "", *ending])
+        lines = [*self.lines, f"Dead: {dead or 'nothing'}."]
+        return "\n".join([*lines, "", *table, "", *ending])
 
 
 def read_fates(rows: Iterable[tuple[Any, ...]]) -> list[Fate]:
@@ -96,6 +104,8 @@ def judge(
         counts[fate.status] = counts.get(fate.status, 0) + 1
         if fate.status not in SHOULD_END[kind]:
             violations.append(f"{message_id} ({kind}) ended {fate.status} ({fate.error_code})")
+        if fate.status == "dead":
+            verdict.dead_codes[fate.error_code] += 1
         violations += _broken_promises(fate, processed[message_id], budget_attempts)
     counts["resent"] = sum(count - 1 for count in processed.values())
     if strangers := processed.keys() - by_id.keys():
@@ -126,6 +136,8 @@ def _broken_promises(fate: Fate, processed_count: int, budget_attempts: int) -> 
         broken.append(f"{name} has more attempts in its log than were counted")
     if fate.status == "dead" and fate.attempt_count != budget_attempts:
         broken.append(f"{name} is dead after {fate.attempt_count} attempts of {budget_attempts}")
+    if fate.status == "dead" and fate.error_code not in ERROR_CODES:
+        broken.append(f"{name} is dead, and no words say why ({fate.error_code!r})")
     # A try whose answer was lost is logged as unknown; one that died with its worker, or whose
     # claim ended before it could be settled, is counted and leaves no row.
     answers_lost = fate.attempts_unknown + fate.attempt_count - fate.attempts_logged

@@ -152,6 +152,7 @@ def test_a_copy_is_off_and_has_token_sources_and_event_map_under_a_free_name(adm
         ([("page", "page_visit")], ["page calls carry no event name"]),
         ([("Order*", "checkout")], ["has no wildcards"]),
         ([("Order Completed", "checkout")], ["changes nothing"]),
+        ([("Order Completed", "checkout"), ("Order Completed", "lead")], ["is sent 2 times"]),
         ([("News", "signup"), ("news ", "lead")], ["is sent 2 times: as signup, lead"]),
     ],
 )

@@ -1,6 +1,16 @@
 "use strict";
 /* Copying with a click, and filters that apply themselves. Everything works without it, too. */
 
+/* Times are shown and typed in the zone of this browser: the server reads it from the cookie. */
+const browserZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (browserZone && /^[A-Za-z0-9_+\-/]+$/.test(browserZone)) {
+  const secure = window.location.protocol === "https:" ? "; Secure" : "";
+  document.cookie = `relay_zone=${browserZone}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
+}
+
+const TIME_TYPES = new Set(["datetime-local", "date"]);
+const TIMES_IN_ADDRESS = ["since", "until", "settled_since", "day"];
+
 /* What the scripts say, in the language of the page (templates/admin/base.html). */
 function word(key) {
   return JSON.parse(document.getElementById("relay-words").textContent)[key];
@@ -44,8 +54,13 @@ document.addEventListener("change", (change) => {
 
 document.addEventListener("submit", (submission) => {
   if (!submission.target.matches("[data-relay-bar]")) return;
-  for (const field of submission.target.elements) {
+  const fields = [...submission.target.elements];
+  for (const field of fields) {
     if (field.name && field.value === "") field.disabled = true; // keeps the address short
+  }
+  const hasTime = fields.some((field) => TIME_TYPES.has(field.type) && !field.disabled);
+  for (const field of fields) {
+    if (field.matches("[data-relay-zone]")) field.disabled = !hasTime;
   }
 });
 
@@ -53,13 +68,21 @@ window.addEventListener("pageshow", () => {
   for (const field of document.querySelectorAll("[data-relay-bar] :disabled")) field.disabled = false;
 });
 
-/* The address holds the whole state of a list: its filters, its search and its page. */
+/* The address holds the whole state of a list: its filters, its search and its page. Times need
+   their zone to mean the same for others. */
+function addressToShare(zoneName) {
+  const address = new URL(window.location.href);
+  const hasTime = TIMES_IN_ADDRESS.some((name) => address.searchParams.get(name));
+  if (hasTime && !address.searchParams.get("zone")) address.searchParams.set("zone", zoneName);
+  return address.href;
+}
+
 function offerLink(button) {
   button.hidden = false;
   const before = [...button.childNodes];
   button.addEventListener("click", async () => {
     try {
-      await copyText(window.location.href);
+      await copyText(addressToShare(button.dataset.relayCopyLink));
       button.textContent = word("copied");
     } catch {
       button.textContent = word("copy_from_bar");
