@@ -150,7 +150,7 @@ def test_from_the_first_login_to_an_export(
     # It is mended, and everything that failed is sent again.
     walk.set_dedup_key("")
     visitor.open(f"{LOG}?status=rejected")
-    page.get_by_role("link", name="Retry all that match").click()
+    page.get_by_role("link", name="Retry all that are rejected").click()
     expect(page.get_by_role("heading", name="Retry 2 deliveries?")).to_be_visible()
     page.get_by_label("Reason").fill("The dedup key was wrong")
     page.get_by_role("button", name="Retry 2").click()
