@@ -1,6 +1,6 @@
 """One slow destination, or one with a mountain of work, does not hold up another.
 
-The mountain has 100,000 deliveries; ``ISOLATION_WAITING=1000000`` for a higher one.
+The mountain has 120,000 deliveries; ``ISOLATION_WAITING=1000000`` for a higher one.
 """
 
 from __future__ import annotations
