@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext, gettext_noop
 
+from deliveries.statuses import DeliveryStatus
 from destinations.pinterest.codes import ALL_CODES
 from destinations.pinterest.reply_codes import REPLY_CODES, CodeHelp
 
@@ -200,6 +201,13 @@ REFUSAL_CODES: dict[str, CodeHelp] = {
 def meaning_of(code: str) -> str:
     """A sentence on an error code of a delivery, batch or pause; "" for one that is unknown."""
     return gettext(ERROR_CODES[code].meaning) if code in ERROR_CODES else ""
+
+
+def remedy_for(code: str, status: str) -> str:
+    """The same for a delivery in ``status``: nothing comes by itself to one that is dead."""
+    if status == DeliveryStatus.DEAD and code in REPLY_CODES:
+        return gettext("No tries are left. When the cause is gone, retry it.")
+    return remedy_of(code)
 
 
 def remedy_of(code: str) -> str:
