@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from deliveries.error_codes import ERROR_CODES, REFUSAL_CODES, REMEDIES, meaning_of, remedy_of
+from deliveries.error_codes import (
+    ERROR_CODES,
+    REFUSAL_CODES,
+    REMEDIES,
+    meaning_of,
+    remedy_for,
+    remedy_of,
+)
 from destinations.pinterest.codes import ALL_CODES
 from tests.test_architecture import BASE_DIR, source_files
 
@@ -114,3 +121,11 @@ def test_the_documentation_has_no_code_that_is_gone() -> None:
 def test_an_unknown_code_has_no_words() -> None:
     assert (meaning_of("made_up"), remedy_of("made_up")) == ("", "")
     assert meaning_of("rate_limited") == "Pinterest asked for fewer requests."
+
+
+def test_nobody_is_told_to_wait_for_what_is_dead() -> None:
+    assert remedy_for("server_error", "pending") == remedy_of("server_error")
+    assert remedy_for("server_error", "dead") == (
+        "No tries are left. When the cause is gone, retry it."
+    )
+    assert remedy_for("worker_lost", "dead") == remedy_of("worker_lost")
