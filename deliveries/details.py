@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 
 from deliveries.bodies import unpack
-from deliveries.error_codes import meaning_of, remedy_for
+from deliveries.error_codes import meaning_of, remedy_of
 from deliveries.masked_rows import mask_pretty, mask_row
 from deliveries.masking import mask_body, mask_text, personal_values
 from deliveries.models import Attempt, Batch, Delivery, Event
@@ -108,7 +108,7 @@ def read_details(delivery: Delivery, now: datetime, is_masked: bool = False) -> 
         next_try=say_next_try(delivery, destination, now),
         status_help=STATUS_HELP[delivery.status],
         explanation=meaning_of(delivery.error_code),
-        remedy=remedy_for(delivery.error_code, delivery.status),
+        remedy=remedy_of(delivery.error_code, delivery.status),
         can_be_retried=delivery.status in RETRYABLE_BY_A_PERSON,
         can_be_discarded=delivery.status == DeliveryStatus.PENDING
         or (

@@ -14,6 +14,9 @@ from destinations.pinterest.reply_codes import REPLY_CODES, CodeHelp
 
 _FIX_SENDER = gettext_noop("Correct the sender; the warning names the field.")
 
+_SENT_AGAIN = "Nothing: it is sent again"
+"""So begin the remedies of what passes by itself; of a dead delivery that is not true any more."""
+
 REMEDIES: dict[str, str] = {
     # Filtered.
     "unsupported_type": gettext_noop(
@@ -203,13 +206,11 @@ def meaning_of(code: str) -> str:
     return gettext(ERROR_CODES[code].meaning) if code in ERROR_CODES else ""
 
 
-def remedy_for(code: str, status: str) -> str:
-    """The same for a delivery in ``status``: nothing comes by itself to one that is dead."""
-    if status == DeliveryStatus.DEAD and code in REPLY_CODES:
-        return gettext("No tries are left. When the cause is gone, retry it.")
-    return remedy_of(code)
-
-
-def remedy_of(code: str) -> str:
-    """What to do about it; "" for an unknown code."""
-    return gettext(ERROR_CODES[code].remedy) if code in ERROR_CODES else ""
+def remedy_of(code: str, status: str = "") -> str:
+    """What to do about it, for a delivery of that status; "" for an unknown code."""
+    if code not in ERROR_CODES:
+        return ""
+    remedy = ERROR_CODES[code].remedy
+    if status == DeliveryStatus.DEAD and remedy.startswith(_SENT_AGAIN):
+        return gettext("The tries are used up: retry it when the cause has passed.")
+    return gettext(remedy)

@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 
 from deliveries.charts import Chart, draw_bars
 from deliveries.destination_states import State, read_state
-from deliveries.error_codes import meaning_of, remedy_for
+from deliveries.error_codes import meaning_of, remedy_of
 from deliveries.figures import (
     DEFAULT_SPAN,
     MOST_COUNTED,
@@ -211,7 +211,7 @@ def _errors(total: Flow, since: datetime) -> list[ErrorLine]:
             code=code,
             count=count,
             meaning=meaning_of(code),
-            remedy=remedy_for(code, status),
+            remedy=remedy_of(code, status),
             url=_log_url(status, code, since),
         )
         for status, code, count in total.codes()

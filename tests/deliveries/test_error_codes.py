@@ -8,14 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deliveries.error_codes import (
-    ERROR_CODES,
-    REFUSAL_CODES,
-    REMEDIES,
-    meaning_of,
-    remedy_for,
-    remedy_of,
-)
+from deliveries.error_codes import ERROR_CODES, REFUSAL_CODES, REMEDIES, meaning_of, remedy_of
 from destinations.pinterest.codes import ALL_CODES
 from tests.test_architecture import BASE_DIR, source_files
 
@@ -123,9 +116,9 @@ def test_an_unknown_code_has_no_words() -> None:
     assert meaning_of("rate_limited") == "Pinterest asked for fewer requests."
 
 
-def test_nobody_is_told_to_wait_for_what_is_dead() -> None:
-    assert remedy_for("server_error", "pending") == remedy_of("server_error")
-    assert remedy_for("server_error", "dead") == (
-        "No tries are left. When the cause is gone, retry it."
-    )
-    assert remedy_for("worker_lost", "dead") == remedy_of("worker_lost")
+def test_nobody_is_told_to_wait_for_a_dead_delivery() -> None:
+    assert remedy_of("server_error", "pending").startswith("Nothing: it is sent again later.")
+    assert remedy_of("server_error", "dead").startswith("The tries are used up: retry it")
+    assert remedy_of("worker_lost", "dead") == remedy_of("worker_lost")
+    told = [code for code in ERROR_CODES if "it is sent again" in remedy_of(code, "dead")]
+    assert told == []
