@@ -63,7 +63,7 @@ class DeliveryAdmin(DeliveryPages):
     actions = ("retry_selected", "discard_selected")
     page_prefetches = (
         Prefetch("event", Event.objects.defer("body")),
-        Prefetch("destination", Destination.objects.only("name", "paused_at")),
+        Prefetch("destination", Destination.objects.only("name", "paused_at", "enabled")),
     )
     empty_title = gettext_lazy("No deliveries yet")
     empty_text = gettext_lazy(

@@ -48,7 +48,11 @@ def read_state(
     if destination.paused_at is not None:
         return _paused(destination, destination.paused_at, now)
     if not destination.enabled:
-        left = f" {gettext('What waits already is still sent.')}" if waiting.count else ""
+        left = (
+            f" {gettext('What waits already goes out once it is on again.')}"
+            if waiting.count
+            else ""
+        )
         return _state(
             "off",
             "discarded",

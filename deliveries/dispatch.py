@@ -83,7 +83,7 @@ def deliver_batch(
     try, and waits for the end of the lease.
     """
     destination = (
-        Destination.objects.filter(pk=destination_id, paused_at__isnull=True)
+        Destination.objects.filter(pk=destination_id, enabled=True, paused_at__isnull=True)
         .prefetch_related("event_mappings")
         .first()
     )

@@ -41,7 +41,7 @@ def note_sweep(now: datetime) -> None:
 
 def oldest_due_at(now: datetime) -> datetime | None:
     """Since when the delivery that has waited longest could have been sent; one look into an
-    index for each destination. Paused destinations, and those that hold us back, do not count.
+    index for each destination. Destinations that are off, paused or hold us back do not count.
     """
     first = (
         Delivery.objects.filter(destination=OuterRef("pk"))
@@ -52,6 +52,7 @@ def oldest_due_at(now: datetime) -> datetime | None:
     moments = (
         Destination.objects.filter(
             Q(lane__hold_until__isnull=True) | Q(lane__hold_until__lte=now),
+            enabled=True,
             paused_at__isnull=True,
         )
         .order_by()

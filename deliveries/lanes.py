@@ -19,6 +19,9 @@ SLOWEST_PROBE_SECONDS = 60.0
 SPARE_REQUESTS = 5
 """Slow down while so many requests are still allowed: other workers have some in flight."""
 
+RATE_LIMITED_SECONDS = 5.0
+"""After a 429 that names no time: what is due besides would only earn the next one."""
+
 
 def note_reply(
     destination_id: int, reply: Reply | NoReply, reading: Reading, now: datetime
@@ -31,6 +34,8 @@ def note_reply(
         hold_seconds = max(hold_seconds, probe_delay_seconds(failure_count))
         lane.update(failure_count=F("failure_count") + 1, **_held(now, hold_seconds))
         return
+    if reply.status == 429:
+        hold_seconds = hold_seconds or RATE_LIMITED_SECONDS
     if is_nearly_spent(reading):
         hold_seconds = max(hold_seconds, reading.reset_seconds or 1.0)
     changes = {"last_success_at": now} if reply.status < 300 else {}

@@ -42,6 +42,7 @@ def destinations_with_due_deliveries(now: datetime) -> QuerySet[Destination]:
     return Destination.objects.filter(
         Exists(due),
         Q(lane__hold_until__isnull=True) | Q(lane__hold_until__lte=now),
+        enabled=True,
         paused_at__isnull=True,
     )
 

@@ -122,6 +122,8 @@ def say_next_try(delivery: Delivery, destination: Destination | None, now: datet
         return ""
     if destination is not None and destination.paused_at is not None:
         return gettext("when resumed")
+    if destination is not None and not destination.enabled:
+        return gettext("when switched on")
     if delivery.due_at - now > timedelta(seconds=1):
         return gettext("in %(duration)s") % {
             "duration": say_duration((delivery.due_at - now).total_seconds())

@@ -15,6 +15,7 @@ from django.utils import timezone
 from deliveries.filters import within
 from deliveries.models import Delivery, Event, Refusal
 from deliveries.paging import distinct_values
+from destinations.models import Destination
 from tests.deliveries.log_rows import backdate, make_rejected, settle
 from tests.factories import make_deliveries, make_destination, make_event, make_source
 
@@ -71,6 +72,8 @@ def test_the_log_says_when_the_next_try_is(admin_client):
     page = admin_client.get(LOG).content.decode()
     assert "when resumed" in page
     assert "in 5 min" not in page
+    Destination.objects.update(paused_at=None, enabled=False)
+    assert "when switched on" in admin_client.get(LOG).content.decode()
 
 
 def test_the_query_count_of_the_log_does_not_grow_with_its_rows(admin_client):

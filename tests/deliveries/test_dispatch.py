@@ -163,6 +163,17 @@ def test_a_refused_destination_is_paused_and_its_deliveries_wait_untried(
     assert statuses() == {("delivered", ""): 3}
 
 
+def test_a_destination_that_is_off_sends_nothing_until_it_is_on_again(sandbox: Sandbox) -> None:
+    destination = make_destination(enabled=False)
+    make_deliveries(destination, 3)
+    assert deliver_batch(destination.pk) == 0
+    assert sandbox.summary()["requests"] == 0
+    assert statuses() == {("pending", ""): 3}
+    Destination.objects.update(enabled=True)
+    assert deliver_batch(destination.pk) == 3
+    assert statuses() == {("delivered", ""): 3}
+
+
 def test_a_server_error_is_tried_again_later(sandbox: Sandbox) -> None:
     destination = make_destination()
     make_deliveries(destination, 2)

@@ -67,6 +67,7 @@ def test_a_delivery_that_waits_too_long_is_not_ready() -> None:
 @pytest.mark.usefixtures("worker_seen")
 def test_what_waits_for_a_person_or_for_pinterest_is_not_our_failure() -> None:
     make_deliveries(make_destination(paused_at=timezone.now()), 1, age_seconds=2000)
+    make_deliveries(make_destination(enabled=False), 1, age_seconds=2000)
     held = make_destination()
     make_deliveries(held, 1, age_seconds=2000)
     Lane.objects.create(destination=held, hold_until=timezone.now() + timedelta(seconds=30))

@@ -265,6 +265,13 @@ def test_percentiles_come_from_the_steps() -> None:
         ),
         ({"enabled": False}, None, Waiting(), "off", "New events make no deliveries here."),
         (
+            {"enabled": False},
+            None,
+            Waiting(5, NOW, NOW),
+            "off",
+            "New events make no deliveries here. What waits already goes out once it is on again.",
+        ),
+        (
             {},
             {"hold_until": NOW + timedelta(seconds=90)},
             Waiting(),

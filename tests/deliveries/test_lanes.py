@@ -62,6 +62,22 @@ def test_a_nearly_spent_allowance_holds_requests_back_until_its_reset(
     assert (lane.failure_count, lane.last_success_at) == (0, NOW)
 
 
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, 5),
+        ({"retry_after": "soon", "x_ratelimit_reset": "?"}, 5),
+        ({"retry_after": "0"}, 5),
+        ({"retry_after": "2"}, 2),
+        ({"x_ratelimit_reset": "7"}, 7),
+    ],
+)
+def test_a_429_holds_back_what_is_due_besides_also_when_it_names_no_time(
+    destination: Destination, headers: dict[str, str], seconds: float
+) -> None:
+    assert held_seconds(note(destination, reply(429, **headers))) == seconds
+
+
 def test_a_hold_is_never_shortened_by_what_another_worker_is_told(
     destination: Destination,
 ) -> None:

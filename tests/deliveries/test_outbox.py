@@ -113,12 +113,15 @@ def test_a_held_lane_gives_no_claim_until_its_time() -> None:
 
 
 def test_the_sweep_finds_exactly_the_destinations_with_due_deliveries() -> None:
-    due, later, paused, idle = (make_destination() for _ in range(4))
+    due, later, paused, off, idle = (make_destination() for _ in range(5))
     make_deliveries(due, 1)
     make_deliveries(later, 1, age_seconds=-60)
     make_deliveries(paused, 1)
     paused.paused_at = timezone.now()
     paused.save()
+    make_deliveries(off, 1)
+    off.enabled = False
+    off.save()
     assert list(destinations_with_due_deliveries(timezone.now())) == [due]
     assert idle.pk != due.pk
 
