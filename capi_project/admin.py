@@ -82,6 +82,8 @@ class UserAdmin(TickedChoices, DjangoUserAdmin, ModelAdmin):
     def two_factor_off_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         if not self.has_change_permission(request):
             raise PermissionDenied
+        if pk == request.user.pk:  # one's own takes password and code
+            return HttpResponseRedirect(reverse("two_factor"))
         return switch_off_view(request, get_object_or_404(User, pk=pk))
 
     def delete_view(

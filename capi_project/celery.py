@@ -38,6 +38,7 @@ app.conf.update(
         "deliveries.tasks.merge_tallies": {"queue": "maintenance"},
         "deliveries.tasks.check_connections": {"queue": "maintenance"},
         "deliveries.tasks.index_events": {"queue": "maintenance"},
+        "deliveries.tasks.list_contents": {"queue": "maintenance"},
     },
     timezone="UTC",
     beat_schedule_filename=str(settings.DATA_DIR / "celerybeat-schedule"),
@@ -56,6 +57,11 @@ app.conf.update(
         },
         "index_events": {
             "task": "deliveries.tasks.index_events",
+            "schedule": 30,
+            "options": {"expires": 25},
+        },
+        "list_contents": {
+            "task": "deliveries.tasks.list_contents",
             "schedule": 30,
             "options": {"expires": 25},
         },

@@ -17,6 +17,7 @@ from unfold.decorators import action, display
 from deliveries import filters
 from deliveries.admin_pages import BatchPages, DeliveryPages, note_deliveries
 from deliveries.bulk_pages import BulkActionAdmin
+from deliveries.delivery_list import DeliveryList
 from deliveries.log_admin import LogAdmin, related
 from deliveries.masked_rows import mask_row, sees_personal_data
 from deliveries.models import Batch, Delivery, Event, Refusal
@@ -70,6 +71,9 @@ class DeliveryAdmin(DeliveryPages):
         "seconds. The page of a source has a line to try it with."
     )
     empty_link = ("admin:destinations_source_changelist", gettext_lazy("Go to sources"))
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[DeliveryList]:
+        return DeliveryList
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet, search_term: str

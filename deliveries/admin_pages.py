@@ -25,6 +25,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 
 from deliveries.bulk_pages import bulk_links
+from deliveries.delivery_list import newest_first
 from deliveries.details import batch_body, batch_panes, read_details
 from deliveries.export import csv_lines, json_lines
 from deliveries.log_admin import LogAdmin
@@ -102,7 +103,7 @@ class DeliveryPages(SavedLinkPages):
         masks = not sees_personal_data(request.user)
         day = timezone.localtime().strftime("%Y-%m-%d-%H%M")
         return StreamingHttpResponse(
-            lines(deliveries, masks=masks),
+            lines(newest_first(request, deliveries), masks=masks),
             content_type=content_type,
             headers={"Content-Disposition": f'attachment; filename="deliveries-{day}.{kind}"'},
         )

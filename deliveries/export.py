@@ -14,7 +14,6 @@ from deliveries.masking import mask_text
 from deliveries.models import Delivery, Event
 from destinations.models import Destination, Source
 
-PAGE = 2000
 COLUMNS = (
     "delivery",
     "received_at",
@@ -55,36 +54,32 @@ _FIELDS = (
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def csv_lines(deliveries: QuerySet[Delivery], *, masks: bool) -> Iterator[str]:
+def csv_lines(pages: Iterable[QuerySet[Delivery]], *, masks: bool) -> Iterator[str]:
     """CSV (RFC 4180) with a header. A text that a spreadsheet would calculate begins with ``'``."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(COLUMNS)
-    for page in _pages(deliveries, masks):
+    for page in _pages(pages, masks):
         writer.writerows([_harmless(value) for value in row] for row in page)
         yield _take(buffer)
     yield _take(buffer)
 
 
-def json_lines(deliveries: QuerySet[Delivery], *, masks: bool) -> Iterator[bytes]:
+def json_lines(pages: Iterable[QuerySet[Delivery]], *, masks: bool) -> Iterator[bytes]:
     """One JSON object a line."""
-    for page in _pages(deliveries, masks):
+    for page in _pages(pages, masks):
         yield b"".join(
             orjson.dumps(dict(zip(COLUMNS, row, strict=True)), option=orjson.OPT_APPEND_NEWLINE)
             for row in page
         )
 
 
-def _pages(deliveries: QuerySet[Delivery], masks: bool) -> Iterator[Iterable[tuple[Any, ...]]]:
-    """Newest first; two queries a page. With ``masks`` free texts are shown without values."""
+def _pages(pages: Iterable[QuerySet[Delivery]], masks: bool) -> Iterator[Iterable[tuple[Any, ...]]]:
+    """Two queries a page. With ``masks`` free texts are shown without values."""
     destinations = dict(Destination.objects.values_list("pk", "name"))
     sources = dict(Source.objects.values_list("pk", "name"))
-    deliveries = deliveries.order_by("-pk")
-    last = None
-    while True:
-        found = deliveries if last is None else deliveries.filter(pk__lt=last)
-        rows = list(found.values(*_FIELDS)[:PAGE])
-        if rows:
+    for deliveries in pages:
+        if rows := list(deliveries.values(*_FIELDS)):
             events = {
                 event["id"]: event
                 for event in Event.objects.filter(pk__in={row["event_id"] for row in rows}).values(
@@ -92,9 +87,6 @@ def _pages(deliveries: QuerySet[Delivery], masks: bool) -> Iterator[Iterable[tup
                 )
             }
             yield [_row(row, events, destinations, sources, masks) for row in rows]
-        if len(rows) < PAGE:
-            return
-        last = rows[-1]["id"]
 
 
 def _row(

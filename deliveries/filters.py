@@ -1,4 +1,4 @@
-"""The filters of the log, each with a condition that an index can answer."""
+"""The filters of the log: what each asks the database for (deliveries.walking finds the rows)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from deliveries.id_ranges import CLOCK_SLACK, first_id_since
 from deliveries.log_selection import day_bounds
-from deliveries.models import Delivery, Event
+from deliveries.models import Delivery
 from deliveries.paging import distinct_values, read_id
 from deliveries.selection import CLOSED_WITHIN
 from deliveries.statuses import OPEN, DeliveryStatus
@@ -190,9 +190,7 @@ class EventSourceFilter(SourceFilter):
     """Deliveries of the events of one source."""
 
     def narrow(self, queryset: models.QuerySet, text: str) -> models.QuerySet:
-        if (pk := read_id(text)) is None:
-            return queryset.none()
-        return queryset.filter(event_id__in=Event.objects.filter(source_id=pk).values("pk"))
+        return queryset.of_source(pk) if (pk := read_id(text)) else queryset.none()
 
 
 class EventNameFilter(BarFilter):
@@ -207,7 +205,7 @@ class EventNameFilter(BarFilter):
         return [(name, name) for name in known.order_by("source_event_name")]
 
     def narrow(self, queryset: models.QuerySet, text: str) -> models.QuerySet:
-        return queryset.filter(event_id__in=Event.objects.filter(name=text).values("pk"))
+        return queryset.of_event_name(text)
 
 
 class BatchFilter(BarFilter):

@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import uuid
 
-from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy
 
 from deliveries.querysets import DeliveryQuerySet
+from deliveries.saved_link import SavedLink as SavedLink
 from deliveries.statuses import OPEN, RETRYABLE_BY_A_PERSON, BulkVerb, DeliveryStatus
 from destinations.models import Destination, Source
 from destinations.pinterest.outcomes import OutcomeKind, Stage
 
 OUTCOME_CHOICES = [(kind.value, kind.value.capitalize()) for kind in OutcomeKind]
+_ALSO_IN_THE_INDEX = ("destination", "event", "conversion_name", "created_at", "settled_at")
 STAGE_CHOICES = [(stage.value, stage.value.capitalize()) for stage in Stage]
 
 
@@ -29,7 +30,11 @@ class Event(models.Model):
     """What did a source send us? One track, page, screen, identify … call, stored as received."""
 
     source = models.ForeignKey(
-        Source, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+        Source,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
+        db_index=False,  # events are found by their ids
     )
     message_id = models.CharField(gettext_lazy("message ID"), max_length=255)
     type = models.CharField(max_length=20)
@@ -47,7 +52,6 @@ class Event(models.Model):
             # message_id first: one index both absorbs repeats and serves the log's search.
             models.UniqueConstraint("message_id", "source", name="event_once_per_source"),
         ]
-        indexes = [models.Index("received_at", name="event_received")]
 
     def __str__(self) -> str:
         return f"{self.name or self.type} ({self.message_id})"
@@ -79,7 +83,11 @@ class Batch(models.Model):
     """What exactly did one HTTP request ask Pinterest, and what did Pinterest answer?"""
 
     destination = models.ForeignKey(
-        Destination, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+        Destination,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
+        db_index=False,  # batch_of_destination begins with it
     )
     sent_at = models.DateTimeField(default=timezone.now)
     duration_ms = models.PositiveIntegerField(default=0)
@@ -133,7 +141,7 @@ class Delivery(models.Model):
         on_delete=models.DO_NOTHING,
         db_constraint=False,
         related_name="+",
-        db_index=False,  # delivery_of_destination begins with it
+        db_index=False,  # a claim and a settlement would write to it: see delivery_due
     )
     conversion_name = models.CharField(gettext_lazy("Pinterest event"), max_length=100, blank=True)
     status = models.CharField(max_length=10, choices=DeliveryStatus, default=DeliveryStatus.PENDING)
@@ -199,16 +207,23 @@ class Delivery(models.Model):
             models.Index(
                 "destination", "due_at", name="delivery_due", condition=Q(due_at__isnull=False)
             ),
-            models.Index("destination", F("id").desc(), name="delivery_of_destination"),
-            # The failures a person looks for are few among the delivered many.
+            # The failures a person looks for are few among the delivered many. What else the log
+            # is filtered by stands behind the key: counting and filtering read the index alone.
             models.Index(
                 "status",
                 F("id").desc(),
-                name="delivery_undelivered",
+                *_ALSO_IN_THE_INDEX,
+                "error_code",
+                name="delivery_failed",
                 condition=Q(status__in=sorted(RETRYABLE_BY_A_PERSON)),
             ),
             models.Index(
-                "error_code", F("id").desc(), name="delivery_error", condition=~Q(error_code="")
+                "error_code",
+                F("id").desc(),
+                *_ALSO_IN_THE_INDEX,
+                "status",
+                name="delivery_with_error",
+                condition=~Q(error_code=""),
             ),
             models.Index(
                 "batch",
@@ -317,6 +332,9 @@ class BulkAction(models.Model):
     total_count = models.PositiveBigIntegerField(
         help_text=gettext_lazy("Counted when it was asked for.")
     )
+    total_is_exact = models.BooleanField(
+        default=True, db_default=True, help_text=gettext_lazy("No: there were at least so many.")
+    )
     examined_count = models.PositiveBigIntegerField(default=0)
     changed_count = models.PositiveBigIntegerField(
         default=0, help_text=gettext_lazy("Deliveries that it made or changed.")
@@ -349,6 +367,11 @@ class BulkAction(models.Model):
     @property
     def is_finished(self) -> bool:
         return self.finished_at is not None
+
+    @property
+    def said_total(self) -> str:
+        """``12,408``; ``12,408+`` for at least so many."""
+        return f"{self.total_count:,}" + ("" if self.total_is_exact else "+")
 
 
 class PruneMark(models.Model):
@@ -385,6 +408,39 @@ class SearchKey(models.Model):
 
     def __str__(self) -> str:
         return f"Key of event {self.event_id}"
+
+
+class LogContents(models.Model):
+    """Which kinds of deliveries are in a block of the log, and where (deliveries.log_contents)?"""
+
+    block = models.BigIntegerField(help_text=gettext_lazy("Delivery IDs from this many blocks on."))
+    destination = models.ForeignKey(
+        Destination,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
+        db_index=False,
+    )
+    source = models.ForeignKey(
+        Source, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+", db_index=False
+    )
+    event_name = models.CharField(max_length=255, null=True, help_text=gettext_lazy("NULL: any."))
+    conversion_name = models.CharField(
+        max_length=100, null=True, help_text=gettext_lazy("NULL: any.")
+    )
+    places = models.BinaryField(
+        null=True,
+        help_text=gettext_lazy(
+            "Two bytes for each delivery, from the block's start; NULL: too many."
+        ),
+    )
+
+    class Meta:
+        verbose_name_plural = gettext_lazy("log contents")
+        indexes = [models.Index("block", name="log_contents_block")]
+
+    def __str__(self) -> str:
+        return f"Contents of block {self.block}"
 
 
 class Pulse(models.Model):
@@ -441,28 +497,3 @@ class Tally(models.Model):
 
     def __str__(self) -> str:
         return f"{self.metric}: {self.count}"
-
-
-class SavedLink(models.Model):
-    """Which view of the log did somebody give a name? Filters only: what is searched for is not kept."""
-
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_links"
-    )
-    name = models.CharField(max_length=80)
-    query = models.CharField(
-        max_length=2000, help_text=gettext_lazy("The query string, checked and in order.")
-    )
-    is_shared = models.BooleanField(
-        default=False, help_text=gettext_lazy("Everybody who sees the log sees it.")
-    )
-    created_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        default_permissions = ()
-        constraints = [
-            models.UniqueConstraint("owner", "name", name="saved_link_once_per_owner"),
-        ]
-
-    def __str__(self) -> str:
-        return self.name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -34,6 +35,9 @@ class KeysetChangeList(ChangeList):
 
     older_url = ""
     newer_url = ""
+    reached: int | None = None
+    """The ID at which the search for rows was broken off, because it took too long."""
+    reached_at: datetime | None = None
 
     def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
         found: dict[str, Any] = super().get_filters_params(params)
@@ -46,15 +50,16 @@ class KeysetChangeList(ChangeList):
         size = self.list_per_page
         before, after = read_id(request.GET.get(BEFORE)), read_id(request.GET.get(AFTER))
         if after is not None:
-            ascending = list(self.queryset.filter(pk__gt=after).order_by("pk")[: size + 1])
+            ascending, self.reached = self.find(after=after, count=size + 1)
             rows = ascending[:size][::-1]
             has_newer, has_older = len(ascending) > size, True
         else:
-            queryset = self.queryset if before is None else self.queryset.filter(pk__lt=before)
-            descending = list(queryset[: size + 1])
+            descending, self.reached = self.find(before=before, count=size + 1)
             rows = descending[:size]
             has_newer, has_older = before is not None, len(descending) > size
         self._set_urls(rows, has_newer, has_older)
+        if self.reached is not None:
+            self._go_on_from(self.reached, is_newer=after is not None)
         prefetches: Sequence[str | Prefetch] = getattr(self.model_admin, "page_prefetches", ())
         prefetch_related_objects(rows, *prefetches)
         if not sees_personal_data(request.user):
@@ -67,6 +72,26 @@ class KeysetChangeList(ChangeList):
         # The filters stand in the bar above the list, not in a sheet at the side.
         self.has_filters = False
         self.zone_name = zone_name(zone_of(request.GET))
+
+    def find(
+        self, *, before: int | None = None, after: int | None = None, count: int
+    ) -> tuple[list[Any], int | None]:
+        """The next rows older than ``before`` or newer than ``after``, in the order of the walk.
+
+        With them the ID at which the search was broken off, if it was.
+        """
+        if after is not None:
+            return list(self.queryset.filter(pk__gt=after).order_by("pk")[:count]), None
+        found = self.queryset if before is None else self.queryset.filter(pk__lt=before)
+        return list(found[:count]), None
+
+    def _go_on_from(self, reached: int, *, is_newer: bool) -> None:
+        if is_newer:
+            self.newer_url = self.get_query_string({AFTER: reached, BEFORE: None})
+        else:
+            self.older_url = self.get_query_string({BEFORE: reached, AFTER: None})
+        times = self.model._default_manager.filter(pk__lte=reached).order_by("-pk")
+        self.reached_at = times.values_list("created_at", flat=True).first()
 
     def _set_urls(self, rows: Sequence[models.Model], has_newer: bool, has_older: bool) -> None:
         without = [BEFORE, AFTER]

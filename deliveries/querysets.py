@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Self
 
+from django.apps import apps
 from django.db import models
+from django.db.models import OuterRef, Subquery
 
 
 @models.BigAutoField.register_lookup
@@ -30,3 +32,18 @@ class DeliveryQuerySet(models.QuerySet):  # type: ignore[type-arg]
     def waiting(self) -> Self:
         """Pending, whether due or not."""
         return self.filter(status="pending")
+
+    def of_source(self, source_id: int) -> Self:
+        """Those of the events of a source: one look by primary key for each delivery."""
+        return self.alias(source_of_event=_of_event("source_id")).filter(source_of_event=source_id)
+
+    def of_event_name(self, name: str) -> Self:
+        """Those of events that their sender gave this name, whole."""
+        return self.alias(name_of_event=_of_event("name")).filter(name_of_event=name)
+
+
+def _of_event(column: str) -> Subquery:
+    """A column of a delivery's event, as a value: given a join or IN, the planner may begin with all
+    events of a source, which are millions."""
+    events = apps.get_model("deliveries", "Event").objects.filter(pk=OuterRef("event_id"))
+    return Subquery(events.values(column)[:1])

@@ -74,13 +74,13 @@ class Selection:
         if self.destination_ids:
             found = found.filter(destination_id__in=self.destination_ids)
         if self.source_id is not None:
-            found = found.filter(event__source_id=self.source_id)
+            found = found.of_source(self.source_id)
         if self.conversion_name:
             found = found.filter(conversion_name=self.conversion_name)
         if self.error_code:
             found = found.filter(~Q(error_code=""), error_code=self.error_code)
         if self.event_name:
-            found = found.filter(event__name=self.event_name)
+            found = found.of_event_name(self.event_name)
         if self.batch_id is not None:
             found = found.filter(batch_id=self.batch_id)
         if self.settled_since is not None:

@@ -15,6 +15,7 @@ from deliveries.bulk_actions import StepResult, run_step, unfinished_bulk_action
 from deliveries.dispatch import deliver_batch
 from deliveries.doorbell import ring, ring_bulk, ring_prune
 from deliveries.health import note_sweep
+from deliveries.log_contents import list_contents as list_in_steps
 from deliveries.outbox import destinations_with_due_deliveries, forget_ended_claims
 from deliveries.retention import prune as prune_in_steps
 from deliveries.search_keys import index_events as index_in_steps
@@ -32,6 +33,9 @@ MERGE_SECONDS = 20
 
 INDEX_SECONDS = 20
 """A run that writes search keys ends after this long; the next one goes on."""
+
+LIST_SECONDS = 20
+"""The same for the table of contents of the log."""
 
 CHECK_SECONDS = 45
 """A run of connection checks begins no other one after this long; the next hour goes on."""
@@ -133,4 +137,13 @@ def index_events() -> int:
     started = time.monotonic()
     return index_in_steps(
         timezone.now(), lambda: _stopping.is_set() or time.monotonic() - started > INDEX_SECONDS
+    )
+
+
+@shared_task
+def list_contents() -> int:
+    """Write the table of contents of what is new in the log, for a while; returns how many blocks."""
+    started = time.monotonic()
+    return list_in_steps(
+        timezone.now(), lambda: _stopping.is_set() or time.monotonic() - started > LIST_SECONDS
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.postgres.operations import AddIndexConcurrently
+from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
 from django.db import migrations, models
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation
 from django.db.models import NOT_PROVIDED
+
+from deliveries.index_operations import AddLogIndex, DropForeignKeyIndex, RemoveLogIndex
 
 LOG_MODELS = frozenset({"event", "refusal", "batch", "delivery", "attempt"})
 
@@ -21,7 +23,13 @@ def is_safe_at_size(operation: Operation) -> bool:
         return True
     if isinstance(operation, migrations.AddField):
         return operation.field.null or operation.field.db_default is not NOT_PROVIDED
-    return isinstance(operation, migrations.AlterModelOptions | AddIndexConcurrently)
+    return isinstance(
+        operation,
+        migrations.AlterModelOptions
+        | AddIndexConcurrently
+        | RemoveIndexConcurrently
+        | DropForeignKeyIndex,
+    )
 
 
 def test_every_migration_of_the_log_after_the_first_is_safe_at_size() -> None:
@@ -48,6 +56,10 @@ def test_every_migration_of_the_log_after_the_first_is_safe_at_size() -> None:
         (migrations.AddField("delivery", "x", models.IntegerField(default=0)), False),
         (migrations.AddIndex("event", models.Index("name", name="x")), False),
         (AddIndexConcurrently("event", models.Index("name", name="x")), True),
+        (AddLogIndex("event", models.Index("name", name="x")), True),
+        (migrations.RemoveIndex("event", "x"), False),
+        (RemoveLogIndex("event", "x"), True),
+        (DropForeignKeyIndex("event", "source", models.BigIntegerField()), True),
         (migrations.AlterField("batch", "error_code", models.CharField(max_length=60)), False),
         (migrations.RemoveField("delivery", "warnings"), False),
         (migrations.RunSQL("UPDATE deliveries_delivery SET warnings = '[]'"), False),

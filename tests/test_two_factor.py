@@ -281,6 +281,14 @@ def test_an_administrator_switches_it_off_for_somebody_else_and_history_tells(pe
     assert str(entry.get_change_message()) == "Two-factor login switched off for this user."
 
 
+def test_one_s_own_cannot_be_switched_off_without_password_and_code() -> None:
+    boss = User.objects.create_superuser("somebody", password="right")
+    client = signed_in_with_it(boss)
+    response = client.post(reverse("admin:auth_user_two_factor_off", args=[boss.pk]))
+    assert response["Location"] == OWN
+    assert TwoFactor.objects.exists()
+
+
 def test_the_command_line_switches_it_off_as_well(person: User) -> None:
     enable(person)
     output = StringIO()

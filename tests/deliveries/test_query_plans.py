@@ -120,20 +120,20 @@ DELIVERY_LOG = "/admin/deliveries/delivery/"
     ("query", "index"),
     [
         ("", "deliveries_delivery_pkey"),
-        ("status=dead", "delivery_undelivered"),
-        ("status=rejected", "delivery_undelivered"),
+        ("status=dead", "delivery_failed"),
+        ("status=rejected", "delivery_failed"),
         ("status=pending", None),
         ("status=delivered", "deliveries_delivery_pkey"),
-        ("destination={small}", "delivery_of_destination"),
-        ("error_code=http_503", "delivery_error"),
-        ("status=dead&destination={destination}", "delivery_undelivered"),
+        ("destination={small}", "deliveries_delivery_pkey"),
+        ("error_code=http_503", "delivery_with_error"),
+        ("status=dead&destination={destination}", "delivery_failed"),
         ("pinterest_event=checkout", "deliveries_delivery_pkey"),
         ("day={yesterday}", "deliveries_delivery_pkey"),
         ("day={yesterday}&status=delivered", "deliveries_delivery_pkey"),
         ("q=closed-5000", "event_once_per_source"),
         ("q=an-event-id", "delivery_event_id"),
         ("before=100000", "deliveries_delivery_pkey"),
-        ("before=100000&status=dead", "delivery_undelivered"),
+        ("before=100000&status=dead", "delivery_failed"),
     ],
 )
 def test_every_filter_of_the_log_has_its_index(
@@ -149,7 +149,7 @@ def test_every_filter_of_the_log_has_its_index(
         assert browser.get(url).status_code == 200
     assert plans.scanned_tables == set()
     assert index is None or index in plans.indexes
-    assert plans.sorted_rows() <= 2000
+    assert plans.sorted_rows() <= (2000 if index else 2 * DUE)  # what is open may be sorted
 
 
 @pytest.mark.parametrize("log", ["batch", "refusal"])
@@ -200,7 +200,7 @@ def test_a_bulk_retry_counts_and_steps_through_the_undelivered(
         count = count_preview(BulkVerb.RETRY, selection).count
     assert count == CLOSED / 100 / 3
     assert plans.scanned_tables == set()
-    assert "delivery_undelivered" in plans.indexes
+    assert "delivery_failed" in plans.indexes
     action = start_bulk_action(BulkVerb.RETRY, selection)
     with explained() as steps:
         run_step(action.pk)

@@ -1,0 +1,391 @@
+"""All pages there are to look at, how to get there, and why some are not looked at.
+
+To add a page: a ``Place`` in PLACES (``name`` of its URL, a path made of a ``Month``, and what to
+do there first, if anything), or its URL name with a reason in NOT_LOOKED_AT.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.contrib.auth.models import User
+from django.urls import reverse
+from django_otp.oath import totp
+from playwright.sync_api import Page
+
+from tests.browser.month import PASSWORD, Month, refusal
+
+Way = Callable[[Month], str]
+Doing = Callable[[Page], Page | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A page. ``do`` goes on from ``path`` and returns the page it ends on, if another."""
+
+    slug: str
+    url_name: str
+    path: Way
+    do: Doing | None = None
+    is_also_empty: bool = False
+    """Is there when nothing has happened, too."""
+    user: str = "anna"
+    """Who looks at it; "" for somebody who has not signed in."""
+    status: int = 200
+
+    @property
+    def is_for_strangers(self) -> bool:
+        return not self.user
+
+
+def _to(name: str, *arguments: object, **query: str) -> Way:
+    return lambda month: reverse(name, args=arguments) + (f"?{urlencode(query)}" if query else "")
+
+
+def _to_delivery(**filters: object) -> Way:
+    return lambda month: reverse(
+        "admin:deliveries_delivery_change", args=[month.newest(**filters).pk]
+    )
+
+
+def _of_destination(name: str, url_name: str = "change") -> Way:
+    return lambda month: reverse(
+        f"admin:destinations_destination_{url_name}", args=[month.destinations[name].pk]
+    )
+
+
+def _of_source(url_name: str) -> Way:
+    return lambda month: reverse(f"admin:destinations_source_{url_name}", args=[month.source.pk])
+
+
+def _of_user(url_name: str) -> Way:
+    return lambda month: reverse(f"admin:auth_user_{url_name}", args=[month.admin.pk])
+
+
+def _of_batch(**filters: object) -> Way:
+    return lambda month: reverse(
+        "admin:deliveries_batch_change", args=[month.newest(**filters).batch_id]
+    )
+
+
+def _press(name: str, *, in_new_tab: bool = False) -> Doing:
+    def press(page: Page) -> Page | None:
+        button = page.get_by_role("button", name=name).first
+        if not in_new_tab:
+            button.click()
+            page.wait_for_load_state()
+            return None
+        with page.expect_popup() as popup:
+            button.click()
+        popup.value.wait_for_load_state()
+        return popup.value
+
+    return press
+
+
+def _unfold_all(page: Page) -> None:
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+
+
+def _save_wrongly(page: Page) -> None:
+    page.locator("#id_name").fill("Second shop")
+    page.locator("#id_advertiser_id").fill("my account")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.wait_for_load_state()
+
+
+def _discard_first(page: Page) -> None:
+    page.get_by_role("button", name="Discard").first.click()
+    page.wait_for_load_state()
+
+
+def _sign_out(page: Page) -> None:
+    with page.expect_navigation():
+        page.evaluate("document.querySelector('form[action$=\"/logout/\"]').submit()")
+
+
+def _give_password(password: str) -> Doing:
+    def give(page: Page) -> None:
+        page.get_by_label("Username").fill("lena")
+        page.get_by_label("Password").fill(password)
+        with page.expect_navigation():
+            page.get_by_role("button", name="Log in").click()
+
+    return give
+
+
+def _forget_cookies_and_log_in(page: Page) -> None:
+    page.context.clear_cookies()
+    _give_password(PASSWORD)(page)
+
+
+def _turn_two_factor_on(page: Page) -> None:
+    secret = (page.locator("#two-factor-secret").text_content() or "").replace(" ", "")
+    page.locator("#id_code").fill(f"{totp(base64.b32decode(secret)):06}")
+    page.get_by_role("button", name="Turn it on").click()
+    page.get_by_text("Your recovery codes").first.wait_for()
+
+
+def _turn_two_factor_on_and_return(page: Page) -> None:
+    _turn_two_factor_on(page)
+    page.goto(page.url.removesuffix("set-up/"))
+
+
+LOG = "admin:deliveries_delivery_changelist"
+BULK = "admin:deliveries_bulkaction"
+
+PLACES: tuple[Place, ...] = (
+    Place("login", "admin:login", _to("admin:login"), user="", is_also_empty=True),
+    Place("login-wrong", "admin:login", _to("admin:login"), _give_password("wrong"), user=""),
+    Place("login-code", "login_code", _to("admin:login"), _give_password(PASSWORD), user=""),
+    Place("home", "admin:index", _to("admin:index"), is_also_empty=True),
+    Place("home-30-days", "admin:index", _to("admin:index", range="30d")),
+    Place("delivery-log", LOG, _to(LOG), is_also_empty=True),
+    Place("delivery-log-rejected", LOG, _to(LOG, status="rejected"), _unfold_all),
+    Place("delivery-log-no-match", LOG, _to(LOG, q="no-such-order")),
+    Place("delivery", "admin:deliveries_delivery_change", _to_delivery(status="delivered")),
+    Place(
+        "delivery-rejected",
+        "admin:deliveries_delivery_change",
+        _to_delivery(status="rejected", error_code="pinterest_rejected"),
+    ),
+    Place("delivery-dead", "admin:deliveries_delivery_change", _to_delivery(status="dead")),
+    Place(
+        "delivery-retrying",
+        "admin:deliveries_delivery_change",
+        _to_delivery(status="pending", error_code="server_error"),
+    ),
+    Place("delivery-filtered", "admin:deliveries_delivery_change", _to_delivery(status="filtered")),
+    Place(
+        "discard",
+        "admin:deliveries_delivery_discard",
+        _to_delivery(status="dead"),
+        _discard_first,
+    ),
+    Place(
+        "delivery-history",
+        "admin:deliveries_delivery_history",
+        lambda month: reverse(
+            "admin:deliveries_delivery_history", args=[month.newest(status="dead").pk]
+        ),
+    ),
+    Place(
+        "batches",
+        "admin:deliveries_batch_changelist",
+        _to("admin:deliveries_batch_changelist"),
+        is_also_empty=True,
+    ),
+    Place("batch", "admin:deliveries_batch_change", _of_batch(status="delivered")),
+    Place(
+        "refusals",
+        "admin:deliveries_refusal_changelist",
+        _to("admin:deliveries_refusal_changelist"),
+        is_also_empty=True,
+    ),
+    Place(
+        "refusal",
+        "admin:deliveries_refusal_change",
+        lambda month: reverse("admin:deliveries_refusal_change", args=[refusal().pk]),
+    ),
+    Place("bulk-actions", f"{BULK}_changelist", _to(f"{BULK}_changelist"), is_also_empty=True),
+    Place("bulk-retry", f"{BULK}_ask", _to(f"{BULK}_ask", "retry", status="rejected")),
+    Place("bulk-discard", f"{BULK}_ask", _to(f"{BULK}_ask", "discard", status="dead")),
+    Place("bulk-replay", f"{BULK}_ask", _to(f"{BULK}_ask", "replay"), is_also_empty=True),
+    Place(
+        "bulk-running",
+        f"{BULK}_change",
+        lambda month: reverse(f"{BULK}_change", args=[month.bulk_action("running").pk]),
+    ),
+    Place(
+        "bulk-done",
+        f"{BULK}_change",
+        lambda month: reverse(f"{BULK}_change", args=[month.bulk_action("done").pk]),
+    ),
+    Place(
+        "sources",
+        "admin:destinations_source_changelist",
+        _to("admin:destinations_source_changelist"),
+        is_also_empty=True,
+    ),
+    Place("source", "admin:destinations_source_change", _of_source("change")),
+    Place(
+        "source-add",
+        "admin:destinations_source_add",
+        _to("admin:destinations_source_add"),
+        is_also_empty=True,
+    ),
+    Place("source-rotate", "admin:destinations_source_rotate", _of_source("rotate")),
+    Place("source-history", "admin:destinations_source_history", _of_source("history")),
+    Place(
+        "destinations",
+        "admin:destinations_destination_changelist",
+        _to("admin:destinations_destination_changelist"),
+        is_also_empty=True,
+    ),
+    Place(
+        "destination",
+        "admin:destinations_destination_change",
+        _of_destination("Pinterest Germany"),
+    ),
+    Place(
+        "destination-all-open",
+        "admin:destinations_destination_change",
+        _of_destination("Pinterest Germany"),
+        _unfold_all,
+    ),
+    Place(
+        "destination-paused",
+        "admin:destinations_destination_change",
+        _of_destination("Garden brand"),
+    ),
+    Place(
+        "destination-add",
+        "admin:destinations_destination_add",
+        _to("admin:destinations_destination_add"),
+        is_also_empty=True,
+    ),
+    Place(
+        "destination-mistakes",
+        "admin:destinations_destination_add",
+        _to("admin:destinations_destination_add"),
+        _save_wrongly,
+    ),
+    Place(
+        "destination-check",
+        "admin:destinations_destination_check",
+        _of_destination("Pinterest Germany"),
+        _press("Check now", in_new_tab=True),
+    ),
+    Place(
+        "destination-check-failed",
+        "admin:destinations_destination_check",
+        _of_destination("Garden brand"),
+        _press("Check now", in_new_tab=True),
+    ),
+    Place(
+        "destination-history",
+        "admin:destinations_destination_history",
+        _of_destination("Pinterest Germany", "history"),
+    ),
+    Place(
+        "preview",
+        "destination_preview",
+        lambda month: reverse("destination_preview", args=[month.destination.pk]),
+        _press("Order Completed in a browser"),
+    ),
+    Place(
+        "preview-rejected",
+        "destination_preview",
+        lambda month: reverse("destination_preview", args=[month.destination.pk]),
+        _press("An event that nobody can match"),
+    ),
+    Place(
+        "preview-blank",
+        "new_destination_preview",
+        _to("new_destination_preview"),
+        is_also_empty=True,
+    ),
+    Place("users", "admin:auth_user_changelist", _to("admin:auth_user_changelist")),
+    Place("user", "admin:auth_user_change", _of_user("change")),
+    Place("user-add", "admin:auth_user_add", _to("admin:auth_user_add")),
+    Place("user-password", "admin:auth_user_password_change", _of_user("password_change")),
+    Place(
+        "user-delete",
+        "admin:auth_user_delete",
+        lambda month: reverse("admin:auth_user_delete", args=[User.objects.get(username="mei").pk]),
+    ),
+    Place("user-history", "admin:auth_user_history", _of_user("history")),
+    Place("groups", "admin:auth_group_changelist", _to("admin:auth_group_changelist")),
+    Place(
+        "group",
+        "admin:auth_group_change",
+        lambda month: reverse("admin:auth_group_change", args=[month.group.pk]),
+    ),
+    Place("group-add", "admin:auth_group_add", _to("admin:auth_group_add")),
+    Place(
+        "group-delete",
+        "admin:auth_group_delete",
+        lambda month: reverse("admin:auth_group_delete", args=[month.group.pk]),
+    ),
+    Place(
+        "history",
+        "admin:admin_logentry_changelist",
+        _to("admin:admin_logentry_changelist"),
+        is_also_empty=True,
+    ),
+    Place(
+        "history-entry",
+        "admin:admin_logentry_change",
+        lambda month: reverse("admin:admin_logentry_change", args=[month.log_entry.pk]),
+    ),
+    Place("own-password", "admin:password_change", _to("admin:password_change")),
+    Place("own-password-done", "admin:password_change_done", _to("admin:password_change_done")),
+    Place("two-factor", "two_factor", _to("two_factor"), is_also_empty=True),
+    Place("two-factor-set-up", "two_factor_set_up", _to("two_factor_set_up")),
+    Place(
+        "two-factor-codes",
+        "two_factor_set_up",
+        _to("two_factor_set_up"),
+        _turn_two_factor_on,
+        user="sara",
+    ),
+    Place(
+        "two-factor-on",
+        "two_factor",
+        _to("two_factor_set_up"),
+        _turn_two_factor_on_and_return,
+        user="noor",
+    ),
+    Place(
+        "user-two-factor-off",
+        "admin:auth_user_two_factor_off",
+        lambda month: reverse(
+            "admin:auth_user_two_factor_off", args=[User.objects.get(username="lena").pk]
+        ),
+    ),
+    Place("forbidden", "", _to("admin:auth_user_changelist"), user="mei", status=403),
+    Place("form-too-old", "", _to("admin:login"), _forget_cookies_and_log_in, user=""),
+    Place("not-found", "", lambda month: "/admin/no/such/page/", status=404),
+    Place("signed-out", "admin:logout", _to("admin:index"), _sign_out),
+)
+
+
+NOT_LOOKED_AT: dict[str, str] = {
+    "jsi18n": "a script",
+    "search": "the search of all models, switched off in the side bar",
+    "autocomplete": "answers with JSON; nothing here uses it",
+    "view_on_site": "a redirect; nothing here has a page elsewhere",
+    "app_list": "switched off: the side bar has the lists",
+    "deliveries_delivery_export": "a file",
+    "deliveries_batch_body": "a file",
+    "deliveries_delivery_retry": "a button that leads back",
+    "deliveries_destination_pause": "a button that leads back",
+    "deliveries_destination_resume": "a button that leads back",
+    "deliveries_bulkaction_cancel": "a button that leads back",
+    "deliveries_savedlink_save": "a button that leads back",
+    "deliveries_savedlink_remove": "a button that leads back",
+    "destinations_destination_copy": "a button that leads to the copy's own page",
+    "destinations_destination_check_new": "looks like destination_check",
+    "auth_group_history": "looks like auth_user_history",
+    "deliveries_batch_history": "empty: nobody changes a batch",
+    "deliveries_refusal_history": "empty: nobody changes a refusal",
+    "deliveries_bulkaction_history": "empty: nobody changes a bulk action",
+    "admin_logentry_history": "empty: nobody changes an entry",
+    **{
+        f"{model}_{verb}": "refused for everybody (tests/test_roles.py)"
+        for model in (
+            "deliveries_delivery",
+            "deliveries_batch",
+            "deliveries_refusal",
+            "deliveries_bulkaction",
+            "admin_logentry",
+        )
+        for verb in ("add", "delete")
+    },
+    "destinations_source_delete": "refused for everybody (tests/test_roles.py)",
+    "destinations_destination_delete": "refused for everybody (tests/test_roles.py)",
+}
+"""URL name → why no picture and no check is made of it."""

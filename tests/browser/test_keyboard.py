@@ -1,0 +1,117 @@
+"""Everything can be reached, and a failed delivery mended, with the keyboard alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.urls import reverse
+from playwright.sync_api import Locator, Page
+
+from tests.browser.chromium import Visitor
+from tests.browser.month import PASSWORD, make_people
+from tests.deliveries.log_rows import make_rejected
+from tests.factories import make_deliveries, make_destination
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+
+MOST_STOPS = 80
+LOG = "/admin/deliveries/delivery/"
+
+IS_FOCUSED = "(element) => element === document.activeElement"
+SHOWS_FOCUS = """() => {
+    const seen = [];
+    for (let one = document.activeElement; one && seen.length < 4; one = one.parentElement) {
+        const style = getComputedStyle(one);
+        seen.push(style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0);
+        seen.push(style.boxShadow !== "none");
+    }
+    return seen.some(Boolean);
+}"""
+
+
+@pytest.fixture
+def admin() -> User:
+    return make_people()
+
+
+@pytest.fixture
+def page(served: Any, admin: User, open_visitor: Callable[[str], Visitor]) -> Page:
+    visitor = open_visitor(served.url)
+    visitor.sign_in(admin.username, PASSWORD)
+    return visitor.page
+
+
+def tab_to(page: Page, wanted: Locator) -> None:
+    """Press Tab until ``wanted`` has the focus."""
+    for _ in range(MOST_STOPS):
+        page.keyboard.press("Tab")
+        if wanted.count() and wanted.first.evaluate(IS_FOCUSED):
+            return
+    pytest.fail(f"{wanted} was not reached with {MOST_STOPS} stops")
+
+
+def test_a_rejected_delivery_is_found_and_retried_with_the_keyboard_alone(
+    page: Page, served: Any
+) -> None:
+    destination = make_destination()
+    make_deliveries(destination, 2)
+    rejected = make_rejected(destination)
+    page.goto(served.url + LOG)
+
+    tab_to(page, page.get_by_label("Status"))
+    page.keyboard.type("Rejected")  # the choice applies itself
+    page.wait_for_url("**/?*status=rejected*")
+    tab_to(page, page.locator("#result_list .relay-link--strong"))
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{reverse('admin:deliveries_delivery_change', args=[rejected.pk])}")
+    tab_to(page, page.get_by_role("button", name="Retry", exact=True))
+    page.keyboard.press("Enter")
+    page.get_by_text("1 delivery will be sent again now.").wait_for()
+
+    rejected.refresh_from_db()
+    assert rejected.status == "pending"
+
+
+@pytest.mark.postgres
+def test_the_first_stop_of_a_page_skips_the_side_bar(page: Page, served: Any) -> None:
+    make_rejected(make_destination())
+    page.goto(served.url + LOG)
+    page.keyboard.press("Tab")
+    link = page.get_by_role("link", name="Skip to content")
+    assert link.evaluate(IS_FOCUSED)
+    assert link.bounding_box()["x"] >= 0, "it can be seen while it has the focus"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('#main, #content-main') !== null")
+    assert not page.evaluate("document.activeElement.closest('#nav-sidebar') !== null")
+
+
+@pytest.mark.postgres
+def test_every_control_of_the_log_is_reached_and_shows_that_it_is(page: Page, served: Any) -> None:
+    make_rejected(make_destination())
+    page.goto(served.url + LOG)
+    wanted = page.locator(
+        "#content :is(a[href], button, select, input:not([type=hidden])):visible"
+    ).evaluate_all("(all) => all.filter((one) => !one.disabled && one.tabIndex >= 0).length")
+    reached, hidden = set(), []
+    for _ in range(MOST_STOPS):
+        page.keyboard.press("Tab")
+        found = page.evaluate(
+            """() => {
+                const one = document.activeElement;
+                if (!one.closest("#content")) return null;
+                const all = [...document.querySelectorAll("#content *")];
+                return [all.indexOf(one), one.outerHTML.slice(0, 120)];
+            }"""
+        )
+        if found is None:
+            continue
+        if found[0] not in reached and not page.evaluate(SHOWS_FOCUS):
+            hidden.append(found[1])
+        reached.add(found[0])
+    assert wanted > 12
+    assert len(reached) >= wanted
+    assert hidden == []

@@ -1,0 +1,65 @@
+"""Every page, with rows and without, light and dark, on a laptop and on a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.urls import get_resolver
+
+from deliveries.log_admin import LogAdmin
+from destinations.sandbox import Sandbox
+from tests.browser.chromium import Visitor
+from tests.browser.month import Month, fill_month, make_people
+from tests.browser.places import NOT_LOOKED_AT, PLACES, Place
+from tests.browser.visiting import look_at, sign_in_for
+from tests.test_roles import names_below
+
+pytestmark = pytest.mark.timeout(200)
+
+
+def look_at_all(
+    places: list[Place], month: Month, server_url: str, open_visitor: Callable[[str], Visitor]
+) -> list[str]:
+    """All that is wrong anywhere: WCAG 2 A and AA (axe), overflow, other origins, errors."""
+    found = []
+    visitor = open_visitor(server_url)
+    for place in places:
+        sign_in_for(visitor, place)
+        found += look_at(visitor, place, month)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def short_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dozen rows look like fifty, and axe is done with them sooner."""
+    monkeypatch.setattr(LogAdmin, "list_per_page", 12)
+
+
+@pytest.mark.browser
+@pytest.mark.postgres
+def test_every_page_with_rows_is_for_everybody(
+    served: Any, sandbox: Sandbox, open_visitor: Callable[[str], Visitor]
+) -> None:
+    month = fill_month(sandbox, visitors=48, days=2)
+    found = look_at_all(list(PLACES), month, served.url, open_visitor)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.browser
+@pytest.mark.postgres
+def test_every_page_of_an_empty_installation_is_for_everybody(
+    served: Any, open_visitor: Callable[[str], Visitor]
+) -> None:
+    places = [place for place in PLACES if place.is_also_empty]
+    found = look_at_all(places, Month(make_people()), served.url, open_visitor)
+    assert not found, "\n".join(found)
+
+
+def test_every_page_of_the_admin_is_looked_at_or_has_a_reason() -> None:
+    looked_at = {place.url_name.removeprefix("admin:") for place in PLACES}
+    names = set(names_below(get_resolver(), ""))
+    assert names - looked_at - set(NOT_LOOKED_AT) == set()
+    assert set(NOT_LOOKED_AT) - names == set(), "reasons for pages that are gone"
+    assert looked_at & set(NOT_LOOKED_AT) == set()

@@ -1,0 +1,171 @@
+"""The whole of it in a browser: from the first login to an export, on the product's processes."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import Page, expect
+
+from tests.browser.chromium import WAIT_MILLISECONDS, Visitor
+from tests.stack import Stack
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+
+PASSWORD = "correct horse battery"
+TOKEN = "pina_a-token"
+LOG = "/admin/deliveries/delivery/"
+
+
+@pytest.fixture
+def installation() -> Iterator[Stack]:
+    """Just installed, nobody has signed in, nothing is set up."""
+    import os
+
+    with Stack(
+        database_url=os.environ.get("TEST_DATABASE_URL", ""),
+        redis_url=os.environ.get("TEST_REDIS_URL", ""),
+        variables={"DJANGO_SUPERUSER_PASSWORD": PASSWORD, "BATCH_LINGER_SECONDS": "0"},
+    ) as stack:
+        stack.manage(
+            "createsuperuser", "--no-input", "--username", "anna", "--email", "a@b.example"
+        )
+        yield stack
+
+
+class Walk:
+    """One person, step by step."""
+
+    def __init__(self, stack: Stack, visitor: Visitor) -> None:
+        self.stack, self.visitor = stack, visitor
+        self.page: Page = visitor.page
+        self.write_key = ""
+
+    def sign_in(self) -> None:
+        self.visitor.sign_in("anna", PASSWORD)
+        expect(self.page.get_by_role("heading", name="First steps")).to_be_visible()
+
+    def add_source(self) -> None:
+        self.page.get_by_role("link", name="Add a source").click()
+        self.fill("name", "Web shop")
+        self.save("Save and continue editing")
+        self.write_key = self.page.locator("#write-key").inner_text()
+        assert len(self.write_key) > 20
+        expect(self.page.get_by_text("curl").first).to_be_visible()
+
+    def add_destination(self) -> None:
+        self.visitor.open("/admin/destinations/destination/add/")
+        self.fill("name", "Pinterest")
+        self.page.locator("#id_service").select_option("sandbox")
+        self.fill("advertiser_id", "549755885175")
+        self.fill("conversion_token", "bad-token")
+        self.page.get_by_label("Web shop").check()
+        self.check_token("The conversion token is not accepted.")
+        self.fill("conversion_token", TOKEN)
+        self.check_token("HTTP 200")
+        self.save("Save and continue editing")
+
+    def fill(self, field: str, text: str) -> None:
+        self.page.locator(f"#id_{field}").fill(text)
+
+    def check_token(self, words: str) -> None:
+        with self.page.expect_popup() as popup:
+            self.page.get_by_role("button", name="Check now").click()
+        expect(popup.value.get_by_text(words).first).to_be_visible()
+        popup.value.close()
+
+    def save(self, button: str = "Save") -> None:
+        with self.page.expect_navigation():
+            self.page.get_by_role("button", name=button, exact=True).click()
+        expect(self.page.locator(".errornote, .errorlist")).to_have_count(0)
+
+    def post_order(self, number: int, **properties: Any) -> None:
+        event = {
+            "type": "track",
+            "event": "Order Completed",
+            "messageId": f"order-{number}",
+            "userId": f"customer-{number}",
+            "properties": {"order_id": str(number), "value": 35.0, "currency": "EUR", **properties},
+            "context": {"traits": {"email": f"customer-{number}@example.com"}},
+        }
+        answer = requests.post(
+            f"{self.stack.url}/v1/track", json=event, auth=(self.write_key, ""), timeout=10
+        )
+        assert answer.status_code == 200
+
+    def wait_for_rows(self, status: str, count: int) -> None:
+        """In the log, which the person looks at again until it shows them."""
+
+        def shown() -> bool:
+            self.visitor.open(f"{LOG}?status={status}")
+            return self.page.locator("#result_list tr.data-row").count() == count
+
+        self.stack.wait_until(shown, seconds=30)
+
+    def set_dedup_key(self, path: str) -> None:
+        self.visitor.open("/admin/destinations/destination/")
+        with self.page.expect_navigation():
+            self.page.get_by_role("link", name="Pinterest", exact=True).first.click()
+        self.page.evaluate(
+            "document.querySelectorAll('details').forEach((d) => { d.open = true; })"
+        )
+        self.fill("dedup_key", path)
+        self.save("Save and continue editing")
+
+
+def test_from_the_first_login_to_an_export(
+    installation: Stack, open_visitor: Callable[[str], Visitor]
+) -> None:
+    visitor = open_visitor(installation.url)
+    walk, page = Walk(installation, visitor), visitor.page
+
+    walk.sign_in()
+    walk.add_source()
+    walk.add_destination()
+
+    walk.post_order(1)
+    walk.wait_for_rows("delivered", 1)
+    page.get_by_role("link", name="Order Completed").click()
+    expect(page.get_by_role("heading", name="Answered")).to_be_visible()
+    expect(page.get_by_text("checkout").first).to_be_visible()
+    visitor.open("/admin/")
+    expect(page.get_by_role("heading", name="First steps")).to_have_count(0)
+
+    # Somebody breaks the mapping: Pinterest fails the conversions that this makes.
+    walk.set_dedup_key("properties.reference")
+    installation.sandbox.add_fault("fail=broken-1,broken-2")
+    walk.post_order(2, reference="broken-1")
+    walk.post_order(3, reference="broken-2")
+    walk.wait_for_rows("rejected", 2)
+    page.get_by_role("link", name="Order Completed").first.click()
+    expect(
+        page.get_by_text("Pinterest read the request and failed this one event.")
+    ).to_be_visible()
+    expect(page.get_by_text("What to do:")).to_be_visible()
+
+    # It is mended, and everything that failed is sent again.
+    walk.set_dedup_key("")
+    visitor.open(f"{LOG}?status=rejected")
+    page.get_by_role("link", name="Retry all that are rejected").click()
+    expect(page.get_by_role("heading", name="Retry 2 deliveries?")).to_be_visible()
+    page.get_by_label("Reason").fill("The dedup key was wrong")
+    page.get_by_role("button", name="Retry 2").click()
+    done = page.locator(".relay-badge", has_text="Done")
+    expect(done).to_be_visible(timeout=WAIT_MILLISECONDS)
+    expect(page.get_by_text(re.compile("2 made pending again"))).to_be_visible()
+    walk.wait_for_rows("delivered", 3)
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV").click()
+    assert re.fullmatch(r"deliveries-[\d-]+\.csv", download.value.suggested_filename)
+    with open(download.value.path(), encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 3
+    assert {row["status"] for row in rows} == {"delivered"}
+
+    assert {"order-1", "order-2", "order-3"} <= set(installation.sandbox.event_ids())
+    assert visitor.complaints == []

@@ -1,0 +1,142 @@
+"""The table of contents of the log: what it lists, what it leaves out, and that walks trust it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from deliveries import log_contents, walking
+from deliveries.log_contents import Wanted, list_contents, list_step, stretches
+from deliveries.models import Delivery, LogContents
+from deliveries.walking import Way, walk
+from tests.factories import make_deliveries, make_destination, make_event
+
+pytestmark = pytest.mark.django_db
+BLOCK = 8
+
+
+@pytest.fixture(autouse=True)
+def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_contents, "BLOCK", BLOCK)
+    monkeypatch.setattr(log_contents, "MOST_LISTED", 2)
+    monkeypatch.setattr(walking, "WINDOW", 4)
+
+
+def list_all() -> None:
+    now = timezone.now()
+    list_contents(now)
+    list_contents(now + timedelta(minutes=1))
+
+
+def found(wanted: Wanted, deliveries: object = None, **options: object) -> list[int]:
+    last = Delivery.objects.order_by("-pk").values_list("pk", flat=True)[0]
+    queryset = Delivery.objects.all() if deliveries is None else deliveries
+    return walk(queryset, Way(0, last, wanted, **options), 1000, seconds=60).ids
+
+
+def make_some() -> dict[str, list[int]]:
+    """Forty deliveries of a big destination, with five of a small one among them."""
+    big, small = make_destination(name="big"), make_destination(name="small")
+    ids: dict[str, list[int]] = {"big": [], "small": []}
+    for _ in range(5):
+        ids["big"] += [one.pk for one in make_deliveries(big, 8)]
+        events = [make_event(event="Order Completed")]
+        ids["small"] += [one.pk for one in make_deliveries(small, events=events)]
+    return ids
+
+
+def test_what_is_wanted_is_found_whether_it_is_listed_walked_or_too_new() -> None:
+    ids = make_some()
+    small = Delivery.objects.get(pk=ids["small"][0])
+    wanted = Wanted((small.destination_id,))
+    exact = Delivery.objects.filter(destination_id=small.destination_id)
+    newest_first = ids["small"][::-1]
+    assert found(wanted, exact) == newest_first  # nothing is listed yet
+    list_all()
+    assert found(wanted, exact) == newest_first
+    assert found(wanted, exact, newest_first=False) == ids["small"]
+    assert LogContents.objects.filter(places__isnull=True).exists()
+    assert LogContents.objects.filter(places__isnull=False).exists()
+
+
+def test_only_the_places_where_it_is_are_looked_at() -> None:
+    ids = make_some()
+    list_all()
+    small = Delivery.objects.get(pk=ids["small"][0])
+    last = max(ids["big"])
+    seen = list(stretches(Wanted((small.destination_id,)), 0, last, newest_first=True))
+    listed = [pk for one in seen for pk in one.listed or ()]
+    rest = [one for one in seen if one.listed is None]
+    assert set(listed) <= set(ids["small"])
+    assert all(one.last - one.first < BLOCK for one in rest)  # what is too new to be listed
+    nowhere = list(stretches(Wanted(event_name="Never Sent"), 0, last, newest_first=True))
+    assert [one.listed for one in nowhere] in ([], [None])
+
+
+def test_each_part_of_a_filter_counts() -> None:
+    ids = make_some()
+    list_all()
+    one = Delivery.objects.select_related("event").get(pk=ids["small"][0])
+    last = max(ids["big"])
+    for wanted, is_there in (
+        (Wanted(source_id=one.event.source_id), True),
+        (Wanted(event_name=one.event.name), True),
+        (Wanted(conversion_name=one.conversion_name), True),
+        (Wanted((one.destination_id,), one.event.source_id, one.event.name), True),
+        (Wanted((one.destination_id,), one.event.source_id + 1000), False),
+        (Wanted((one.destination_id,), conversion_name="never"), False),
+    ):
+        places = stretches(wanted, 0, last, newest_first=True)
+        spots = [s for s in places if s.first <= one.pk <= s.last]
+        assert bool(spots) is is_there
+
+
+def test_a_block_is_listed_when_what_has_a_lower_id_must_have_been_committed() -> None:
+    make_some()
+    now = timezone.now()
+    assert list_step(now) == 0  # looks
+    assert list_step(now + timedelta(seconds=29)) == 0
+    assert list_step(now + timedelta(seconds=31)) == 1
+    newest = Delivery.objects.order_by("-pk")[0].pk
+    list_contents(now + timedelta(seconds=32))
+    ends = [(one.block + 1) * BLOCK for one in LogContents.objects.all()]
+    assert ends
+    assert max(ends) <= newest + 1
+
+
+def test_a_block_with_more_names_than_it_may_list_has_rows_for_any_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(log_contents, "MOST_KINDS", 3)
+    destination = make_destination()
+    events = [make_event(event=f"Name {number}") for number in range(20)]
+    made = make_deliveries(destination, events=events)
+    list_all()
+    assert LogContents.objects.filter(event_name__isnull=True).exists()
+    for one, event in zip(made, events, strict=True):
+        exact = Delivery.objects.of_event_name(event["event"])
+        assert found(Wanted(event_name=event["event"]), exact) == [one.pk]
+
+
+def test_what_was_pruned_is_listed_no_longer_and_costs_no_steps() -> None:
+    ids = make_some()
+    list_all()
+    kept = max(ids["big"]) // BLOCK * BLOCK
+    Delivery.objects.filter(pk__lt=kept).delete()
+    list_contents(timezone.now() + timedelta(minutes=5))
+    assert not LogContents.objects.filter(block__lt=kept // BLOCK).exists()
+
+
+def test_a_walk_that_takes_too_long_says_how_far_it_came() -> None:
+    ids = make_some()
+    nothing = Delivery.objects.filter(error_message="x")
+    last = max(ids["big"])
+    walked = walk(nothing, Way(0, last), 50, seconds=0)
+    assert walked.ids == []
+    assert walked.reached == last - walking.WINDOW + 1
+    oldest_first = walk(nothing, Way(0, last, newest_first=False), 50, seconds=0)
+    assert oldest_first.reached == walking.WINDOW - 1
+    indexed = walk(nothing, Way(0, last, has_index=True), 50, seconds=0)
+    assert indexed.reached is None
