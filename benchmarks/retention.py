@@ -8,7 +8,6 @@ does ingest take then, and how much is pruned in a second?
 from __future__ import annotations
 
 import argparse
-import base64
 import json
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.load import Measured, Orders
+from benchmarks.ingest import run
 from benchmarks.rig import WRITE_KEY, Rig, make_shop
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,13 +55,14 @@ def _measure(rig: Rig, count: int, rate: int, seconds: float) -> dict[str, Any]:
     analyze()
     rig.start("web")
     port = rig.options.port
-    _load(port, rate, 3)  # caches, connections, prepared statements
-    alone = _load(port, rate, seconds)
+    orders = {"rate": rate, "connections": CONNECTIONS}
+    run(port, "/v1/track", seconds=3, **orders)  # caches, connections, prepared statements
+    alone = run(port, "/v1/track", seconds=seconds, **orders)
     before = Event.objects.count()
     pruning = _start_pruning(rig)
     started = time.monotonic()
     try:
-        beside = _load(port, rate, seconds)
+        beside = run(port, "/v1/track", seconds=seconds, **orders)
         was_pruning_all_along = pruning.poll() is None
         pruning_seconds = time.monotonic() - started
         pruned = before + beside.request_count - Event.objects.count()
@@ -91,30 +91,6 @@ def _start_pruning(rig: Rig) -> subprocess.Popen[bytes]:
         },
         stdout=subprocess.DEVNULL,
     )
-
-
-def _load(port: int, rate: int, seconds: float) -> Measured:
-    orders = Orders(
-        "127.0.0.1",
-        port,
-        "/v1/track",
-        "Basic " + base64.b64encode(f"{WRITE_KEY}:".encode()).decode(),
-        seconds=seconds,
-        connections=CONNECTIONS,
-        rate=rate,
-    )
-    answer = subprocess.run(
-        [sys.executable, "-m", "benchmarks.load"],
-        cwd=ROOT,
-        input=json.dumps(asdict(orders)),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    measured = Measured(**json.loads(answer.stdout))
-    if measured.error_count:
-        raise RuntimeError(f"{measured.error_count} bad answers; the first: {measured.first_error}")
-    return measured
 
 
 if __name__ == "__main__":

@@ -8,32 +8,26 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-import orjson
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from deliveries.bodies import unpack
 from deliveries.lanes import is_nearly_spent
 from deliveries.models import Delivery
 from deliveries.operations import pause
 from deliveries.outbox import Claimed, ClaimRules, claim, release
+from deliveries.preparation import ClaimedDelivery, Ready, cut_by_size, transform_all
 from deliveries.retry import DEFAULT_DELAYS_SECONDS, RetryPolicy
 from deliveries.settlement import Judged, SentRequest, settle
-from deliveries.tallies import read_matchable
 from destinations.connections import client_for
 from destinations.models import Destination
 from destinations.pinterest.client import PinterestClient, encode_request
-from destinations.pinterest.findings import EventFiltered, EventRejected, Finding
 from destinations.pinterest.isolation import Isolation
-from destinations.pinterest.outcomes import Outcome, OutcomeKind, Stage
+from destinations.pinterest.outcomes import Outcome, OutcomeKind
 from destinations.pinterest.replies import read_reply
-from destinations.pinterest.transform import TransformConfig, transform
 from destinations.secrets import SecretUnreadable
 
 logger = logging.getLogger(__name__)
@@ -45,29 +39,6 @@ TEST_MODE_CONVERSIONS = 20
 """Pinterest looks at no more than the first 20 of a test request."""
 
 Clock = Callable[[], datetime]
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimedDelivery:
-    """What dispatch needs to know of a claimed delivery and its event."""
-
-    id: int
-    attempts_used: int
-    conversion_name: str
-    message_id: str
-    body: bytes | memoryview | None
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A delivery's conversion, encoded: the event it was made of is not kept beside it."""
-
-    delivery_id: int
-    attempts_used: int
-    conversion: bytes
-    event_id: str
-    warnings: tuple[Finding, ...]
-    matchable: int
 
 
 def deliver_batch(
@@ -116,12 +87,12 @@ def _work_off(
     is_stopping: Callable[[], bool],
     in_doubt: set[int],
 ) -> None:
-    ready, judged = _transform_all(
-        _load(claimed), destination.transform_config(), clock().timestamp()
+    ready, judged = transform_all(
+        _load(claimed), destination.transform_config(), clock().timestamp(), POLICY
     )
     if judged:
         _settle(claimed, judged, None, clock)
-    for batch in _cut_by_size(ready, settings.BATCH_MAX_BYTES):
+    for batch in cut_by_size(ready, settings.BATCH_MAX_BYTES):
         if is_stopping() or not _send(
             batch, claimed, destination, client, clock, is_stopping, in_doubt
         ):
@@ -138,71 +109,6 @@ def _load(claimed: Claimed) -> list[ClaimedDelivery]:
     }
     ids = reversed(claimed.delivery_ids)
     return [found[delivery_id] for delivery_id in ids if delivery_id in found]
-
-
-def _transform_all(
-    deliveries: list[ClaimedDelivery], config: TransformConfig, now: float
-) -> tuple[list[Ready], list[Judged]]:
-    """Split into what can be sent and what ends (or waits) here, from the last one on.
-
-    Empties ``deliveries``: a thousand events are not held longer than it takes to read them.
-    """
-    ready: list[Ready] = []
-    judged: list[Judged] = []
-    while deliveries:
-        delivery = deliveries.pop()
-        if delivery.attempts_used > POLICY.budget_attempts:
-            judged.append(_spent(delivery))
-            continue
-        if delivery.body is None:
-            judged.append(_bodyless(delivery))
-            continue
-        try:
-            event: dict[str, Any] = orjson.loads(unpack(delivery.body))
-            conversion = transform(event, delivery.conversion_name, config, now)
-            # A copy has its own size; what orjson returns sits in a larger piece of memory.
-            encoded = bytes(memoryview(orjson.dumps(conversion.fields)))
-        except EventFiltered as filtered:
-            judged.append(
-                Judged(
-                    delivery.id,
-                    delivery.attempts_used,
-                    Outcome(OutcomeKind.REJECTED, Stage.TRANSFORM, filtered.code),
-                    filtered=filtered,
-                )
-            )
-        except EventRejected as rejected:
-            judged.append(_rejected(delivery, rejected))
-        except Exception as error:
-            # One event that our code trips over must not hold up its neighbours. It is tried
-            # again (a fixed release may be on its way) and ends dead, never lost.
-            logger.exception("Delivery %s could not be transformed", delivery.id)
-            judged.append(
-                Judged(
-                    delivery.id,
-                    delivery.attempts_used,
-                    Outcome(
-                        OutcomeKind.RETRYABLE,
-                        Stage.TRANSFORM,
-                        "transform_failed",
-                        message=f"CAPI Relay failed on this event ({type(error).__name__}); "
-                        "its own log has the details.",
-                    ),
-                )
-            )
-        else:
-            event_id = conversion.fields["event_id"]
-            ready.append(
-                Ready(
-                    delivery.id,
-                    delivery.attempts_used,
-                    encoded,
-                    "" if event_id == delivery.message_id else event_id[:256],
-                    conversion.warnings,
-                    read_matchable(conversion.fields),
-                )
-            )
-    return ready, judged
 
 
 def _send(
@@ -338,61 +244,6 @@ def _judged(
         warnings=ready.warnings,
         matchable=ready.matchable,
     )
-
-
-def _rejected(delivery: ClaimedDelivery, rejected: EventRejected) -> Judged:
-    first = rejected.errors[0]
-    return Judged(
-        delivery.id,
-        delivery.attempts_used,
-        Outcome(
-            OutcomeKind.REJECTED,
-            Stage.TRANSFORM,
-            first.code,
-            first.field,
-            " ".join(error.message for error in rejected.errors),
-        ),
-        warnings=rejected.warnings,
-    )
-
-
-def _spent(delivery: ClaimedDelivery) -> Judged:
-    """Its workers died on it until the budget was gone; this claim is not a try."""
-    return Judged(
-        delivery.id,
-        delivery.attempts_used - 1,
-        Outcome(
-            OutcomeKind.UNKNOWN,
-            Stage.TRANSPORT,
-            "worker_lost",
-            message="The worker stopped during the last try, and no tries are left.",
-        ),
-    )
-
-
-def _bodyless(delivery: ClaimedDelivery) -> Judged:
-    return Judged(
-        delivery.id,
-        delivery.attempts_used,
-        Outcome(
-            OutcomeKind.REJECTED,
-            Stage.TRANSFORM,
-            "event_pruned",
-            message="The event's body was deleted when its retention was over.",
-        ),
-    )
-
-
-def _cut_by_size(ready: Sequence[Ready], max_bytes: int) -> Iterator[Sequence[Ready]]:
-    """Batches whose JSON stays below ``max_bytes`` (a single larger conversion goes alone)."""
-    start = size = 0
-    for position, one in enumerate(ready):
-        if size and size + len(one.conversion) + 1 > max_bytes - len(b'{"data":[]}'):
-            yield ready[start:position]
-            start, size = position, 0
-        size += len(one.conversion) + 1
-    if start < len(ready):
-        yield ready[start:]
 
 
 def _claim_rules(destination: Destination) -> ClaimRules:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -145,7 +146,8 @@ def test_models_and_what_they_stand_on_import_nothing_above_them() -> None:
 
 
 def test_the_queue_below_the_doors_imports_no_door() -> None:
-    names = ["outbox", "settlement", "dispatch", "operations", "planning", "lanes", "doorbell"]
+    names = ["outbox", "settlement", "dispatch", "preparation", "operations"]
+    names += ["planning", "lanes", "doorbell"]
     files = [BASE_DIR / "deliveries" / f"{name}.py" for name in names]
     doors = ("deliveries.tasks", "deliveries.admin", "deliveries.ingest", "deliveries.management")
     assert offences([path for path in files if path.exists()], *doors) == []
@@ -154,6 +156,34 @@ def test_the_queue_below_the_doors_imports_no_door() -> None:
 def test_ingest_does_not_send() -> None:
     senders = ("deliveries.dispatch", "deliveries.outbox", "deliveries.settlement", "requests")
     assert offences(source_files("deliveries/ingest"), *senders) == []
+
+
+def test_a_worker_loads_no_page(tmp_path: Path) -> None:
+    """The admin, its forms and the ingest API are ten megabytes that no worker needs."""
+    script = (
+        "import sys, django; django.setup()\n"
+        "from capi_project.celery import app\n"
+        "app.loader.import_default_modules()\n"
+        "assert 'deliveries.tasks.deliver' in app.tasks\n"
+        "pages = ('capi_project.urls', 'deliveries.admin', 'destinations.admin', 'unfold.sites',\n"
+        "         'destinations.forms', 'deliveries.ingest', 'rest_framework.views')\n"
+        "print([name for name in pages if name in sys.modules])\n"
+    )
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "capi_project.settings",
+        "CAPI_DATA_DIR": str(tmp_path),
+        "CELERY_SKIP_CHECKS": "true",  # what --skip-checks sets
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=BASE_DIR,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
 
 
 def test_no_code_uses_signals_of_the_orm() -> None:

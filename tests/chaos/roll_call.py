@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+import uuid
 from collections.abc import Iterable
 
 from tests.stack import Shop, Stack
@@ -24,11 +25,9 @@ def missing_workers(
     """
     absent = {stack.pid(name): name for name in names}
     deadline = time.monotonic() + seconds
-    number = 0
     with stack.sandbox.fault("latency=0.4"):
         while absent and time.monotonic() < deadline:
-            stack.post("/v1/track", _event(number), write_key=shop.write_key)
-            number += 1
+            stack.post("/v1/track", _new_event(), write_key=shop.write_key)
             next_post = time.monotonic() + POST_EVERY_SECONDS
             while absent and time.monotonic() < next_post:
                 for (worker,) in stack.rows("SELECT worker FROM deliveries_claim"):
@@ -51,13 +50,12 @@ def _look_at(stack: Stack, name: str) -> str:
     return "it runs; it last said " + " | ".join(stack.output(name)[-5:])
 
 
-def _event(number: int) -> dict[str, object]:
-    message_id = f"roll-call-{number}"
+def _new_event() -> dict[str, object]:
+    message_id = f"roll-call-{uuid.uuid4()}"
     return {
         "type": "track",
         "event": "Order Completed",
         "messageId": message_id,
         "userId": message_id,
-        "properties": {"order_id": message_id, "value": 1, "currency": "EUR"},
         "context": {"traits": {"email": f"{message_id}@example.com"}},
     }
