@@ -55,9 +55,11 @@ class Way:
     newest_first: bool = True
 
 
-def walk(deliveries: QuerySet[Delivery], way: Way, count: int, seconds: float = SECONDS) -> Walked:
+def walk(
+    deliveries: QuerySet[Delivery], way: Way, count: int, seconds: float | None = None
+) -> Walked:
     """The next ``count`` of ``deliveries`` on the way; fewer at its end or when time is over."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + (SECONDS if seconds is None else seconds)
     order = "-pk" if way.newest_first else "pk"
     ids: list[int] = []
     reached: int | None = None

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
-from deliveries import log_contents, walking
+from deliveries import counting, log_contents, walking
+from deliveries.bulk_actions import StepResult, run_step
+from deliveries.counting import count_deliveries
 from deliveries.log_contents import Wanted, list_contents, list_step, stretches
-from deliveries.models import Delivery, LogContents
+from deliveries.models import BulkAction, Delivery, LogContents
+from deliveries.selection import Selection
 from deliveries.walking import Way, walk
+from tests.deliveries.log_rows import make_rejected
 from tests.factories import make_deliveries, make_destination, make_event
 
 pytestmark = pytest.mark.django_db
@@ -140,3 +146,47 @@ def test_a_walk_that_takes_too_long_says_how_far_it_came() -> None:
     assert oldest_first.reached == walking.WINDOW - 1
     indexed = walk(nothing, Way(0, last, has_index=True), 50, seconds=0)
     assert indexed.reached is None
+
+
+def test_a_page_that_took_too_long_says_so_and_can_be_gone_on_with(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = make_some()
+    small = Delivery.objects.get(pk=ids["small"][0]).destination_id
+    monkeypatch.setattr(walking, "SECONDS", 0)
+    seen: list[int] = []
+    address = f"?destination={small}"
+    for _ in range(len(ids["big"])):
+        response = admin_client.get(f"/admin/deliveries/delivery/{address}")
+        page, found = response.content.decode(), response.context["cl"]
+        seen += [row.pk for row in found.result_list]
+        if found.reached is None:
+            break
+        assert ("Nothing found so far" in page) is not found.result_count
+        assert f"before={found.reached}" in found.older_url
+        address = found.older_url
+    assert seen == ids["small"][::-1]
+
+
+def test_counting_that_took_too_long_says_at_least(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    destination = make_destination()
+    made = [make_rejected(destination).pk for _ in range(12)]
+    monkeypatch.setattr(counting, "WIDTH", 4)
+    exact = count_deliveries(Selection(), frozenset({"rejected"}))
+    assert (exact.count, exact.is_exact, exact.said) == (12, True, "12")
+    rushed = count_deliveries(Selection(), frozenset({"rejected"}), seconds=0)
+    assert 0 < rushed.count < 12
+    assert rushed.said == f"{rushed.count}+"
+    monkeypatch.setattr(counting, "SECONDS", 0)
+    address = "/admin/deliveries/bulkaction/new/retry/?status=rejected"
+    page = admin_client.get(address).content.decode()
+    assert "at least so many" in page
+    assert re.search(r"Retry \d+\+", page)
+    admin_client.post(address, {"status": "rejected"})
+    action = BulkAction.objects.get()
+    assert (action.total_is_exact, action.total_count < 12) == (False, True)
+    while run_step(action.pk) is StepResult.MORE:
+        pass
+    assert Delivery.objects.filter(pk__in=made, status="pending").count() == 12
