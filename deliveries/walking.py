@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import Max, Min, QuerySet
 
 from deliveries.id_ranges import CLOCK_SLACK, first_id_since
 from deliveries.log_contents import EVERYTHING, Stretch, Wanted, stretches
@@ -97,7 +97,8 @@ def windows(way: Way, width: int | None = None) -> Iterator[Stretch]:
 
 def id_bounds(selection: Selection) -> tuple[int, int]:
     """The first and last ID that a selection's times leave."""
-    first, last = 0, newest_id()
+    ends = Delivery.objects.aggregate(first=Min("pk"), last=Max("pk"))
+    first, last = ends["first"] or 0, ends["last"] or 0
     if selection.since is not None:
         first = first_id_since(Delivery, "created_at", selection.since - CLOCK_SLACK)
     if selection.settled_since is not None:
@@ -147,7 +148,3 @@ def _open_ids(selection: Selection) -> tuple[int, ...] | None:
     ordered = found.order_by("destination_id", "due_at").values_list("pk", flat=True)
     ids = tuple(ordered[: MOST_OPEN + 1])
     return ids if len(ids) <= MOST_OPEN else None
-
-
-def newest_id() -> int:
-    return Delivery.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
