@@ -108,7 +108,7 @@ def read_details(delivery: Delivery, now: datetime, is_masked: bool = False) -> 
         next_try=say_next_try(delivery, destination, now),
         status_help=STATUS_HELP[delivery.status],
         explanation=meaning_of(delivery.error_code),
-        remedy=remedy_of(delivery.error_code),
+        remedy=remedy_of(delivery.error_code, delivery.status),
         can_be_retried=delivery.status in RETRYABLE_BY_A_PERSON,
         can_be_discarded=delivery.status == DeliveryStatus.PENDING
         or (

@@ -211,7 +211,7 @@ def _errors(total: Flow, since: datetime) -> list[ErrorLine]:
             code=code,
             count=count,
             meaning=meaning_of(code),
-            remedy=remedy_of(code),
+            remedy=remedy_of(code, status),
             url=_log_url(status, code, since),
         )
         for status, code, count in total.codes()
