@@ -144,7 +144,7 @@ def test_a_walk_that_takes_too_long_says_how_far_it_came() -> None:
     assert walked.reached == last - walking.WINDOW + 1
     oldest_first = walk(nothing, Way(0, last, newest_first=False), 50, seconds=0)
     assert oldest_first.reached == walking.WINDOW - 1
-    indexed = walk(nothing, Way(0, last, has_index=True), 50, seconds=0)
+    indexed = walk(nothing, Way(min(ids["big"]), last, has_index=True), 50, seconds=0)
     assert indexed.reached is None
 
 
