@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from datetime import timedelta
 
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from deliveries import counting, log_contents, walking
 from deliveries.bulk_actions import StepResult, run_step
 from deliveries.counting import count_deliveries
+from deliveries.delivery_list import newest_first
 from deliveries.log_contents import Wanted, list_contents, list_step, stretches
+from deliveries.log_selection import read_selection
 from deliveries.models import BulkAction, Delivery, LogContents
 from deliveries.selection import Selection
+from deliveries.statuses import DeliveryStatus
 from deliveries.walking import Way, walk
 from tests.deliveries.log_rows import make_rejected
 from tests.factories import make_deliveries, make_destination, make_event
@@ -190,3 +194,38 @@ def test_counting_that_took_too_long_says_at_least(
     while run_step(action.pk) is StepResult.MORE:
         pass
     assert Delivery.objects.filter(pk__in=made, status="pending").count() == 12
+
+
+def test_every_mixture_of_filters_finds_exactly_what_it_asks_for() -> None:
+    destinations = [make_destination(), make_destination()]
+    for number in range(24):
+        names = {0: "Rare", 1: "Seldom", 2: "Seldom"}
+        events = [make_event(event=names.get(number % 12, "Order Completed"))]
+        options = {"events": events, "conversion_name": "lead" if number % 5 == 0 else "checkout"}
+        (one,) = make_deliveries(destinations[number % 7 == 0], **options)
+        changes = {
+            0: {"status": "rejected", "error_code": "invalid_email"},
+            1: {"status": "dead", "error_code": "http_503"},
+            2: {"status": "pending", "due_at": one.due_at, "error_code": "http_503"},
+            3: {"status": "delivered"},
+        }[number % 4]
+        Delivery.objects.filter(pk=one.pk).update(**{"due_at": None, **changes})
+    list_all()
+    source = destinations[1].sources.get()
+    choices: tuple[tuple[str, list[str]], ...] = (
+        ("status", ["", "rejected", "pending", "delivered"]),
+        ("destination", ["", str(destinations[1].pk)]),
+        ("source", ["", str(source.pk), "999999"]),
+        ("source_event", ["", "Rare", "Order Completed"]),
+        ("pinterest_event", ["", "lead"]),
+        ("error_code", ["", "http_503"]),
+    )
+    every = frozenset(DeliveryStatus.values)
+    for values in itertools.product(*(options for _, options in choices)):
+        address = {name: text for (name, _), text in zip(choices, values, strict=True) if text}
+        request = RequestFactory().get("/", address)
+        exact = read_selection(address).deliveries(every)
+        shown = [
+            pk for page in newest_first(request, exact) for pk in page.values_list("pk", flat=True)
+        ]
+        assert shown == list(exact.order_by("-pk").values_list("pk", flat=True)), address
