@@ -31,6 +31,7 @@ BLOCK = 8
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_contents, "BLOCK", BLOCK)
     monkeypatch.setattr(log_contents, "MOST_LISTED", 2)
+    monkeypatch.setattr(log_contents, "FIRST_SPAN", 1)
     monkeypatch.setattr(walking, "WINDOW", 4)
 
 
