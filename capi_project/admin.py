@@ -25,6 +25,7 @@ from capi_project.history_admin import HistoryAdmin
 from capi_project.permission_choices import TickedChoices
 from capi_project.two_factor import find_two_factor
 from capi_project.two_factor_pages import switch_off_view
+from deliveries.phrases import show_time
 from destinations.badges import show_badge
 
 __all__ = ["GroupAdmin", "HistoryAdmin", "UserAdmin"]
@@ -45,10 +46,9 @@ class UserAdmin(TickedChoices, DjangoUserAdmin, ModelAdmin):
         "email",
         "shown_groups",
         "is_active",
-        "is_staff",
         "is_superuser",
         "shown_two_factor",
-        "last_login",
+        "shown_last_login",
     )
     list_filter = ()
     list_select_related = ("two_factor",)
@@ -127,6 +127,10 @@ class UserAdmin(TickedChoices, DjangoUserAdmin, ModelAdmin):
             reverse("admin:auth_user_two_factor_off", args=[user.pk]),
             gettext("Switch it off …"),
         )
+
+    @display(description=gettext_lazy("Last signed in"), ordering="last_login")
+    def shown_last_login(self, user: User) -> SafeString | str:
+        return show_time(user.last_login) if user.last_login else gettext("never")
 
     @display(description=gettext_lazy("Deleting"))
     def shown_deleting(self, user: User) -> str:
