@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -81,6 +82,7 @@ def configure(database_url: str, folder: str) -> None:
         DJANGO_SETTINGS_MODULE="capi_project.settings",
         LOG_LEVEL="ERROR",
     )
+    Path(folder, "static").mkdir()  # else the server warns that nobody has collected its files
     import django
 
     django.setup()
@@ -181,7 +183,7 @@ def _log_queries() -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"source {share}, rejected", {"source": shop, "status": "rejected"}
         yield f"source {share}, error code", {"source": shop, "error_code": "invalid_email"}
         yield f"source {share}, pending", {"source": shop, "status": "pending"}
-    yield "destination 60 %, dead, rare code", {"destination": ads[0], "error_code": "worker_lost"}
+    yield "destination 60 %, rare code", {"destination": ads[0], "error_code": "worker_lost"}
     rare = {"destination": ads[6], "source": shops[6]}
     yield "rare destination and rare source", rare
     yield "… and rare event", {**rare, "source_event": "Refund Asked"}

@@ -50,8 +50,8 @@ class Counted:
 class Tallying:
     """Adds up the answers of steps until the time is over."""
 
-    def __init__(self, seconds: float) -> None:
-        self.deadline = time.monotonic() + seconds
+    def __init__(self, seconds: float | None) -> None:
+        self.deadline = time.monotonic() + (SECONDS if seconds is None else seconds)
         self.count = 0
         self.is_exact = True
         self.ids: list[int] = []
@@ -80,7 +80,7 @@ class Tallying:
 
 
 def count_deliveries(
-    selection: Selection, statuses: frozenset[str], seconds: float = SECONDS
+    selection: Selection, statuses: frozenset[str], seconds: float | None = None
 ) -> Counted:
     """How many deliveries of ``selection`` are in one of ``statuses``, none of which is delivered."""
     tallying = Tallying(seconds)
@@ -106,7 +106,7 @@ def count_events(
     sources_of: dict[int, set[int]],
     first: int,
     last: int,
-    seconds: float = SECONDS,
+    seconds: float | None = None,
 ) -> Counted:
     """Events × destinations of a replay, by the sources of each destination, newest first."""
     tallying = Tallying(seconds)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import Max, Min, QuerySet
 
 from deliveries.id_ranges import CLOCK_SLACK, first_id_since
 from deliveries.log_contents import EVERYTHING, Stretch, Wanted, stretches
@@ -25,6 +25,9 @@ SECONDS = 0.15
 
 WINDOW = 32_768
 """IDs in a window where no index helps; one takes some 20 ms, with its events 60."""
+
+INDEXED_WINDOW = 1_048_576
+"""The same where one does: if all of them failed, it takes 100 ms."""
 
 
 MOST_OPEN = 20_000
@@ -55,9 +58,11 @@ class Way:
     newest_first: bool = True
 
 
-def walk(deliveries: QuerySet[Delivery], way: Way, count: int, seconds: float = SECONDS) -> Walked:
+def walk(
+    deliveries: QuerySet[Delivery], way: Way, count: int, seconds: float | None = None
+) -> Walked:
     """The next ``count`` of ``deliveries`` on the way; fewer at its end or when time is over."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + (SECONDS if seconds is None else seconds)
     order = "-pk" if way.newest_first else "pk"
     ids: list[int] = []
     reached: int | None = None
@@ -75,15 +80,15 @@ def walk(deliveries: QuerySet[Delivery], way: Way, count: int, seconds: float = 
 
 
 def windows(way: Way, width: int | None = None) -> Iterator[Stretch]:
-    """The stretches of the way in order; with ``width`` none is longer, index or not."""
+    """The stretches of the way in order, none of which is longer than ``width``."""
     if way.first > way.last:
         return
     found: Iterable[Stretch] = [Stretch(way.first, way.last, way.listed)]
     if way.wanted and way.listed is None:
         found = stretches(way.wanted, way.first, way.last, newest_first=way.newest_first)
-    width = width or (None if way.has_index else WINDOW)
+    width = width or (INDEXED_WINDOW if way.has_index else WINDOW)
     for one in found:
-        if one.listed is not None or width is None:
+        if one.listed is not None:
             yield one
         elif way.newest_first:
             for last in range(one.last, one.first - 1, -width):
@@ -95,7 +100,8 @@ def windows(way: Way, width: int | None = None) -> Iterator[Stretch]:
 
 def id_bounds(selection: Selection) -> tuple[int, int]:
     """The first and last ID that a selection's times leave."""
-    first, last = 0, newest_id()
+    ends = Delivery.objects.aggregate(first=Min("pk"), last=Max("pk"))
+    first, last = ends["first"] or 0, ends["last"] or 0
     if selection.since is not None:
         first = first_id_since(Delivery, "created_at", selection.since - CLOCK_SLACK)
     if selection.settled_since is not None:
@@ -118,23 +124,24 @@ def way_of(
     """How the deliveries of a selection are looked for; ``statuses``: instead of its own."""
     if statuses is None:
         statuses = frozenset(selection.statuses)
-    return Way(
-        first=first,
-        last=last,
-        wanted=Wanted(
+    has_index = bool(
+        selection.error_code
+        or selection.batch_id is not None
+        or (statuses and statuses <= RETRYABLE_BY_A_PERSON)
+    )
+    if selection.batch_id is not None:
+        wanted = EVERYTHING  # a thousand rows at most
+    elif has_index:  # which holds the destination and the Pinterest event too
+        wanted = Wanted(source_id=selection.source_id, event_name=selection.event_name)
+    else:
+        wanted = Wanted(
             selection.destination_ids,
             selection.source_id,
             selection.event_name,
             selection.conversion_name,
-        ),
-        has_index=bool(
-            selection.error_code
-            or selection.batch_id is not None
-            or (statuses and statuses <= RETRYABLE_BY_A_PERSON)
-        ),
-        listed=_open_ids(selection) if statuses and statuses <= OPEN else None,
-        newest_first=newest_first,
-    )
+        )
+    listed = _open_ids(selection) if statuses and statuses <= OPEN and not has_index else None
+    return Way(first, last, wanted, has_index, listed, newest_first)
 
 
 def _open_ids(selection: Selection) -> tuple[int, ...] | None:
@@ -145,7 +152,3 @@ def _open_ids(selection: Selection) -> tuple[int, ...] | None:
     ordered = found.order_by("destination_id", "due_at").values_list("pk", flat=True)
     ids = tuple(ordered[: MOST_OPEN + 1])
     return ids if len(ids) <= MOST_OPEN else None
-
-
-def newest_id() -> int:
-    return Delivery.objects.order_by("-pk").values_list("pk", flat=True).first() or 0

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from datetime import timedelta
 
 import pytest
+from django.test import Client, RequestFactory
 from django.utils import timezone
 
-from deliveries import log_contents, walking
+from deliveries import counting, log_contents, walking
+from deliveries.bulk_actions import StepResult, run_step
+from deliveries.counting import count_deliveries
+from deliveries.delivery_list import newest_first
 from deliveries.log_contents import Wanted, list_contents, list_step, stretches
-from deliveries.models import Delivery, LogContents
+from deliveries.log_selection import read_selection
+from deliveries.models import BulkAction, Delivery, LogContents
+from deliveries.selection import Selection
+from deliveries.statuses import DeliveryStatus
 from deliveries.walking import Way, walk
+from tests.deliveries.log_rows import make_rejected
 from tests.factories import make_deliveries, make_destination, make_event
 
 pytestmark = pytest.mark.django_db
@@ -21,6 +31,7 @@ BLOCK = 8
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_contents, "BLOCK", BLOCK)
     monkeypatch.setattr(log_contents, "MOST_LISTED", 2)
+    monkeypatch.setattr(log_contents, "FIRST_SPAN", 1)
     monkeypatch.setattr(walking, "WINDOW", 4)
 
 
@@ -138,5 +149,84 @@ def test_a_walk_that_takes_too_long_says_how_far_it_came() -> None:
     assert walked.reached == last - walking.WINDOW + 1
     oldest_first = walk(nothing, Way(0, last, newest_first=False), 50, seconds=0)
     assert oldest_first.reached == walking.WINDOW - 1
-    indexed = walk(nothing, Way(0, last, has_index=True), 50, seconds=0)
+    indexed = walk(nothing, Way(min(ids["big"]), last, has_index=True), 50, seconds=0)
     assert indexed.reached is None
+
+
+def test_a_page_that_took_too_long_says_so_and_can_be_gone_on_with(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = make_some()
+    small = Delivery.objects.get(pk=ids["small"][0]).destination_id
+    monkeypatch.setattr(walking, "SECONDS", 0)
+    seen: list[int] = []
+    address = f"?destination={small}"
+    for _ in range(len(ids["big"])):
+        response = admin_client.get(f"/admin/deliveries/delivery/{address}")
+        page, found = response.content.decode(), response.context["cl"]
+        seen += [row.pk for row in found.result_list]
+        if found.reached is None:
+            break
+        assert ("Nothing found so far" in page) is not found.result_count
+        assert f"before={found.reached}" in found.older_url
+        address = found.older_url
+    assert seen == ids["small"][::-1]
+
+
+def test_counting_that_took_too_long_says_at_least(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    destination = make_destination()
+    made = [make_rejected(destination).pk for _ in range(12)]
+    monkeypatch.setattr(counting, "WIDTH", 4)
+    exact = count_deliveries(Selection(), frozenset({"rejected"}))
+    assert (exact.count, exact.is_exact, exact.said) == (12, True, "12")
+    rushed = count_deliveries(Selection(), frozenset({"rejected"}), seconds=0)
+    assert 0 < rushed.count < 12
+    assert rushed.said == f"{rushed.count}+"
+    monkeypatch.setattr(counting, "SECONDS", 0)
+    address = "/admin/deliveries/bulkaction/new/retry/?status=rejected"
+    page = admin_client.get(address).content.decode()
+    assert "at least so many" in page
+    assert re.search(r"Retry \d+\+", page)
+    admin_client.post(address, {"status": "rejected"})
+    action = BulkAction.objects.get()
+    assert (action.total_is_exact, action.total_count < 12) == (False, True)
+    while run_step(action.pk) is StepResult.MORE:
+        pass
+    assert Delivery.objects.filter(pk__in=made, status="pending").count() == 12
+
+
+def test_every_mixture_of_filters_finds_exactly_what_it_asks_for() -> None:
+    destinations = [make_destination(), make_destination()]
+    for number in range(24):
+        names = {0: "Rare", 1: "Seldom", 2: "Seldom"}
+        events = [make_event(event=names.get(number % 12, "Order Completed"))]
+        options = {"events": events, "conversion_name": "lead" if number % 5 == 0 else "checkout"}
+        (one,) = make_deliveries(destinations[number % 7 == 0], **options)
+        changes = {
+            0: {"status": "rejected", "error_code": "invalid_email"},
+            1: {"status": "dead", "error_code": "http_503"},
+            2: {"status": "pending", "due_at": one.due_at, "error_code": "http_503"},
+            3: {"status": "delivered"},
+        }[number % 4]
+        Delivery.objects.filter(pk=one.pk).update(**{"due_at": None, **changes})
+    list_all()
+    source = destinations[1].sources.get()
+    choices: tuple[tuple[str, list[str]], ...] = (
+        ("status", ["", "rejected", "pending", "delivered"]),
+        ("destination", ["", str(destinations[1].pk)]),
+        ("source", ["", str(source.pk), "999999"]),
+        ("source_event", ["", "Rare", "Order Completed"]),
+        ("pinterest_event", ["", "lead"]),
+        ("error_code", ["", "http_503"]),
+    )
+    every = frozenset(DeliveryStatus.values)
+    for values in itertools.product(*(options for _, options in choices)):
+        address = {name: text for (name, _), text in zip(choices, values, strict=True) if text}
+        request = RequestFactory().get("/", address)
+        exact = read_selection(address).deliveries(every)
+        shown = [
+            pk for page in newest_first(request, exact) for pk in page.values_list("pk", flat=True)
+        ]
+        assert shown == list(exact.order_by("-pk").values_list("pk", flat=True)), address

@@ -15,8 +15,10 @@ from django.utils import timezone
 
 from benchmarks.log_filling import analyze, fill_closed, fill_due
 from deliveries import dispatch
-from deliveries.bulk_actions import count_preview, run_step, start_bulk_action
+from deliveries.bulk_actions import TOUCHED, count_preview, run_step, start_bulk_action
+from deliveries.counting import count_deliveries
 from deliveries.health import oldest_due_at
+from deliveries.log_contents import list_contents
 from deliveries.models import Delivery
 from deliveries.outbox import ClaimRules, claim, destinations_with_due_deliveries, release
 from deliveries.reporting import build_report
@@ -24,7 +26,7 @@ from deliveries.retention import WALKS, Walk, prune_step
 from deliveries.selection import Selection
 from deliveries.settlement import Judged, settle
 from deliveries.statuses import BulkVerb
-from destinations.models import Destination
+from destinations.models import Destination, Source
 from destinations.pinterest.outcomes import Outcome, OutcomeKind
 from tests.deliveries.plans import explained
 from tests.factories import make_destination, make_source
@@ -47,6 +49,8 @@ def big_log(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
         small = make_destination(name="A small one", sources=[source])
         fill_closed(source.pk, [small.pk], 300, timezone.now())
         fill_due(source.pk, destinations, DUE, timezone.now())
+        list_contents(timezone.now())
+        list_contents(timezone.now() + timedelta(minutes=1))
         analyze()
         yield
         call_command("flush", verbosity=0, interactive=False)
@@ -125,6 +129,19 @@ DELIVERY_LOG = "/admin/deliveries/delivery/"
         ("status=pending", None),
         ("status=delivered", "deliveries_delivery_pkey"),
         ("destination={small}", "deliveries_delivery_pkey"),
+        ("destination={small}&status=delivered", "deliveries_delivery_pkey"),
+        ("destination=999999", None),
+        ("source={source}", "deliveries_event_pkey"),
+        ("source={source}&status=dead", "delivery_failed"),
+        ("source={source}&error_code=http_503", "delivery_with_error"),
+        ("source=999999", None),
+        ("source_event=Order+Completed", "deliveries_event_pkey"),
+        ("source_event=Order+Completed&destination={small}", "deliveries_event_pkey"),
+        ("source_event=Never+Sent", None),
+        ("pinterest_event=lead", "deliveries_delivery_pkey"),
+        ("batch=10", "delivery_in_batch"),
+        ("since={yesterday}T00:00&until={yesterday}T00:10", "deliveries_delivery_pkey"),
+        ("error_code=http_503&settled_since={yesterday}T00:00", "delivery_with_error"),
         ("error_code=http_503", "delivery_with_error"),
         ("status=dead&destination={destination}", "delivery_failed"),
         ("pinterest_event=checkout", "deliveries_delivery_pkey"),
@@ -143,7 +160,12 @@ def test_every_filter_of_the_log_has_its_index(
     browser.force_login(User.objects.create_superuser("admin"))
     yesterday = (timezone.now() - timedelta(days=1)).date().isoformat()
     small = Destination.objects.get(name="A small one").pk
-    filled = query.format(destination=destination.pk, small=small, yesterday=yesterday)
+    filled = query.format(
+        destination=destination.pk,
+        small=small,
+        source=Source.objects.get().pk,
+        yesterday=yesterday,
+    )
     url = f"{DELIVERY_LOG}?{filled}"
     with explained() as plans:
         assert browser.get(url).status_code == 200
@@ -207,6 +229,28 @@ def test_a_bulk_retry_counts_and_steps_through_the_undelivered(
     action.refresh_from_db()
     assert action.changed_count == count
     assert steps.scanned_tables == set()
+
+
+@pytest.mark.parametrize("verb", [BulkVerb.RETRY, BulkVerb.DISCARD])
+@pytest.mark.parametrize("by", ["all", "source", "destination", "error", "days"])
+def test_counting_for_a_bulk_verb_reads_no_table_of_the_log_whole(
+    destination: Destination, verb: BulkVerb, by: str
+) -> None:
+    now = timezone.now()
+    selection = {
+        "all": Selection(),
+        "source": Selection(source_id=Source.objects.get().pk),
+        "destination": Selection((destination.pk,)),
+        "error": Selection(error_code="http_503"),
+        "days": Selection(since=now - timedelta(days=9), until=now - timedelta(days=7)),
+    }[by]
+    with explained() as plans:
+        counted = count_deliveries(selection, TOUCHED[verb], seconds=60)
+    assert plans.scanned_tables == set()
+    expected = selection.deliveries(TOUCHED[verb])
+    assert (counted.count, counted.is_exact) == (expected.count(), True)
+    assert counted.oldest_at is not None
+    assert counted.oldest_at < counted.newest_at
 
 
 def test_a_replay_reads_its_time_range_by_primary_key(destination: Destination) -> None:
