@@ -201,9 +201,13 @@ class Story:
         self._send_what_is_refused(self.now - timedelta(minutes=35))
         france = self.month.destinations["Pinterest France"].advertiser_id
         self.sandbox.add_fault("status=503", account=france)
-        for minutes in (31, 30, 28, 25, 19, 8):
+        names = ("Order Completed", "Product Added", "Product Viewed", "Order Completed", "page")
+        for minutes, name in zip((30, 28, 25, 19, 8), names, strict=True):
             moment = self.now - timedelta(minutes=minutes)
-            self._send("Web shop", self.visitors.browse(1, moment), moment)
+            self._send("Web shop", self.visitors.track(name, 1, moment), moment)
+            if minutes in (19, 8):
+                self._send("Garden shop", self.visitors.track("Signed Up", 1, moment), moment)
+                self._send("Web shop", self.visitors.unknown(1, moment), moment)
             self._deliver(moment + timedelta(seconds=3))
         self.sandbox.clear_faults()
 
@@ -239,7 +243,9 @@ class Story:
         self._send("Web shop", self.visitors.unknown(2 + share // 4, moment), moment)
         events = list(self.visitors.browse(2 + share // 3, moment))
         self._send("Web shop", events, moment)
-        self.sandbox.add_fault(f"fail={events[0]['messageId']},{events[1]['messageId']}")
+        odd = list(self.visitors.track("Quiz Finished", 2, moment))
+        self._send("Web shop", odd, moment)
+        self.sandbox.add_fault(f"fail={odd[0]['messageId']},{odd[1]['messageId']}")
         self._deliver(moment + timedelta(seconds=2))
         self.sandbox.clear_faults()
         oldest = Delivery.objects.filter(status="rejected").order_by("pk")[:1]

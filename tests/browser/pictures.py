@@ -1,8 +1,7 @@
-"""`bin/screenshots`: pictures of every page, empty and full, of a made-up month.
+"""`bin/screenshots`: pictures of the pages of a made-up month.
 
 Without arguments it writes the few that the documentation shows into ``docs/images``. ``--all
-FOLDER`` writes every page into FOLDER: empty and full, and on a phone and in the dark. PostgreSQL
-and Redis are not needed.
+FOLDER`` writes every page into FOLDER: empty and full, in the dark, and on a phone.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import argparse
 import io
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,9 +16,18 @@ from typing import Any
 
 from tests.environment import use_test_settings
 
-DOCUMENTED = ("home", "delivery-log", "delivery-rejected", "destination", "preview", "bulk-retry")
-DOCUMENTED_HEIGHT = 900
+DOCUMENTED = {
+    "home": ("home", 900),
+    "delivery-log": ("delivery-log", 900),
+    "delivery-rejected": ("delivery", 900),
+    "destination": ("destination", 900),
+    "preview": ("preview", 900),
+    "bulk-retry": ("bulk-retry", 560),
+}
+"""Place → name of its file in docs/images, height of the window."""
+
 IMAGES = Path(__file__).resolve().parent.parent.parent / "docs" / "images"
+VISITORS, DAYS = 220, 31
 
 
 def main(arguments: list[str]) -> int:
@@ -33,7 +40,11 @@ def main(arguments: list[str]) -> int:
 
     django.setup()
     with serve() as server:
-        take(server, options.all, options.only)
+        if options.all:
+            options.all.mkdir(parents=True, exist_ok=True)
+            take_all(server, options.all, options.only)
+        else:
+            take_documented(server, options.only)
     return 0
 
 
@@ -60,72 +71,83 @@ def serve() -> Iterator[str]:
         teardown_databases(databases, verbosity=0)
 
 
-def take(server: str, folder: Path | None, only: str) -> None:
+@contextmanager
+def photographer(server: str) -> Iterator[Any]:
+    """``look(place, month)`` gives a page with the place, in a browser of its own."""
     from django.test import override_settings
 
     from destinations.sandbox import Sandbox
-    from tests.browser.chromium import LAPTOP, PHONE, Visitor, open_chromium
-    from tests.browser.month import Month, fill_month, make_people
+    from tests.browser.chromium import Visitor, open_chromium
+    from tests.browser.visiting import go_to, sign_in_for
+
+    @contextmanager
+    def look(place: Any, month: Any) -> Iterator[Any]:
+        visitor = Visitor(browser, server)
+        sign_in_for(visitor, place)
+        yield go_to(visitor, place, month)
+        visitor.close()
+
+    with Sandbox(seed=1) as sandbox, open_chromium() as browser:
+        look.sandbox = sandbox  # type: ignore[attr-defined]
+        with override_settings(PINTEREST_API_URL=sandbox.url, SANDBOX_URL=sandbox.url):
+            yield look
+
+
+def take_documented(server: str, only: str) -> None:
+    from tests.browser.month import fill_month
     from tests.browser.places import PLACES
-    from tests.browser.visiting import go_to, show_dark, sign_in_for
 
-    with (
-        Sandbox(seed=1) as sandbox,
-        open_chromium() as browser,
-        override_settings(PINTEREST_API_URL=sandbox.url, SANDBOX_URL=sandbox.url),
-    ):
-        if folder:
-            folder.mkdir(parents=True, exist_ok=True)
-            month = Month(make_people())
-            for place in PLACES:
-                if place.is_also_empty and only in place.slug:
-                    visitor = Visitor(browser, server)
-                    sign_in_for(visitor, place)
-                    page = go_to(visitor, place, month)
-                    save(page, folder / f"{place.slug}-empty.png")
-                    visitor.close()
-            forget_people()
-        month = fill_month(sandbox, visitors=220, days=31)
+    with photographer(server) as look:
+        month = fill_month(look.sandbox, visitors=VISITORS, days=DAYS)
         for place in PLACES:
-            if only not in place.slug or (folder is None and place.slug not in DOCUMENTED):
-                continue
-            visitor = Visitor(browser, server)
-            sign_in_for(visitor, place)
-            page = go_to(visitor, place, month)
-            if folder is None:
-                page.set_viewport_size({"width": 1280, "height": DOCUMENTED_HEIGHT})
-                save(page, IMAGES / f"{place.slug}.png", whole=False)
-            else:
-                save(page, folder / f"{place.slug}.png")
-                page.set_viewport_size(PHONE)
-                save(page, folder / f"{place.slug}-phone.png")
-                page.set_viewport_size(LAPTOP)
-                show_dark(page)
-                save(page, folder / f"{place.slug}-dark.png")
-            visitor.close()
+            if place.slug in DOCUMENTED and only in place.slug:
+                name, height = DOCUMENTED[place.slug]
+                with look(place, month) as page:
+                    page.set_viewport_size({"width": 1280, "height": height})
+                    save(page, IMAGES / f"{name}.png")
 
 
-def forget_people() -> None:
+def take_all(server: str, folder: Path, only: str) -> None:
     from django.contrib.auth.models import User
 
-    User.objects.all().delete()
+    from tests.browser.chromium import LAPTOP, PHONE
+    from tests.browser.month import Month, fill_month, make_people
+    from tests.browser.places import PLACES
+    from tests.browser.visiting import show_dark
+
+    chosen = [place for place in PLACES if only in place.slug]
+    with photographer(server) as look:
+        empty = Month(make_people())
+        for place in chosen:
+            if place.is_also_empty:
+                with look(place, empty) as page:
+                    save_whole(page, LAPTOP, folder / f"{place.slug}-empty.png")
+        User.objects.all().delete()
+        month = fill_month(look.sandbox, visitors=VISITORS, days=DAYS)
+        for place in chosen:
+            with look(place, month) as page:
+                save_whole(page, LAPTOP, folder / f"{place.slug}.png")
+                save_whole(page, PHONE, folder / f"{place.slug}-phone.png")
+                show_dark(page)
+                save_whole(page, LAPTOP, folder / f"{place.slug}-dark.png")
 
 
-def save(page: Any, path: Path, *, whole: bool = True) -> None:
-    """A PNG of at most 128 colours: a tenth of the size, and text stays as it is."""
+def save_whole(page: Any, size: dict[str, int], path: Path) -> None:
+    """As high as the page: bars that stick to the window's edge then stand at its end."""
+    page.set_viewport_size(size)
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size({**size, "height": max(height, 600)})
+    save(page, path)
+
+
+def save(page: Any, path: Path) -> None:
+    """A PNG of at most 128 colours: a fraction of the size, and text stays as it is."""
     from PIL import Image
 
-    if whole:  # bars that stick to the window's edge belong to the end of the page
-        width = page.viewport_size["width"]
-        height = page.evaluate("document.documentElement.scrollHeight")
-        page.set_viewport_size({"width": width, "height": max(height, 600)})
-    picture = Image.open(io.BytesIO(page.screenshot(full_page=whole, animations="disabled")))
-    picture.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+    picture = Image.open(io.BytesIO(page.screenshot(animations="disabled"))).convert("RGB")
+    picture.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path} ({path.stat().st_size // 1000} kB)", flush=True)
 
 
 if __name__ == "__main__":
-    begun = time.monotonic()
-    status = main(sys.argv[1:])
-    print(f"{time.monotonic() - begun:.0f} s")
-    sys.exit(status)
+    sys.exit(main(sys.argv[1:]))

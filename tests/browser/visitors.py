@@ -32,6 +32,14 @@ BROWSERS = (
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 14_5) AppleWebKit/605.1.15 Version/17.5 Safari/605.1.15",
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148",
 )
+KINDS = {
+    "page": 30,
+    "Product Viewed": 25,
+    "Product Added": 18,
+    "Order Completed": 22,
+    "Signed Up": 5,
+}
+"""What visitors do, and how often each."""
 
 
 class Visitors:
@@ -46,15 +54,17 @@ class Visitors:
         for _ in range(count):
             yield self._web_event(moment)
 
-    def _web_event(self, moment: datetime) -> dict[str, Any]:
+    def track(self, name: str, count: int, moment: datetime) -> Iterator[dict[str, Any]]:
+        """``count`` events of web visitors, all of one name."""
+        for _ in range(count):
+            yield self._web_event(moment, name)
+
+    def _web_event(self, moment: datetime, name: str = "") -> dict[str, Any]:
         draw = self._random
-        sku, name, price = draw.choice(PRODUCTS)
+        sku, title, price = draw.choice(PRODUCTS)
         quantity = draw.choice((1, 1, 1, 2, 4))
-        product = {"product_id": sku, "name": name, "price": price, "quantity": quantity}
-        kind = draw.choices(
-            ("page", "Product Viewed", "Product Added", "Order Completed", "Signed Up"),
-            (30, 25, 18, 22, 5),
-        )[0]
+        product = {"product_id": sku, "name": title, "price": price, "quantity": quantity}
+        kind = name or draw.choices(tuple(KINDS), tuple(KINDS.values()))[0]
         event = self._event(moment)
         event["context"] |= {
             "ip": f"203.0.113.{draw.randint(2, 250)}",
@@ -63,7 +73,7 @@ class Visitors:
             "page": {"url": f"{SHOP}/{sku}" + draw.choice(("", "", "?epik=dj0yJnU9c2Ft"))},
         }
         if kind == "page":
-            return {**event, "type": "page", "name": name}
+            return {**event, "type": "page", "name": product["name"]}
         event |= {"type": "track", "event": kind}
         if kind == "Order Completed":
             value = round(price * quantity, 2)
