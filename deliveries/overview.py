@@ -52,6 +52,8 @@ class DestinationCard:
     """How long ago the oldest that waits came in; "" if nothing waits."""
     median: str
     slowest: str
+    ended: list[tuple[str, int, str]]
+    """(name, count, address in the log) of what was rejected, dead or filtered in the range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,7 @@ def _steps(destinations: list[Any], figures: Figures) -> list[dict[str, Any]] | 
 
 def _summary(figures: Figures, waiting: list[Waiting], now: datetime) -> dict[str, Any]:
     total = figures.total
+    urls = [url for _, _, url in _ended(total, figures.starts[0])]
     return {
         "received": figures.received,
         "refused": figures.refused,
@@ -154,6 +157,7 @@ def _summary(figures: Figures, waiting: list[Waiting], now: datetime) -> dict[st
         "oldest": _say_oldest(waiting, now),
         "median": say_latency(total.latency_seconds(0.5)),
         "slowest": say_latency(total.latency_seconds(0.95)),
+        **dict(zip(("rejected_url", "dead_url", "filtered_url"), urls, strict=True)),
     }
 
 
@@ -179,6 +183,7 @@ def _cards(
                 oldest=_say_oldest([its_waiting], now),
                 median=say_latency(flow.latency_seconds(0.5)),
                 slowest=say_latency(flow.latency_seconds(0.95)),
+                ended=_ended(flow, figures.starts[0], destination=destination.pk),
             )
         )
     return sorted(cards, key=lambda card: card.state.rank)
@@ -212,7 +217,7 @@ def _errors(total: Flow, since: datetime) -> list[ErrorLine]:
             count=count,
             meaning=meaning_of(code),
             remedy=remedy_of(code),
-            url=_log_url(status, code, since),
+            url=_log_url(since, status=status, error_code=code),
         )
         for status, code, count in total.codes()
     ]
@@ -220,13 +225,26 @@ def _errors(total: Flow, since: datetime) -> list[ErrorLine]:
     return lines[:MOST_ERRORS]
 
 
-def _log_url(status: str, code: str, since: datetime) -> str:
+def _log_url(since: datetime, *, status: str, **filters: Any) -> str:
     """The log filtered to these. What is to be tried again is open, and so has not settled."""
-    query = {"status": status, "error_code": code}
+    query = {"status": status, **filters}
     if status != "pending":
         query["settled_since"] = write_moment(since.replace(second=0, microsecond=0))
         query[ZONE] = timezone.get_current_timezone_name()
     return f"{reverse(LOG)}?{urlencode(query)}"
+
+
+def _ended(flow: Flow, since: datetime, **filters: Any) -> list[tuple[str, int, str]]:
+    """(name, count, its part of the log or "") for what ended and was not delivered."""
+    counts = (
+        ("rejected", gettext("rejected"), flow.rejected),
+        ("dead", gettext("dead"), flow.dead),
+        ("filtered", gettext("filtered"), flow.filtered),
+    )
+    return [
+        (name, count, _log_url(since, status=status, **filters) if count else "")
+        for status, name, count in counts
+    ]
 
 
 def say_count(waiting: list[Waiting]) -> str:

@@ -118,7 +118,9 @@ def _read_config(
         if destination.pk:
             return destination.transform_config(), [], False
         return TransformConfig(), [], False
-    form = DestinationForm(request.POST, instance=destination)
+    posted = request.POST.copy()
+    posted.pop("conversion_token", None)  # a preview needs none, and a test event has the saved one
+    form = DestinationForm(posted, instance=destination)
     rows = EventMappingFormSet(request.POST, instance=destination)
     # A new destination has no token yet, and the preview needs none.
     form.instance.clean = lambda: None  # type: ignore[method-assign]

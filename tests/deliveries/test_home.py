@@ -13,6 +13,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.html import escape
 
 from deliveries import figures
 from deliveries.charts import HEIGHT, LEAST_HEIGHT, draw_bars
@@ -80,7 +81,8 @@ def test_figures_of_a_real_run_are_on_the_page(admin_client: Client, sandbox: Sa
 
     response = admin_client.get(HOME, {"range": "1h"})
 
-    assert response.context["summary"] == {
+    summary = response.context["summary"]
+    assert {name: said for name, said in summary.items() if not name.endswith("_url")} == {
         "received": 1234,
         "refused": 0,
         "delivered": 6,
@@ -133,6 +135,26 @@ def test_the_link_of_an_error_leads_to_exactly_its_deliveries(
     ]
     assert found == [{one.pk for one in rejected}, {failing.pk}, {filtered.pk}]
     assert all(line.meaning and line.remedy for line in lines)
+
+    page = admin_client.get(HOME, {"range": "24h"})
+    (card,) = page.context["cards"]
+    numbers = {name: (count, url) for name, count, url in card.ended}
+    assert {name: count for name, (count, _) in numbers.items()} == {
+        "rejected": 4,
+        "dead": 0,
+        "filtered": 1,
+    }
+    assert numbers["dead"][1] == ""
+    summary = page.context["summary"]
+    for url, expected in (
+        (numbers["rejected"][1], rejected),
+        (summary["rejected_url"], rejected),
+        (numbers["filtered"][1], [filtered]),
+        (summary["filtered_url"], [filtered]),
+    ):
+        assert escape(url) in page.content.decode()
+        log = admin_client.get(url).context["cl"]
+        assert {one.pk for one in log.result_list} == {one.pk for one in expected}
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-13-01T00:00", "0001-01-01T00:00", "\x00"])
@@ -364,6 +386,19 @@ def test_match_coverage_is_held_against_what_can_be_had(admin_client: Client) ->
         "ph": (0, "missing"),
         "hashed_maids": (50, "some"),  # of the 10 of apps
     }
+
+
+def test_a_key_that_no_conversion_can_have_is_named_and_not_blamed(admin_client: Client) -> None:
+    make_deliveries(make_destination())
+    append(
+        {"delivered": 10, "match:em": 10, "match:of_offline": 10}, timezone.now(), destination_id=1
+    )
+    response = admin_client.get(HOME)
+    coverage = {one.key: (one.share, one.verdict) for one in response.context["coverage"]}
+    assert set(coverage) == {"em", "ph", "external_id", "click_id", "hashed_maids", "ip_ua"}
+    assert coverage["hashed_maids"] == ("–", "no app events")
+    assert coverage["click_id"] == coverage["ip_ua"] == ("–", "offline events only")
+    assert "no app events" in response.content.decode()
 
 
 @pytest.mark.parametrize(
