@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.load import Measured, Orders
+from benchmarks.ports import free_port
 from benchmarks.scratch import durability, scratch_database
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -108,9 +109,7 @@ def web_server(environment: dict[str, str]) -> Iterator[int]:
     """The web part of bin/run; yields its port."""
     from capi_project.parts import commands, read_options
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = commands(read_options({**environment, "PORT": str(port)}))["web"]
     server = subprocess.Popen(command, cwd=ROOT, env=environment)
     try:

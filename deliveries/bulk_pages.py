@@ -204,7 +204,7 @@ class BulkActionAdmin(LogAdmin):
         return format_html(
             '<span class="relay-counts"><b>{}</b> <small>{}</small></span>',
             gettext("%(count)s changed") % {"count": f"{action.changed_count:,}"},
-            gettext("of %(count)s") % {"count": f"{action.total_count:,}"},
+            gettext("of %(count)s") % {"count": action.said_total},
         )
 
     @display(description=gettext_lazy("State"))

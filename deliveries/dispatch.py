@@ -19,6 +19,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from deliveries.bodies import unpack
+from deliveries.lanes import is_nearly_spent
 from deliveries.models import Delivery
 from deliveries.operations import pause
 from deliveries.outbox import Claimed, ClaimRules, claim, release
@@ -244,7 +245,7 @@ def _send(
         in_doubt.clear()
         if span.size == 1:
             batch_of_position[span.start] = (batch_id, 0)
-        may_go_on = all(
+        may_go_on = not is_nearly_spent(reading) and all(
             outcome.kind in (OutcomeKind.DELIVERED, OutcomeKind.REJECTED)
             for outcome in reading.outcomes
         )

@@ -31,10 +31,16 @@ def note_reply(
         hold_seconds = max(hold_seconds, probe_delay_seconds(failure_count))
         lane.update(failure_count=F("failure_count") + 1, **_held(now, hold_seconds))
         return
-    if reading.remaining_requests is not None and reading.remaining_requests <= SPARE_REQUESTS:
+    if is_nearly_spent(reading):
         hold_seconds = max(hold_seconds, reading.reset_seconds or 1.0)
     changes = {"last_success_at": now} if reply.status < 300 else {}
     lane.update(failure_count=0, **changes, **_held(now, hold_seconds))
+
+
+def is_nearly_spent(reading: Reading) -> bool:
+    """Whether so few requests are left that the next ones had better wait for new ones."""
+    left = reading.remaining_requests
+    return left is not None and left <= SPARE_REQUESTS
 
 
 def probe_delay_seconds(failure_count: int) -> float:

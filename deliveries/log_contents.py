@@ -32,7 +32,9 @@ MOST_KINDS = 400
 SETTLING = timedelta(seconds=30)
 """A row may be committed so long after a row with a higher ID was seen."""
 
-CHUNK = 1000
+FIRST_SPAN = 8
+"""Blocks whose contents are read at once in the beginning; four times as many each time."""
+
 MOST_JOINED = 1000
 MOST_WALKED = 64 * BLOCK
 MARK = "log contents"
@@ -189,33 +191,30 @@ def _few(places: dict[Kind, list[int]]) -> Iterator[tuple[Kind, list[int]]]:
 
 
 def _listed(wanted: Wanted, first: int, last: int, newest_first: bool) -> Iterator[Stretch]:
-    """One stretch for each block that may hold what is wanted."""
-    rows = LogContents.objects.filter(
-        wanted.condition(), block__gte=first // BLOCK, block__lte=last // BLOCK
-    ).order_by("-block" if newest_first else "block")
-    while True:
-        chunk = list(rows.values_list("block", "places")[:CHUNK])
-        is_all = len(chunk) < CHUNK
-        found: dict[int, list[bytes | None]] = {}
-        for block, places in chunk:
-            found.setdefault(block, []).append(places)
-        if not is_all and len(found) > 1:
-            found.pop(chunk[-1][0])  # its rows may go on in the next chunk
-        for block, parts in found.items():
-            yield _stretch(block, parts, first, last)
-        if is_all:
-            return
-        seen = next(reversed(found))
-        rows = rows.filter(block__lt=seen) if newest_first else rows.filter(block__gt=seen)
-
-
-def _stretch(block: int, parts: Sequence[bytes | None], first: int, last: int) -> Stretch:
-    start = block * BLOCK
-    low, high = max(first, start), min(last, start + BLOCK - 1)
-    if any(one is None for one in parts):
-        return Stretch(low, high)
-    ids = sorted(start + place for one in parts if one is not None for place in _unpack(one))
-    return Stretch(low, high, tuple(pk for pk in ids if low <= pk <= high))
+    """One stretch for each block that may hold what is wanted; two queries for a span of blocks."""
+    rows = LogContents.objects.filter(wanted.condition())
+    low, high = first // BLOCK, last // BLOCK
+    size = FIRST_SPAN
+    while low <= high:
+        begin, end = (
+            (max(low, high - size + 1), high) if newest_first else (low, min(high, low + size - 1))
+        )
+        here = rows.filter(block__gte=begin, block__lte=end)
+        walked = set(
+            here.filter(places__isnull=True).order_by().values_list("block", flat=True).distinct()
+        )
+        ids: defaultdict[int, list[int]] = defaultdict(list)
+        for block, places in here.exclude(block__in=walked).values_list("block", "places"):
+            ids[block] += (block * BLOCK + place for place in _unpack(places))
+        for block in sorted(walked | set(ids), reverse=newest_first):
+            lowest, highest = max(first, block * BLOCK), min(last, (block + 1) * BLOCK - 1)
+            if block in walked:
+                yield Stretch(lowest, highest)
+            else:
+                kept = sorted(pk for pk in ids[block] if lowest <= pk <= highest)
+                yield Stretch(lowest, highest, tuple(kept))
+        low, high = (low, begin - 1) if newest_first else (end + 1, high)
+        size *= 4
 
 
 def _pack(places: Sequence[int]) -> bytes:

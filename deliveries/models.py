@@ -332,6 +332,9 @@ class BulkAction(models.Model):
     total_count = models.PositiveBigIntegerField(
         help_text=gettext_lazy("Counted when it was asked for.")
     )
+    total_is_exact = models.BooleanField(
+        default=True, db_default=True, help_text=gettext_lazy("No: there were at least so many.")
+    )
     examined_count = models.PositiveBigIntegerField(default=0)
     changed_count = models.PositiveBigIntegerField(
         default=0, help_text=gettext_lazy("Deliveries that it made or changed.")
@@ -364,6 +367,11 @@ class BulkAction(models.Model):
     @property
     def is_finished(self) -> bool:
         return self.finished_at is not None
+
+    @property
+    def said_total(self) -> str:
+        """``12,408``; ``12,408+`` for at least so many."""
+        return f"{self.total_count:,}" + ("" if self.total_is_exact else "+")
 
 
 class PruneMark(models.Model):

@@ -14,14 +14,21 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
+from deliveries.id_ranges import CLOCK_SLACK, first_id_since
 from deliveries.log_contents import EVERYTHING, Stretch, Wanted, stretches
 from deliveries.models import Delivery
+from deliveries.selection import CLOSED_WITHIN, Selection
+from deliveries.statuses import OPEN, RETRYABLE_BY_A_PERSON
 
 SECONDS = 0.15
 """A walk begins no other window after so long."""
 
 WINDOW = 32_768
 """IDs in a window where no index helps; one takes some 20 ms, with its events 60."""
+
+
+MOST_OPEN = 20_000
+"""So many open deliveries are looked up by their own index; more are walked among the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,7 @@ def walk(deliveries: QuerySet[Delivery], way: Way, count: int, seconds: float = 
     order = "-pk" if way.newest_first else "pk"
     ids: list[int] = []
     reached: int | None = None
-    for window in _windows(way):
+    for window in windows(way):
         if reached is not None and time.monotonic() > deadline:
             return Walked(ids, reached)
         here = deliveries.filter(pk__gte=window.first, pk__lte=window.last)
@@ -67,18 +74,78 @@ def walk(deliveries: QuerySet[Delivery], way: Way, count: int, seconds: float = 
     return Walked(ids)
 
 
-def _windows(way: Way) -> Iterator[Stretch]:
+def windows(way: Way, width: int | None = None) -> Iterator[Stretch]:
+    """The stretches of the way in order; with ``width`` none is longer, index or not."""
     if way.first > way.last:
         return
     found: Iterable[Stretch] = [Stretch(way.first, way.last, way.listed)]
     if way.wanted and way.listed is None:
         found = stretches(way.wanted, way.first, way.last, newest_first=way.newest_first)
+    width = width or (None if way.has_index else WINDOW)
     for one in found:
-        if one.listed is not None or way.has_index:
+        if one.listed is not None or width is None:
             yield one
         elif way.newest_first:
-            for last in range(one.last, one.first - 1, -WINDOW):
-                yield Stretch(max(one.first, last - WINDOW + 1), last)
+            for last in range(one.last, one.first - 1, -width):
+                yield Stretch(max(one.first, last - width + 1), last)
         else:
-            for first in range(one.first, one.last + 1, WINDOW):
-                yield Stretch(first, min(one.last, first + WINDOW - 1))
+            for first in range(one.first, one.last + 1, width):
+                yield Stretch(first, min(one.last, first + width - 1))
+
+
+def id_bounds(selection: Selection) -> tuple[int, int]:
+    """The first and last ID that a selection's times leave."""
+    first, last = 0, newest_id()
+    if selection.since is not None:
+        first = first_id_since(Delivery, "created_at", selection.since - CLOCK_SLACK)
+    if selection.settled_since is not None:
+        moment = selection.settled_since - CLOSED_WITHIN
+        first = max(first, first_id_since(Delivery, "created_at", moment))
+    if selection.until is not None:
+        end = first_id_since(Delivery, "created_at", selection.until + CLOCK_SLACK)
+        last = min(last, end - 1)
+    return first, last
+
+
+def way_of(
+    selection: Selection,
+    first: int,
+    last: int,
+    *,
+    newest_first: bool = True,
+    statuses: frozenset[str] | None = None,
+) -> Way:
+    """How the deliveries of a selection are looked for; ``statuses``: instead of its own."""
+    if statuses is None:
+        statuses = frozenset(selection.statuses)
+    return Way(
+        first=first,
+        last=last,
+        wanted=Wanted(
+            selection.destination_ids,
+            selection.source_id,
+            selection.event_name,
+            selection.conversion_name,
+        ),
+        has_index=bool(
+            selection.error_code
+            or selection.batch_id is not None
+            or (statuses and statuses <= RETRYABLE_BY_A_PERSON)
+        ),
+        listed=_open_ids(selection) if statuses and statuses <= OPEN else None,
+        newest_first=newest_first,
+    )
+
+
+def _open_ids(selection: Selection) -> tuple[int, ...] | None:
+    """What is open, in the order of its own index; None: too many."""
+    found = Delivery.objects.filter(due_at__isnull=False)
+    if selection.destination_ids:
+        found = found.filter(destination_id__in=selection.destination_ids)
+    ordered = found.order_by("destination_id", "due_at").values_list("pk", flat=True)
+    ids = tuple(ordered[: MOST_OPEN + 1])
+    return ids if len(ids) <= MOST_OPEN else None
+
+
+def newest_id() -> int:
+    return Delivery.objects.order_by("-pk").values_list("pk", flat=True).first() or 0

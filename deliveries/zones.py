@@ -52,6 +52,8 @@ def read_moment(text: str, zone: tzinfo | None = None) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(text)
+        if not 1900 < moment.year < 9000:  # so that hours can be added and taken away
+            raise ValueError
         return timezone.make_aware(moment, zone) if timezone.is_naive(moment) else moment
     except (ValueError, OverflowError):
         raise ValueError(

@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from typing import Any, Self, TypeVar
 
 import requests
 
+from benchmarks.ports import free_port
 from capi_project.children import Child
 from capi_project.parts import commands, part_environment, read_options, worker_names
 from destinations.sandbox import Sandbox
@@ -137,6 +137,11 @@ class Stack:
             child.start()
         if "web" in names:
             self.wait_until(self._answers, seconds=30)
+
+    def add_part(self, name: str, command: list[str]) -> None:
+        """A part that `bin/run` does not know; ``start()`` starts it."""
+        environment = part_environment(name, self.env)
+        self._children[name] = Child(name, command, environment, self._show)
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         """End a part and all its processes by a signal, without a chance to clean up."""
@@ -268,10 +273,3 @@ class Stack:
             return self._session.get(f"{self.url}/health", timeout=2).status_code == 200
         except requests.RequestException:
             return False
-
-
-def free_port() -> int:
-    """A port on which nothing listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

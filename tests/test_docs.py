@@ -41,6 +41,22 @@ def test_the_retry_schedule_in_operations_is_the_one_in_the_code() -> None:
     assert printed.splitlines() == [*header, *rows]
 
 
+def test_the_table_of_sizes_counts_the_connections_of_the_processes_it_names() -> None:
+    text = (BASE_DIR / "docs" / "operations.md").read_text("utf-8")
+    web, worker, connections = (
+        [int(number) for number in re.findall(r"\| (\d+)", line)]
+        for line in text.splitlines()
+        if line.startswith(("| web processes", "| worker processes", "| connections"))
+    )
+    options = read_options({"DATABASE_URL": "postgres://host/name"})
+    needed = [
+        web_count * options.web_threads + worker_count * options.worker_threads
+        for web_count, worker_count in zip(web, worker, strict=True)
+    ]
+    assert len(needed) == 3
+    assert [round(count, -1) for count in needed] == [round(count, -1) for count in connections]
+
+
 @pytest.mark.parametrize("name", ["web", "worker", "beat"])
 def test_the_procfile_starts_what_bin_run_starts(name: str) -> None:
     lines = dict(

@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 import requests
 
+from benchmarks.ports import free_port
 from capi_project.parts import allowed_hosts, children_environment, read_options
 from tests.scratch import ScratchDatabase, ScratchRedis
-from tests.stack import free_port
 from tests.variables import BASE_DIR, settings_variables
 
 PASSWORD = re.compile(r"Login +admin, password (\S+) \(shown this once\)")

@@ -42,7 +42,10 @@ TOKEN = re.compile(
 SHOWN_ATTRIBUTE = re.compile(r'\b(?:title|alt|placeholder|aria-label)="((?:\{%.*?%\}|[^"])*)"')
 TRANSLATED = re.compile(r"\{% blocktranslate.*?\{% endblocktranslate %\}", re.DOTALL)
 NOT_WORDS = re.compile(r"\{%.*?%\}|\{\{.*?\}\}|&\w+;", re.DOTALL)
-NEVER_TRANSLATED = {"relay-log": "a class name, in the block of the body's classes"}
+NEVER_TRANSLATED = {
+    "CAPI Relay": "the product's name",
+    "relay-log": "a class name, in the block of the body's classes",
+}
 
 
 def bare_words(template: str) -> list[tuple[int, str]]:

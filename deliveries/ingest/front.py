@@ -11,6 +11,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from deliveries.health import readyz
 from deliveries.ingest import status
 from deliveries.ingest.urls import event_views
 
@@ -20,14 +21,15 @@ View = Callable[[HttpRequest], HttpResponse]
 class IngestFront:
     """Looks the path up among those of events; all others go the usual way.
 
-    / and /health are among them because probes ask by address, under names that ALLOWED_HOSTS
-    lacks.
+    /, /health and /readyz are among them because probes ask by address, under names that
+    ALLOWED_HOSTS lacks, and without TLS.
     """
 
     def __init__(self, get_response: View) -> None:
         self._get_response = get_response
         prefix = f"/{settings.URL_PREFIX}/" if settings.URL_PREFIX else "/"
-        views: dict[str, View] = {**event_views, "": status.root, "health": status.health}
+        probes = {"": status.root, "health": status.health, "readyz": readyz}
+        views: dict[str, View] = {**event_views, **probes}
         self._views = {prefix + path: view for path, view in views.items()}
 
     def __call__(self, request: HttpRequest) -> HttpResponse:

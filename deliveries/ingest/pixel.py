@@ -33,6 +33,7 @@ class PixelView(IngestView):
     """Always 200 and an image, whatever became of the event: nobody reads another answer."""
 
     authentication_classes = (HeaderWriteKeyAuthentication,)
+    http_method_names = ("get", "options")  # a HEAD must not store what a GET stores
     event_type = ""
     schema_description = "Every other query parameter is a field; a.b=… nests."
     schema_responses = openapi.IMAGE

@@ -254,8 +254,10 @@ class Story:
 
     def _send(self, source: str, events: Events, moment: datetime) -> None:
         """One request each, some seconds apart, the last at ``moment``."""
-        for number, event in enumerate(reversed(list(events))):
-            earlier = moment - timedelta(seconds=11.3 * number)
+        sent_later = list(events)
+        while sent_later:
+            event = sent_later.pop(0)
+            earlier = moment - timedelta(seconds=11.3 * len(sent_later))
             with at(earlier):
                 sent = {**event, "originalTimestamp": earlier.isoformat()}
                 status = self._post(source, orjson.dumps({"batch": [sent]}))

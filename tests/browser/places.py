@@ -120,6 +120,11 @@ def _give_password(password: str) -> Doing:
     return give
 
 
+def _forget_cookies_and_log_in(page: Page) -> None:
+    page.context.clear_cookies()
+    _give_password(PASSWORD)(page)
+
+
 def _turn_two_factor_on(page: Page) -> None:
     secret = (page.locator("#two-factor-secret").text_content() or "").replace(" ", "")
     page.locator("#id_code").fill(f"{totp(base64.b32decode(secret)):06}")
@@ -350,6 +355,8 @@ PLACES: tuple[Place, ...] = (
             "admin:auth_user_two_factor_off", args=[User.objects.get(username="lena").pk]
         ),
     ),
+    Place("forbidden", "", _to("admin:auth_user_changelist"), user="mei", status=403),
+    Place("form-too-old", "", _to("admin:login"), _forget_cookies_and_log_in, user=""),
     Place("not-found", "", lambda month: "/admin/no/such/page/", status=404),
     Place("signed-out", "admin:logout", _to("admin:index"), _sign_out),
 )

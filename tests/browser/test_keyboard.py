@@ -15,7 +15,7 @@ from tests.browser.month import PASSWORD, make_people
 from tests.deliveries.log_rows import make_rejected
 from tests.factories import make_deliveries, make_destination
 
-pytestmark = [pytest.mark.browser, pytest.mark.postgres, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
 MOST_STOPS = 80
 LOG = "/admin/deliveries/delivery/"
@@ -75,6 +75,7 @@ def test_a_rejected_delivery_is_found_and_retried_with_the_keyboard_alone(
     assert rejected.status == "pending"
 
 
+@pytest.mark.postgres
 def test_the_first_stop_of_a_page_skips_the_side_bar(page: Page, served: Any) -> None:
     make_rejected(make_destination())
     page.goto(served.url + LOG)
@@ -88,6 +89,7 @@ def test_the_first_stop_of_a_page_skips_the_side_bar(page: Page, served: Any) ->
     assert not page.evaluate("document.activeElement.closest('#nav-sidebar') !== null")
 
 
+@pytest.mark.postgres
 def test_every_control_of_the_log_is_reached_and_shows_that_it_is(page: Page, served: Any) -> None:
     make_rejected(make_destination())
     page.goto(served.url + LOG)

@@ -16,8 +16,8 @@ from typing import Self
 import psycopg
 import redis
 
+from benchmarks.ports import free_port
 from tests.services import postgres_url
-from tests.stack import free_port
 
 DEBIAN_POSTGRES = Path("/usr/lib/postgresql")
 START_SECONDS = 30

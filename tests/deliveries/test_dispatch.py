@@ -9,7 +9,6 @@ from typing import Any
 
 import orjson
 import pytest
-from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from deliveries import dispatch
@@ -19,6 +18,7 @@ from deliveries.models import Attempt, Batch, Claim, Delivery, Event, Lane
 from deliveries.operations import resume
 from deliveries.statuses import DeliveryStatus
 from destinations.models import Destination
+from destinations.pinterest.client import PinterestClient
 from destinations.sandbox.sandbox import Sandbox
 from tests.factories import make_deliveries, make_destination, make_event
 
@@ -332,8 +332,6 @@ def test_a_worker_that_woke_up_too_late_changes_nothing(
 ) -> None:
     destination = make_destination()
     (delivery,) = make_deliveries(destination)
-    from destinations.pinterest.client import PinterestClient
-
     send = PinterestClient.send
 
     def send_slowly(self: PinterestClient, body: bytes) -> Any:
@@ -349,72 +347,6 @@ def test_a_worker_that_woke_up_too_late_changes_nothing(
     delivery.refresh_from_db()
     assert (delivery.status, delivery.error_message) == (DeliveryStatus.DISCARDED, "other")
     assert not Attempt.objects.exists()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_an_answer_is_settled_once_the_database_is_back(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    destination = make_destination()
-    make_deliveries(destination, 3)
-    failures = [OperationalError("server closed the connection"), InterfaceError("closed")]
-    settle = dispatch.settle
-
-    def settle_at_last(*arguments: Any, **options: Any) -> int | None:
-        if failures:
-            raise failures.pop()
-        return settle(*arguments, **options)
-
-    monkeypatch.setattr(dispatch, "settle", settle_at_last)
-    monkeypatch.setattr(dispatch, "DATABASE_PAUSE", timedelta(milliseconds=1))
-    deliver_batch(destination.pk)
-    assert failures == []
-    assert statuses() == {("delivered", ""): 3}
-    assert sandbox.summary()["requests"] == 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_connection_lost_after_the_commit_settles_nothing_twice(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    destination = make_destination()
-    make_deliveries(destination, 3)
-    settle = dispatch.settle
-    calls = []
-
-    def settle_and_lose_the_connection(*arguments: Any, **options: Any) -> int | None:
-        calls.append(settle(*arguments, **options))
-        raise OperationalError("server closed the connection")
-
-    monkeypatch.setattr(dispatch, "settle", settle_and_lose_the_connection)
-    monkeypatch.setattr(dispatch, "DATABASE_PAUSE", timedelta(milliseconds=1))
-    deliver_batch(destination.pk)
-    assert len(calls) == 1
-    assert statuses() == {("delivered", ""): 3}
-    assert (Batch.objects.count(), Attempt.objects.count()) == (1, 3)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_what_was_sent_and_cannot_be_settled_keeps_its_try_until_the_lease_ends(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, settings: Any
-) -> None:
-    settings.BATCH_MAX_BYTES = 1000  # several requests of one claim
-    destination = make_destination()
-    make_deliveries(destination, 5)
-
-    def fail_to_settle(*arguments: Any, **options: Any) -> None:
-        raise RuntimeError("a mistake of ours")
-
-    monkeypatch.setattr(dispatch, "settle", fail_to_settle)
-    with pytest.raises(RuntimeError):
-        deliver_batch(destination.pk)
-    sent_count = sandbox.summary()["events_processed"]
-    assert 0 < sent_count < 5
-    assert Counter(Delivery.objects.values_list("status", "attempt_count")) == {
-        ("sending", 1): sent_count,
-        ("pending", 0): 5 - sent_count,
-    }
-    assert not Claim.objects.exists()
 
 
 def test_a_stopping_worker_gives_back_what_it_has_not_sent(sandbox: Sandbox) -> None:

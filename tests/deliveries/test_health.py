@@ -41,6 +41,14 @@ def test_ready_says_how_every_part_is() -> None:
 
 
 @pytest.mark.usefixtures("worker_seen")
+def test_a_probe_may_ask_by_address_and_without_tls(settings: Any) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    answer = Client(headers={"Host": "10.1.2.3:8000"}).get("/readyz")
+    assert (answer.status_code, answer.json()["ready"]) == (200, True)
+    assert "no-cache" in answer["Cache-Control"]
+
+
+@pytest.mark.usefixtures("worker_seen")
 def test_nothing_due_is_fine() -> None:
     make_deliveries(make_destination(), 1, age_seconds=-60)
     status, answer = look()

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import io
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from deliveries import retention, tasks
+from deliveries.dispatch import deliver_batch
 from deliveries.models import Attempt, Batch, BulkAction, Delivery, Event, PruneMark, Refusal
 from deliveries.operations import retry
-from deliveries.retention import prune, prune_step
+from deliveries.retention import Step, Walk, prune, prune_step
 from destinations.models import Destination
-from tests.factories import make_deliveries, make_destination, make_source
+from destinations.sandbox.sandbox import Sandbox
+from tests.factories import make_deliveries, make_destination, make_event, make_source
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()
@@ -243,3 +248,54 @@ def test_two_workers_do_not_wait_for_each_other() -> None:
         holder.join()
     assert (step.pruned_count, step.may_go_on) == (0, False)
     assert prune_step(walk, NOW - 30 * DAY, NOW).pruned_count == 3
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("walk", retention.WALKS, ids=lambda walk: walk.name)
+def test_neither_ingest_nor_delivery_waits_for_a_step(
+    walk: Walk, client: Client, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_log(101, 3)
+    destination = Destination.objects.get()
+    source = destination.sources.get()
+    Refusal.objects.create(received_at=NOW - 101 * DAY, excerpt="x", source=source)
+    PruneMark.objects.create(name=walk.name)
+    changed, may_commit = threading.Event(), threading.Event()
+    save = PruneMark.save
+
+    def save_late(mark: PruneMark) -> None:
+        changed.set()
+        assert may_commit.wait(30)
+        save(mark)
+
+    def take_a_step() -> Step:
+        try:
+            return prune_step(walk, NOW - 100 * DAY, NOW)
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(PruneMark, "save", save_late)
+    with ThreadPoolExecutor(1) as pool:
+        step = pool.submit(take_a_step)
+        assert changed.wait(30)  # its rows are changed and locked, and it has not committed
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '2s'")
+            event = make_event()
+            answer = client.post(
+                "/v1/track",
+                orjson.dumps(event),
+                content_type="application/json",
+                query_params={"writeKey": source.write_key},
+            )
+            assert answer.status_code == 200
+            later = timezone.now() + timedelta(minutes=1)
+            assert deliver_batch(destination.pk, clock=lambda: later) == 1
+        finally:
+            may_commit.set()
+        assert step.result().pruned_count > 0
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = 0")
+    fresh = Delivery.objects.get(event__message_id=event["messageId"])
+    assert fresh.status == "delivered"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 import pytest
+from celery import current_app
 from kombu.exceptions import OperationalError
 
 from deliveries import doorbell, tasks
@@ -38,6 +40,22 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> RecordingApp:
 def test_the_bell_rings_the_task_that_delivers(broker: RecordingApp) -> None:
     doorbell.ring([7])
     assert broker.sent == [(tasks.deliver.name, (7,))]
+
+
+def test_workers_understand_what_the_release_before_sends() -> None:
+    """During a deploy both run: a task may be added, but not renamed, nor want more arguments."""
+    for name, arguments in {
+        "deliver": (1,),
+        "run_bulk_action": (1,),
+        "sweep": (),
+        "prune": (),
+        "merge_tallies": (),
+        "index_events": (),
+        "list_contents": (),
+        "check_connections": (),
+    }.items():
+        task = current_app.tasks[f"deliveries.tasks.{name}"]
+        signature(task.run).bind(*arguments)
 
 
 def test_a_flood_of_events_rings_once_for_each_destination(broker: RecordingApp) -> None:

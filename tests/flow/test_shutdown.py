@@ -8,9 +8,12 @@ from capi_project.parts import read_options, worker_names
 from tests.factories import make_event
 from tests.stack import Shop, Stack
 
-SEND_UNKNOWN_TASK = """
+SEND_TASKS_OF_TOMORROW = """
 from celery import current_app
 current_app.send_task("deliveries.tasks.of_a_later_release", (1,))
+current_app.send_task("deliveries.tasks.deliver", ({destination_id},), {{"of_a_later": "release"}})
+current_app.send_task("deliveries.tasks.deliver", ({destination_id}, "more"))
+current_app.send_task("deliveries.tasks.sweep", ("more",))
 """
 
 
@@ -51,10 +54,13 @@ def test_a_worker_that_is_told_to_stop_finishes_its_request_and_gives_back_the_r
     assert tries == [(1,)]  # nothing was sent twice
 
 
-def test_a_task_of_a_later_release_does_no_harm_to_a_worker_of_today(own_stack: Any) -> None:
+def test_tasks_and_arguments_of_a_later_release_do_no_harm_to_a_worker_of_today(
+    own_stack: Any,
+) -> None:
     stack: Stack = own_stack
     shop = stack.add_shop()
-    stack.manage("shell", "--verbosity", "0", "-c", SEND_UNKNOWN_TASK)
+    messages = SEND_TASKS_OF_TOMORROW.format(destination_id=shop.destination_id)
+    stack.manage("shell", "--verbosity", "0", "-c", messages)
     post_events(stack, shop, 3)
     stack.wait_until(lambda: stack.statuses(shop) == {"delivered": 3})
     assert all(stack.is_running(name) for name in workers_of(stack))

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import shlex
 import shutil
 import subprocess
+from html import unescape
 from pathlib import Path
 
 import pytest
+from django.test import Client
 
 from deliveries.bodies import unpack
+from deliveries.models import Event
 from destinations.snippets import SNIPPETS, make_snippets
+from tests.factories import make_source
 from tests.sdk.kits import BROWSER_SDKS, SERVER_SDKS
 from tests.stack import Stack
 
@@ -77,3 +82,13 @@ def test_the_curl_line_sends_an_event(stack: Stack) -> None:
     [(body,)] = stack.rows("SELECT body FROM deliveries_event WHERE source_id = %s", shop.source_id)
     assert json.loads(unpack(body))["properties"]["order_id"] == "order-77"
     assert stack.wait_until(lambda: stack.statuses(shop) == {"delivered": 1})
+
+
+@pytest.mark.django_db
+def test_the_image_tag_of_the_docs_makes_an_event_with_its_page(client: Client) -> None:
+    (source,) = re.findall(r'<img src="https://relay\.example\.com([^"]+)"', DOC.read_text("utf-8"))
+    make_source(write_key="YOUR_WRITE_KEY")
+    assert client.get(unescape(source)).status_code == 200
+    event = json.loads(unpack(Event.objects.get().body))
+    assert (event["type"], event["anonymousId"]) == ("page", "visitor-7")
+    assert event["context"]["page"]["url"] == "https://shop.example/"

@@ -10,6 +10,7 @@ from django.test import Client
 
 from deliveries.ingest.addresses import find_request_ip
 from deliveries.models import Delivery, Event, Refusal
+from destinations import routing
 from destinations.models import Destination, Source
 from destinations.routing import forget_routes
 from tests.deliveries.ingest.sender import WRITE_KEY, Post, answer, basic, stored
@@ -80,6 +81,22 @@ def test_a_disabled_source_is_answered_404(post: Post, source: Source) -> None:
     forget_routes()
     assert answer(post("/v1/track", make_event())) == (404, "source is disabled\n")
     assert Event.objects.count() == 0
+
+
+def test_what_another_process_changed_is_seen_within_a_second(
+    post: Post, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert routing.FRESH_SECONDS <= 1
+    monkeypatch.setattr(routing, "FRESH_SECONDS", 1000)
+    assert answer(post("/v1/track", make_event(), write_key="new-key")) == UNKNOWN_KEY
+    assert answer(post("/v1/track", make_event())) == (200, "OK")
+    Source.objects.update(write_key="new-key")  # without a word to this process
+    assert answer(post("/v1/track", make_event())) == (200, "OK")
+    monkeypatch.setattr(routing, "FRESH_SECONDS", 0)
+    assert answer(post("/v1/track", make_event())) == UNKNOWN_KEY
+    assert answer(post("/v1/track", make_event(), write_key="new-key")) == (200, "OK")
+    Source.objects.update(enabled=False)
+    assert post("/v1/track", make_event(), write_key="new-key").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -265,6 +282,16 @@ def test_the_pixel_is_an_image_whatever_went_wrong(
 ) -> None:
     response = client.get("/pixel/v1/page", QUERY_STRING=query)
     assert (response.status_code, response["Content-Type"]) == (200, "image/gif")
+
+
+@pytest.mark.parametrize("method", ["head", "post", "put", "delete"])
+def test_only_a_get_of_the_pixel_makes_an_event(
+    client: Client, source: Source, method: str
+) -> None:
+    path = f"/pixel/v1/page?writeKey={WRITE_KEY}&userId=u"
+    response = getattr(client, method)(path)
+    assert (response.status_code, response["Content-Type"]) == (200, "image/gif")
+    assert not Event.objects.exists()
 
 
 def test_the_pixel_is_an_image_without_a_database_too(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -16,6 +14,7 @@ from deliveries.models import Delivery, Event, Refusal
 from destinations.models import Destination, Source
 from destinations.routing import forget_routes
 from tests.deliveries.ingest.sender import Post, answer
+from tests.deliveries.no_room import full_disk, read_only
 from tests.factories import make_destination, make_event
 
 NO_STORAGE = (503, "events cannot be stored at the moment\n")
@@ -50,42 +49,16 @@ def test_a_known_write_key_costs_no_query(post: Post, source: Source) -> None:
     assert not [query for query in captured if "destinations_source" in query["sql"]]
 
 
-@contextmanager
-def full_disk() -> Iterator[None]:
-    """SQLite: the file may not grow. PostgreSQL: its own words for a full disk, from a trigger."""
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            cursor.execute("VACUUM")
-            cursor.execute("PRAGMA page_count")
-            cursor.execute(f"PRAGMA max_page_count = {cursor.fetchone()[0]}")
-            undo = ["PRAGMA max_page_count = 1073741823"]
-        else:
-            cursor.execute(
-                "CREATE FUNCTION disk_is_full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-                "RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$"
-            )
-            cursor.execute(
-                "CREATE TRIGGER disk_is_full AFTER INSERT ON deliveries_delivery "
-                "FOR EACH STATEMENT EXECUTE FUNCTION disk_is_full()"
-            )
-            undo = ["DROP FUNCTION disk_is_full CASCADE"]
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            for statement in undo:
-                cursor.execute(statement)
-
-
 @pytest.mark.django_db(transaction=True)
-def test_a_full_disk_is_answered_503_and_the_same_request_is_taken_once_there_is_room(
-    post: Post, source: Source, destination: Destination, rung: list[set[int]]
+@pytest.mark.parametrize("fault", [full_disk, read_only])
+def test_a_database_that_takes_nothing_is_answered_503_and_the_same_request_is_taken_later(
+    post: Post, source: Source, destination: Destination, rung: list[set[int]], fault: Any
 ) -> None:
     noise = "".join(chr(33 + number * number % 89) for number in range(2000))
     batch = {"batch": [make_event(properties={"noise": [noise, n]}) for n in range(200)]}
     post("/v1/track", make_event(messageId="before"))
     rung.clear()
-    with full_disk():
+    with fault():
         response = post("/v1/batch", batch)
         assert answer(response) == NO_STORAGE
         assert response["Retry-After"] == "5"

@@ -94,6 +94,12 @@ def test_other_methods_are_refused(client: Client, source: Source) -> None:
     assert (response.status_code, response["Allow"]) == (405, "GET, POST, OPTIONS")
 
 
+def test_a_head_does_not_store_what_a_get_would(client: Client, source: Source) -> None:
+    response = client.head(f"{QUERY}&order=7")
+    assert (response.status_code, response.content) == (405, b"")
+    assert not Event.objects.exists()
+
+
 def test_a_list_of_people_is_kept_and_filtered(
     post: Post, source: Source, destination: Destination
 ) -> None:

@@ -1,0 +1,26 @@
+"""A worker of an older version, as it still runs for a while beside the new one during a deploy.
+
+It does not know the tasks that came later. Start it as Celery's app: ``--app
+tests.flow.older_worker``.
+"""
+
+from __future__ import annotations
+
+from capi_project.celery import app as celery_app
+
+LATER_TASKS = (
+    "deliveries.tasks.run_bulk_action",
+    "deliveries.tasks.merge_tallies",
+    "deliveries.tasks.index_events",
+)
+
+
+@celery_app.on_after_finalize.connect
+def _forget_later_tasks(sender: object, **_: object) -> None:
+    """After every task has been found."""
+    celery_app.loader.import_default_modules()
+    for name in LATER_TASKS:
+        celery_app.tasks.unregister(name)
+
+
+__all__ = ["celery_app"]
