@@ -25,6 +25,7 @@ from capi_project.history_admin import HistoryAdmin
 from capi_project.permission_choices import TickedChoices
 from capi_project.two_factor import find_two_factor
 from capi_project.two_factor_pages import switch_off_view
+from deliveries.phrases import show_time
 from destinations.badges import show_badge
 
 __all__ = ["GroupAdmin", "HistoryAdmin", "UserAdmin"]
@@ -48,7 +49,7 @@ class UserAdmin(TickedChoices, DjangoUserAdmin, ModelAdmin):
         "is_staff",
         "is_superuser",
         "shown_two_factor",
-        "last_login",
+        "shown_last_login",
     )
     list_filter = ()
     list_select_related = ("two_factor",)
@@ -110,6 +111,10 @@ class UserAdmin(TickedChoices, DjangoUserAdmin, ModelAdmin):
     @display(description=gettext_lazy("Groups"))
     def shown_groups(self, user: User) -> str:
         return ", ".join(group.name for group in user.groups.all()) or "–"
+
+    @display(description=gettext_lazy("Last login"), ordering="last_login")
+    def shown_last_login(self, user: User) -> SafeString | str:
+        return show_time(user.last_login)
 
     @display(description=gettext_lazy("Two-factor login"))
     def shown_two_factor(self, user: User) -> SafeString:

@@ -2,6 +2,8 @@
 
 from django.apps import AppConfig
 from django.contrib.admin.apps import SimpleAdminConfig
+from django.contrib.auth.apps import AuthConfig
+from django.utils.translation import gettext_lazy
 
 
 class ProjectConfig(AppConfig):
@@ -18,6 +20,12 @@ class AdminConfig(SimpleAdminConfig):
     """
 
     default_site = "unfold.sites.UnfoldAdminSite"
+
+
+class PeopleConfig(AuthConfig):
+    """Users and groups, under the name that they have in the side bar."""
+
+    verbose_name = gettext_lazy("People")
 
 
 class LookConfig(AppConfig):

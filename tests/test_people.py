@@ -73,12 +73,23 @@ def test_the_history_says_who_when_and_what_and_leads_there(administrator: Clien
     assert found == 1
 
 
+def heading_of(page: str) -> str:
+    """What stands above a page, in words."""
+    return " ".join(strip_tags(page[page.index("<h1") : page.index("</h1>")]).split())
+
+
+def test_the_pages_of_people_go_by_the_names_of_the_side_bar(administrator: Client) -> None:
+    page = administrator.get(reverse("admin:auth_user_changelist")).content.decode()
+    assert heading_of(page).split()[0] == "People"
+    assert "Authentication and Authorization" not in page
+    assert '<time class="relay-time"' in page  # of the last login
+
+
 def test_the_history_goes_by_its_name_and_an_empty_one_says_what_it_is_for(
     administrator: Client,
 ) -> None:
     page = administrator.get(reverse("admin:admin_logentry_changelist")).content.decode()
-    heading = " ".join(strip_tags(page[page.index("<h1") : page.index("</h1>")]).split())
-    assert heading.endswith("History")
+    assert heading_of(page).endswith("History")
     assert "Administration" not in page
     assert "Log entries" not in page
     assert "Nothing was changed yet" in page

@@ -48,4 +48,10 @@ def test_a_destination_is_checked_and_previewed_before_it_is_saved(
     page.locator("#id_name").press("Enter")  # saves, and asks nothing
     page.wait_for_url("**/admin/destinations/destination/")
     assert Destination.objects.get().name == "Shop"
+
+    page.get_by_role("link", name="Shop", exact=True).click()
+    known = page.get_by_role("region", name="Connection")
+    expect(known.get_by_text("The connection was not checked yet.")).to_be_visible()
+    page.get_by_role("button", name="Check now").click()
+    expect(known.get_by_text("fine.")).to_be_visible()
     assert visitor.complaints == []

@@ -167,8 +167,11 @@ def test_warnings_siblings_and_links_are_on_the_page(admin_client):
         f"/admin/deliveries/batch/{batch.pk}/change/",
         f"/admin/deliveries/delivery/{sibling.pk}/change/",
         "Pinterest DE",
+        f"/admin/deliveries/delivery/?q={delivery.event.message_id}",
     ):
         assert text in page
+    found = admin_client.get(LOG, {"q": delivery.event.message_id}).context["cl"].result_list
+    assert {one.pk for one in found} == {delivery.pk, sibling.pk}
 
 
 def test_the_page_of_a_delivery_takes_the_same_queries_whatever_it_shows(admin_client):

@@ -96,6 +96,7 @@ document.addEventListener("submit", async (submission) => {
   const address = button.getAttribute("formaction") ?? submission.target.getAttribute("action");
   try {
     await askAbout(document.getElementById(place.dataset.relayOf), place, button, address);
+    if (button.dataset.relayChanges) await reloadPart(button.dataset.relayChanges);
   } catch {
     place.textContent = word("no_answer");
   }
