@@ -49,7 +49,7 @@ def test_a_destination_is_checked_and_previewed_before_it_is_saved(
     page.wait_for_url("**/admin/destinations/destination/")
     assert Destination.objects.get().name == "Shop"
 
-    page.get_by_role("link", name="Shop", exact=True).click()
+    page.get_by_role("link", name="Shop", exact=True).last.click()
     known = page.get_by_role("region", name="Connection")
     expect(known.get_by_text("The connection was not checked yet.")).to_be_visible()
     page.get_by_role("button", name="Check now").click()
