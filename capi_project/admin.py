@@ -46,7 +46,6 @@ class UserAdmin(TickedChoices, DjangoUserAdmin, ModelAdmin):
         "email",
         "shown_groups",
         "is_active",
-        "is_staff",
         "is_superuser",
         "shown_two_factor",
         "shown_last_login",
@@ -112,10 +111,6 @@ class UserAdmin(TickedChoices, DjangoUserAdmin, ModelAdmin):
     def shown_groups(self, user: User) -> str:
         return ", ".join(group.name for group in user.groups.all()) or "–"
 
-    @display(description=gettext_lazy("Last login"), ordering="last_login")
-    def shown_last_login(self, user: User) -> SafeString | str:
-        return show_time(user.last_login)
-
     @display(description=gettext_lazy("Two-factor login"))
     def shown_two_factor(self, user: User) -> SafeString:
         if find_two_factor(user) is None:
@@ -132,6 +127,10 @@ class UserAdmin(TickedChoices, DjangoUserAdmin, ModelAdmin):
             reverse("admin:auth_user_two_factor_off", args=[user.pk]),
             gettext("Switch it off …"),
         )
+
+    @display(description=gettext_lazy("Last signed in"), ordering="last_login")
+    def shown_last_login(self, user: User) -> SafeString | str:
+        return show_time(user.last_login) if user.last_login else gettext("never")
 
     @display(description=gettext_lazy("Deleting"))
     def shown_deleting(self, user: User) -> str:

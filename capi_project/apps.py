@@ -1,8 +1,7 @@
 """The project as an app, and the admin without its pages: only the URLs load those."""
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.contrib.admin.apps import SimpleAdminConfig
-from django.contrib.auth.apps import AuthConfig
 from django.utils.translation import gettext_lazy
 
 
@@ -10,6 +9,11 @@ class ProjectConfig(AppConfig):
     """Groups, signing in, how the admin looks."""
 
     name = "capi_project"
+
+    def ready(self) -> None:
+        # What the side bar calls them; Django's own words stand above their pages.
+        for label in ("auth", "admin"):
+            apps.get_app_config(label).verbose_name = gettext_lazy("People")
 
 
 class AdminConfig(SimpleAdminConfig):
@@ -20,12 +24,6 @@ class AdminConfig(SimpleAdminConfig):
     """
 
     default_site = "unfold.sites.UnfoldAdminSite"
-
-
-class PeopleConfig(AuthConfig):
-    """Users and groups, under the name that they have in the side bar."""
-
-    verbose_name = gettext_lazy("People")
 
 
 class LookConfig(AppConfig):

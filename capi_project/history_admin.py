@@ -28,6 +28,8 @@ class HistoryAdmin(ModelAdmin):
         ("content_type", admin.RelatedOnlyFieldListFilter),
         "action_time",
     )
+    fields = ("shown_time", "shown_person", "shown_about", "shown_which", "shown_change")
+    readonly_fields = fields
     search_fields = ("user__username", "object_repr", "change_message")
     ordering = ("-pk",)
     sortable_by = ()

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.core.cache import BaseCache, caches
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_lazy
 from redis.exceptions import RedisError
 from unfold.forms import AuthenticationForm
 
@@ -46,6 +46,13 @@ BY_NAME = Limit("name", 100)
 
 class ThrottledLoginForm(AuthenticationForm):
     """The admin's login form; too many tries are answered without looking at the password."""
+
+    error_messages = {
+        **AuthenticationForm.error_messages,
+        "invalid_login": gettext_lazy(
+            "User name or password is not right. Mind capital and small letters."
+        ),
+    }
 
     def clean(self) -> dict[str, Any]:
         name = self.cleaned_data.get("username") or ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth.models import Permission
 from django.db.models import ManyToManyField, Q, QuerySet
@@ -38,7 +38,25 @@ class TickedChoices:
         if db_field.related_model is Permission:
             kwargs["form_class"] = PermissionField
             kwargs["queryset"] = grantable(db_field.model._meta.model_name, _object_id(request))
-        return super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[misc]
+        field = super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[misc]
+        return cast("Field | None", field)
+
+    def formfield_for_dbfield(
+        self, db_field: Any, request: HttpRequest, **kwargs: Any
+    ) -> Field | None:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
+        if db_field.many_to_many and field is not None:
+            # Groups and permissions are not made, changed or looked up from within a box.
+            field.widget.can_add_related = field.widget.can_change_related = False
+            field.widget.can_delete_related = field.widget.can_view_related = False
+        return cast("Field | None", field)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
+        """Of what goes with them, not the rows that only join two others."""
+        listed, counts, missing, protected = super().get_deleted_objects(objs, request)  # type: ignore[misc]
+        own = str(self.model._meta.verbose_name_plural)  # type: ignore[attr-defined]
+        listed = [entry for entry in listed if not isinstance(entry, list)]
+        return listed, {own: counts.get(own, len(objs))}, missing, protected
 
 
 def grantable(model_name: str, object_id: int | None) -> QuerySet[Permission]:

@@ -70,7 +70,7 @@ WSGI_APPLICATION = "capi_project.wsgi.application"
 INSTALLED_APPS = [
     "capi_project.apps.LookConfig",
     "capi_project.apps.AdminConfig",
-    "capi_project.apps.PeopleConfig",  # django.contrib.auth
+    "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from django.utils.translation import gettext, gettext_noop
 
+from deliveries.statuses import DeliveryStatus
 from destinations.pinterest.codes import ALL_CODES
 from destinations.pinterest.reply_codes import REPLY_CODES, CodeHelp
 
 _FIX_SENDER = gettext_noop("Correct the sender; the warning names the field.")
+
+_SENT_AGAIN = "Nothing: it is sent again"
+"""So begin the remedies of what passes by itself; of a dead delivery that is not true any more."""
 
 REMEDIES: dict[str, str] = {
     # Filtered.
@@ -202,6 +206,11 @@ def meaning_of(code: str) -> str:
     return gettext(ERROR_CODES[code].meaning) if code in ERROR_CODES else ""
 
 
-def remedy_of(code: str) -> str:
-    """What to do about it; "" for an unknown code."""
-    return gettext(ERROR_CODES[code].remedy) if code in ERROR_CODES else ""
+def remedy_of(code: str, status: str = "") -> str:
+    """What to do about it, for a delivery of that status; "" for an unknown code."""
+    if code not in ERROR_CODES:
+        return ""
+    remedy = ERROR_CODES[code].remedy
+    if status == DeliveryStatus.DEAD and remedy.startswith(_SENT_AGAIN):
+        return gettext("The tries are used up: retry it when the cause has passed.")
+    return gettext(remedy)

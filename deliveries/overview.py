@@ -216,7 +216,7 @@ def _errors(total: Flow, since: datetime) -> list[ErrorLine]:
             code=code,
             count=count,
             meaning=meaning_of(code),
-            remedy=remedy_of(code),
+            remedy=remedy_of(code, status),
             url=_log_url(since, status=status, error_code=code),
         )
         for status, code, count in total.codes()

@@ -7,7 +7,7 @@ its parameter ``zone`` which zone they are of, so that a link means the same for
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -19,6 +19,8 @@ ZONE = "zone"
 MOMENTS = ("since", "until", "settled_since")
 """Parameters of the log that hold a moment; ``day`` holds a calendar day."""
 DAY = "day"
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+"""What is typed beyond them means them: a little can be added to any moment, and taken away."""
 
 
 @cache
@@ -52,9 +54,8 @@ def read_moment(text: str, zone: tzinfo | None = None) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(text)
-        if not 1900 < moment.year < 9000:  # so that hours can be added and taken away
-            raise ValueError
-        return timezone.make_aware(moment, zone) if timezone.is_naive(moment) else moment
+        aware = timezone.make_aware(moment, zone) if timezone.is_naive(moment) else moment
+        return min(max(aware, EARLIEST), LATEST)
     except (ValueError, OverflowError):
         raise ValueError(
             gettext("“%(text)s” is not a moment such as 2026-11-23T20:15.") % {"text": text[:40]}

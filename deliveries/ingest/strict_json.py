@@ -46,6 +46,9 @@ class _NoNumber:
     def __init__(self, text: str) -> None:
         self.text = text
 
+    def __str__(self) -> str:
+        return self.text
+
 
 def parse_json(body: bytes) -> ParsedJSON:
     """Raises ValueError when no event could be told from the next."""

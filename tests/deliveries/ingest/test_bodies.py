@@ -118,6 +118,11 @@ def test_an_event_that_cannot_be_kept_exactly_is_refused_alone(
     assert answer(post("/v1/track", bad)) == (400, text + "\n")
 
 
+def test_the_excerpt_of_a_refusal_shows_the_number_that_is_none(post: Post, source: Source) -> None:
+    post("/v1/track", track('{"a":NaN}', "bad"))
+    assert '"a":"NaN"' in Refusal.objects.get().excerpt
+
+
 @pytest.mark.parametrize(
     "properties",
     [
