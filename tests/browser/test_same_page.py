@@ -44,6 +44,10 @@ def test_a_destination_is_checked_and_previewed_before_it_is_saved(
     page.get_by_role("button", name="Preview", exact=True).click()
     expect(preview.get_by_role("heading", name="Not sent: rejected")).to_be_visible()
 
+    page.route("**/preview/", lambda route: route.abort())
+    page.get_by_role("button", name="Preview", exact=True).click()
+    expect(preview).to_contain_text("There was no answer.")
+
     assert not Destination.objects.exists()
     page.locator("#id_name").press("Enter")  # saves, and asks nothing
     page.wait_for_url("**/admin/destinations/destination/")
