@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from deliveries.charts import Chart, draw_bars
-from deliveries.destination_states import State, read_state
+from deliveries.destination_states import State, read_state, say_failed_check
 from deliveries.error_codes import meaning_of, remedy_of
 from deliveries.figures import (
     DEFAULT_SPAN,
@@ -54,6 +54,8 @@ class DestinationCard:
     slowest: str
     ended: list[tuple[str, int, str]]
     """(name, count, address in the log) of what was rejected, dead or filtered in the range."""
+    failed_check: str
+    """What the last connection check found and no request has disproved since; "" if nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,11 @@ def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     sees_destinations = user.has_perm("destinations.view_destination")
     sees_log = user.has_perm("deliveries.view_delivery")
     context |= {"span": span, "spans": SPANS, "sees_log": sees_log}
-    destinations = list(Destination.objects.annotate(source_count=Count("sources")))
+    destinations = list(
+        Destination.objects.select_related("connection_check").annotate(
+            source_count=Count("sources")
+        )
+    )
     figures = read_figures(span, now)
     context["steps"] = _steps(destinations, figures)
     if not destinations or not (sees_destinations or sees_log):
@@ -184,6 +190,7 @@ def _cards(
                 median=say_latency(flow.latency_seconds(0.5)),
                 slowest=say_latency(flow.latency_seconds(0.95)),
                 ended=_ended(flow, figures.starts[0], destination=destination.pk),
+                failed_check=say_failed_check(destination, lanes.get(destination.pk), now),
             )
         )
     return sorted(cards, key=lambda card: card.state.rank)

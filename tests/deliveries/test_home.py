@@ -24,6 +24,7 @@ from deliveries.match_coverage import read_coverage
 from deliveries.models import Delivery, Lane
 from deliveries.overview import say_count, say_latency, say_share
 from deliveries.tallies import append
+from destinations.models import ConnectionCheck
 from destinations.sandbox.sandbox import Sandbox
 from tests.factories import make_deliveries, make_destination, make_event
 
@@ -355,6 +356,31 @@ def test_a_destination_says_how_it_does(
     assert key in ORDER
     if key == "paused":
         assert state.remedy.startswith("Make a new token")
+
+
+def test_a_failed_connection_check_is_on_the_card_until_a_request_went_well(
+    admin_client: Client,
+) -> None:
+    destination = make_destination()
+    checked_at = timezone.now() - timedelta(hours=2)
+    check = ConnectionCheck.objects.create(
+        destination=destination, checked_at=checked_at, verdict="bad_token"
+    )
+    text = text_of(admin_client.get(HOME))
+    assert "The connection check failed 2 h ago. The conversion token is not accepted." in text
+
+    def says_nothing() -> bool:
+        return admin_client.get(HOME).context["cards"][0].failed_check == ""
+
+    lane, _ = Lane.objects.get_or_create(destination_id=destination.pk)
+    Lane.objects.filter(pk=lane.pk).update(last_success_at=checked_at - timedelta(hours=1))
+    assert not says_nothing()
+    Lane.objects.filter(pk=lane.pk).update(last_success_at=checked_at + timedelta(hours=1))
+    assert says_nothing()
+    Lane.objects.filter(pk=lane.pk).update(last_success_at=None)
+    check.verdict = "fine"
+    check.save()
+    assert says_nothing()
 
 
 def test_what_needs_a_person_stands_first(admin_client: Client) -> None:
