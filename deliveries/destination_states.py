@@ -92,11 +92,9 @@ def say_failed_check(destination: Destination, lane: Lane | None, now: datetime)
         return ""  # its state says more
     if lane is not None and (lane.last_success_at or check.checked_at) > check.checked_at:
         return ""
-    meaning, remedy = advise(check.verdict)
-    return gettext("The connection check failed %(ago)s. %(meaning)s %(remedy)s") % {
+    return gettext("The connection check failed %(ago)s. %(meaning)s Its page says what to do.") % {
         "ago": say_ago(check.checked_at, now),
-        "meaning": meaning,
-        "remedy": remedy,
+        "meaning": advise(check.verdict)[0],
     }
 
 

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from deliveries.charts import Chart, draw_bars
-from deliveries.destination_states import State, read_state, say_failed_check
+from deliveries.destination_states import ORDER, State, read_state, say_failed_check
 from deliveries.error_codes import meaning_of, remedy_of
 from deliveries.figures import (
     DEFAULT_SPAN,
@@ -193,7 +193,12 @@ def _cards(
                 failed_check=say_failed_check(destination, lanes.get(destination.pk), now),
             )
         )
-    return sorted(cards, key=lambda card: card.state.rank)
+    return sorted(cards, key=_rank)
+
+
+def _rank(card: DestinationCard) -> int:
+    """What needs a person comes first; nobody has noticed yet what a check found."""
+    return min(card.state.rank, ORDER.index("failing")) if card.failed_check else card.state.rank
 
 
 def _slots(flow: Flow, figures: Figures, span: Span) -> list[tuple[str, int, int]]:

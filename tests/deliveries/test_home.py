@@ -387,8 +387,13 @@ def test_what_needs_a_person_stands_first(admin_client: Client) -> None:
     make_deliveries(make_destination(name="A: off", enabled=False))
     make_destination(name="B: idle")
     make_destination(name="C: paused", paused_at=timezone.now(), paused_reason="Because.")
+    ConnectionCheck.objects.create(
+        destination=make_destination(name="D: token refused in a check"),
+        checked_at=timezone.now(),
+        verdict="bad_token",
+    )
     cards = admin_client.get(HOME).context["cards"]
-    assert [card.destination.name for card in cards] == ["C: paused", "B: idle", "A: off"]
+    assert [card.destination.name[0] for card in cards] == ["C", "D", "B", "A"]
 
 
 def test_match_coverage_is_held_against_what_can_be_had(admin_client: Client) -> None:
