@@ -36,6 +36,13 @@ class HistoryAdmin(ModelAdmin):
     list_per_page = 50
     list_disable_select_all = True
     actions = None
+    change_list_template = "admin/history.html"
+    empty_title = gettext_lazy("Nothing was changed yet")
+    empty_text = gettext_lazy(
+        "Who changes a source, a destination or a user here, or retries, discards, pauses or "
+        "resumes, stands here from then on, with what and when."
+    )
+    empty_link = None
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         return super().changelist_view(

@@ -95,7 +95,9 @@ class BulkActionAdmin(LogAdmin):
             "state": show_state(row),
             "said": say_selection(selection, *_names()),
             "percent": percent_done(row),
-            "unit": gettext("events") if row.verb == BulkVerb.REPLAY else gettext("deliveries"),
+            "unit": gettext("events × destinations")
+            if row.verb == BulkVerb.REPLAY
+            else gettext("deliveries"),
             "may_cancel": not row.is_finished and request.user.has_perm(MAY_OPERATE),
         }
 

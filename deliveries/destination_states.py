@@ -15,7 +15,8 @@ from deliveries.lanes import CIRCUIT_OPENS_AT
 from deliveries.models import Lane
 from deliveries.phrases import say_ago, say_duration
 from destinations.badges import show_badge
-from destinations.models import Destination
+from destinations.connection_check import advise
+from destinations.models import ConnectionCheck, Destination
 
 LATE_AFTER = timedelta(minutes=1)
 """A delivery that has been due for so long is late: a batch lingers for seconds only."""
@@ -84,6 +85,21 @@ def read_state(
             ),
         )
     return _flowing(destination, lane, waiting, now)
+
+
+def say_failed_check(destination: Destination, lane: Lane | None, now: datetime) -> str:
+    """What the last connection check found and no request has disproved since; "" if nothing."""
+    check = getattr(destination, "connection_check", None)  # there may be none yet
+    if check is None or check.verdict == ConnectionCheck.Verdict.FINE:
+        return ""
+    if destination.paused_at is not None or not destination.enabled:
+        return ""  # its state says more
+    if lane is not None and (lane.last_success_at or check.checked_at) > check.checked_at:
+        return ""
+    return gettext("The connection check failed %(ago)s. %(meaning)s Its page says what to do.") % {
+        "ago": say_ago(check.checked_at, now),
+        "meaning": advise(check.verdict)[0],
+    }
 
 
 def _paused(destination: Destination, paused_at: datetime, now: datetime) -> State:

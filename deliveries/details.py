@@ -63,6 +63,15 @@ class DeliveryDetails:
         return not self.attempts or self.attempts[-1].outcome != self.delivery.status
 
     @property
+    def timeline(self) -> list[tuple[bool, Attempt]]:
+        """The attempts as they came, each with whether a retry by a person stands before it."""
+        numbers = [0, *(attempt.number for attempt in self.attempts)]
+        return [
+            (attempt.number <= before, attempt)
+            for before, attempt in zip(numbers, self.attempts, strict=False)
+        ]
+
+    @property
     def event_id(self) -> str:
         """The ``event_id`` that Pinterest saw or will see, as far as it is known."""
         return self.delivery.conversion_event_id or (self.event.message_id if self.event else "")
@@ -89,7 +98,7 @@ def read_details(delivery: Delivery, now: datetime, is_masked: bool = False) -> 
         _sent_pane(delivery, batch),
         _answered_pane(delivery, batch),
     )
-    attempts = list(Attempt.objects.filter(delivery_id=delivery.pk).order_by("number", "pk"))
+    attempts = list(Attempt.objects.filter(delivery_id=delivery.pk).order_by("pk"))
     if is_masked:
         known = _personal_values(panes[0]) | _personal_values(panes[1])
         panes = tuple(_mask_pane(pane, known) for pane in panes)

@@ -76,9 +76,15 @@ _KEYS: Sequence[tuple[str, str, str, str]] = (
 _NEVER_FOR_ALL = frozenset({"click_id", "hashed_maids", "ph"})
 """Nobody can have these for every conversion, so a small share is no fault."""
 
+_NONE_TO_COUNT: dict[str, str] = {
+    "online": gettext_lazy("offline events only"),
+    "app": gettext_lazy("no app events"),
+}
+"""Why a key has no share: there was no conversion that can have it."""
+
 
 def read_coverage(total: Flow) -> list[Coverage]:
-    """Coverage of the delivered conversions; empty if there are none."""
+    """Coverage of the delivered conversions for each key; empty if there are none."""
     delivered, of_app = total.delivered, total.match_count("of_app")
     bases = {
         "all": delivered,
@@ -89,8 +95,9 @@ def read_coverage(total: Flow) -> list[Coverage]:
         return []
     return [
         _coverage(key, title, advice, total.match_count(key), bases[base])
-        for key, title, base, advice in _KEYS
         if bases[base]
+        else Coverage(key, title, advice, 0, "–", str(_NONE_TO_COUNT[base]), "discarded")
+        for key, title, base, advice in _KEYS
     ]
 
 

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from deliveries.charts import Chart, draw_bars
-from deliveries.destination_states import State, read_state
+from deliveries.destination_states import ORDER, State, read_state, say_failed_check
 from deliveries.error_codes import meaning_of, remedy_of
 from deliveries.figures import (
     DEFAULT_SPAN,
@@ -52,6 +52,10 @@ class DestinationCard:
     """How long ago the oldest that waits came in; "" if nothing waits."""
     median: str
     slowest: str
+    ended: list[tuple[str, int, str]]
+    """(name, count, address in the log) of what was rejected, dead or filtered in the range."""
+    failed_check: str
+    """What the last connection check found and no request has disproved since; "" if nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,11 @@ def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     sees_destinations = user.has_perm("destinations.view_destination")
     sees_log = user.has_perm("deliveries.view_delivery")
     context |= {"span": span, "spans": SPANS, "sees_log": sees_log}
-    destinations = list(Destination.objects.annotate(source_count=Count("sources")))
+    destinations = list(
+        Destination.objects.select_related("connection_check").annotate(
+            source_count=Count("sources")
+        )
+    )
     figures = read_figures(span, now)
     context["steps"] = _steps(destinations, figures)
     if not destinations or not (sees_destinations or sees_log):
@@ -142,6 +150,7 @@ def _steps(destinations: list[Any], figures: Figures) -> list[dict[str, Any]] | 
 
 def _summary(figures: Figures, waiting: list[Waiting], now: datetime) -> dict[str, Any]:
     total = figures.total
+    urls = [url for _, _, url in _ended(total, figures.starts[0])]
     return {
         "received": figures.received,
         "refused": figures.refused,
@@ -154,6 +163,7 @@ def _summary(figures: Figures, waiting: list[Waiting], now: datetime) -> dict[st
         "oldest": _say_oldest(waiting, now),
         "median": say_latency(total.latency_seconds(0.5)),
         "slowest": say_latency(total.latency_seconds(0.95)),
+        **dict(zip(("rejected_url", "dead_url", "filtered_url"), urls, strict=True)),
     }
 
 
@@ -179,9 +189,16 @@ def _cards(
                 oldest=_say_oldest([its_waiting], now),
                 median=say_latency(flow.latency_seconds(0.5)),
                 slowest=say_latency(flow.latency_seconds(0.95)),
+                ended=_ended(flow, figures.starts[0], destination=destination.pk),
+                failed_check=say_failed_check(destination, lanes.get(destination.pk), now),
             )
         )
-    return sorted(cards, key=lambda card: card.state.rank)
+    return sorted(cards, key=_rank)
+
+
+def _rank(card: DestinationCard) -> int:
+    """What needs a person comes first; nobody has noticed yet what a check found."""
+    return min(card.state.rank, ORDER.index("failing")) if card.failed_check else card.state.rank
 
 
 def _slots(flow: Flow, figures: Figures, span: Span) -> list[tuple[str, int, int]]:
@@ -212,7 +229,7 @@ def _errors(total: Flow, since: datetime) -> list[ErrorLine]:
             count=count,
             meaning=meaning_of(code),
             remedy=remedy_of(code, status),
-            url=_log_url(status, code, since),
+            url=_log_url(since, status=status, error_code=code),
         )
         for status, code, count in total.codes()
     ]
@@ -220,13 +237,26 @@ def _errors(total: Flow, since: datetime) -> list[ErrorLine]:
     return lines[:MOST_ERRORS]
 
 
-def _log_url(status: str, code: str, since: datetime) -> str:
+def _log_url(since: datetime, *, status: str, **filters: Any) -> str:
     """The log filtered to these. What is to be tried again is open, and so has not settled."""
-    query = {"status": status, "error_code": code}
+    query = {"status": status, **filters}
     if status != "pending":
         query["settled_since"] = write_moment(since.replace(second=0, microsecond=0))
         query[ZONE] = timezone.get_current_timezone_name()
     return f"{reverse(LOG)}?{urlencode(query)}"
+
+
+def _ended(flow: Flow, since: datetime, **filters: Any) -> list[tuple[str, int, str]]:
+    """(name, count, its part of the log or "") for what ended and was not delivered."""
+    counts = (
+        ("rejected", gettext("rejected"), flow.rejected),
+        ("dead", gettext("dead"), flow.dead),
+        ("filtered", gettext("filtered"), flow.filtered),
+    )
+    return [
+        (name, count, _log_url(since, status=status, **filters) if count else "")
+        for status, name, count in counts
+    ]
 
 
 def say_count(waiting: list[Waiting]) -> str:

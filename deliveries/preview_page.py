@@ -21,6 +21,7 @@ from deliveries.masking import mask, mask_text, personal_values
 from deliveries.models import Event
 from deliveries.phrases import pretty, pretty_json
 from destinations.connections import send_as_test
+from destinations.event_map_advice import advise_event_map
 from destinations.examples import EXAMPLES
 from destinations.forms import DestinationForm, EventMappingForm
 from destinations.models import Destination, EventMapping
@@ -105,6 +106,9 @@ def preview_view(request: HttpRequest, pk: int | None = None) -> HttpResponse:
         "recent": recent,
         "carried": _carried(request),
         "is_unsaved": is_unsaved,
+        "advice": advise_event_map(config.event_map, config.unmapped_events)
+        if config is not None and is_unsaved
+        else [],
         "may_send": bool(pk) and request.user.has_perm("destinations.change_destination"),
     }
     return TemplateResponse(request, "admin/destinations/destination/preview.html", context)
@@ -118,7 +122,9 @@ def _read_config(
         if destination.pk:
             return destination.transform_config(), [], False
         return TransformConfig(), [], False
-    form = DestinationForm(request.POST, instance=destination)
+    posted = request.POST.copy()
+    posted.pop("conversion_token", None)  # a preview needs none, and a test event has the saved one
+    form = DestinationForm(posted, instance=destination)
     rows = EventMappingFormSet(request.POST, instance=destination)
     # A new destination has no token yet, and the preview needs none.
     form.instance.clean = lambda: None  # type: ignore[method-assign]

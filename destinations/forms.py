@@ -96,6 +96,20 @@ class DestinationForm(forms.ModelForm):
             "send_external_id": UnfoldBooleanSwitchWidget,
             "test_mode": UnfoldBooleanSwitchWidget,
         }
+        help_texts = {
+            "name": gettext_lazy(
+                "As it is called on these pages, for example after the shop or the market."
+            ),
+            "sources": gettext_lazy(
+                "Whose events are sent here. Sources are made on a page of their own."
+            ),
+        }
+        error_messages = {
+            "name": {"required": gettext_lazy("Give it a name, for example that of the shop.")},
+            "advertiser_id": {
+                "required": gettext_lazy("Copy the number from the address of Ads Manager.")
+            },
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -156,6 +170,11 @@ class EventMappingForm(forms.ModelForm):
     class Meta:
         model = EventMapping
         fields = ("source_event_name", "pinterest_event_name")
+        help_texts = {
+            "pinterest_event_name": gettext_lazy(
+                "Type or choose one of Pinterest's 22 events; the list below says what each is for."
+            )
+        }
         widgets = {
             "source_event_name": UnfoldAdminTextInputWidget(
                 attrs={"placeholder": "Order Completed"}

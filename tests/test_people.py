@@ -9,6 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.html import strip_tags
 
 from capi_project.roles import ADMINISTRATOR, OPERATOR, VIEWER, make_groups
 
@@ -70,6 +71,28 @@ def test_the_history_says_who_when_and_what_and_leads_there(administrator: Clien
     assert "a thing" in page
     found = administrator.get(url, {"q": "turned"}).context["cl"].result_count
     assert found == 1
+
+
+def heading_of(page: str) -> str:
+    """What stands above a page, in words."""
+    return " ".join(strip_tags(page[page.index("<h1") : page.index("</h1>")]).split())
+
+
+def test_the_pages_of_people_go_by_the_names_of_the_side_bar(administrator: Client) -> None:
+    page = administrator.get(reverse("admin:auth_user_changelist")).content.decode()
+    assert heading_of(page).startswith("People")
+    assert "Authentication and Authorization" not in page
+    assert '<time class="relay-time"' in page  # of the last login
+
+
+def test_the_history_goes_by_its_name_and_an_empty_one_says_what_it_is_for(
+    administrator: Client,
+) -> None:
+    page = administrator.get(reverse("admin:admin_logentry_changelist")).content.decode()
+    assert heading_of(page).endswith("History")
+    assert "Administration" not in page
+    assert "Log entries" not in page
+    assert "Nothing was changed yet" in page
 
 
 def test_the_history_costs_the_same_however_many_entries_it_shows(

@@ -157,7 +157,7 @@ def test_a_saved_view_keeps_the_zone_of_its_times(admin_client: Client) -> None:
 
 def test_the_links_of_the_home_page_name_their_zone() -> None:
     with timezone.override(find_zone("Europe/Berlin")):
-        url = _log_url("rejected", "http_500", MOMENT)
+        url = _log_url(MOMENT, status="rejected", error_code="http_500")
     assert parse_qs(urlsplit(url).query) == {
         "status": ["rejected"],
         "error_code": ["http_500"],

@@ -23,6 +23,8 @@ SCRIPT_WORDS = {
     "live": gettext_lazy("Live"),
     "live_held": gettext_lazy("Live, held: rows are chosen"),
     "live_no_answer": gettext_lazy("Live, no answer"),
+    "asking": gettext_lazy("Asking …"),
+    "no_answer": gettext_lazy("There was no answer. Try again, or load the page anew."),
 }
 """What static/relay/*.js says, by the key with which it asks for it."""
 

@@ -71,19 +71,22 @@ def _of_batch(**filters: object) -> Way:
     )
 
 
-def _press(name: str, *, in_new_tab: bool = False) -> Doing:
-    def press(page: Page) -> Page | None:
-        button = page.get_by_role("button", name=name).first
-        if not in_new_tab:
-            button.click()
-            page.wait_for_load_state()
-            return None
-        with page.expect_popup() as popup:
-            button.click()
-        popup.value.wait_for_load_state()
-        return popup.value
+def _press(name: str) -> Doing:
+    def press(page: Page) -> None:
+        page.get_by_role("button", name=name).first.click()
+        page.wait_for_load_state()
 
     return press
+
+
+def _ask(name: str, place: str) -> Doing:
+    """A button whose answer appears on the same page."""
+
+    def ask(page: Page) -> None:
+        page.get_by_role("button", name=name, exact=True).click()
+        page.locator(f"#{place} .relay-page").wait_for()
+
+    return ask
 
 
 def _unfold_all(page: Page) -> None:
@@ -258,13 +261,19 @@ PLACES: tuple[Place, ...] = (
         "destination-check",
         "admin:destinations_destination_check",
         _of_destination("Pinterest Germany"),
-        _press("Check now", in_new_tab=True),
+        _ask("Check now", "relay-check"),
     ),
     Place(
         "destination-check-failed",
         "admin:destinations_destination_check",
         _of_destination("Garden brand"),
-        _press("Check now", in_new_tab=True),
+        _ask("Check now", "relay-check"),
+    ),
+    Place(
+        "destination-preview",
+        "admin:destinations_destination_change",
+        _of_destination("Pinterest Germany"),
+        _ask("Preview", "relay-preview"),
     ),
     Place(
         "destination-history",

@@ -73,10 +73,9 @@ class Walk:
         self.page.locator(f"#id_{field}").fill(text)
 
     def check_token(self, words: str) -> None:
-        with self.page.expect_popup() as popup:
-            self.page.get_by_role("button", name="Check now").click()
-        expect(popup.value.get_by_text(words).first).to_be_visible()
-        popup.value.close()
+        self.page.get_by_role("button", name="Check now").click()
+        found = self.page.get_by_role("region", name="What the check found")
+        expect(found.get_by_text(words).first).to_be_visible()
 
     def save(self, button: str = "Save") -> None:
         with self.page.expect_navigation():

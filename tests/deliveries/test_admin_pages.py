@@ -150,6 +150,19 @@ def test_the_attempts_are_a_timeline_that_ends_with_the_next_try(admin_client):
     assert positions == sorted(positions)
 
 
+def test_tries_after_a_retry_stand_after_those_before_it(admin_client):
+    (delivery,) = make_deliveries(make_destination())
+    for number, message in ((1, "First."), (2, "Second."), (1, "Third."), (2, "Fourth.")):
+        Attempt.objects.create(
+            delivery=delivery, number=number, outcome="retryable", error_message=message
+        )
+    page = page_of(admin_client, delivery).content.decode()
+    parts = ["First.", "Second.", "the tries are counted anew", "Third.", "Fourth."]
+    positions = [page.index(part) for part in parts]
+    assert positions == sorted(positions)
+    assert page.count("the tries are counted anew") == 1
+
+
 def test_warnings_siblings_and_links_are_on_the_page(admin_client):
     destination, other = make_destination(), make_destination(name="Pinterest DE")
     (delivery,) = make_deliveries(destination)
@@ -167,8 +180,11 @@ def test_warnings_siblings_and_links_are_on_the_page(admin_client):
         f"/admin/deliveries/batch/{batch.pk}/change/",
         f"/admin/deliveries/delivery/{sibling.pk}/change/",
         "Pinterest DE",
+        f"/admin/deliveries/delivery/?q={delivery.event.message_id}",
     ):
         assert text in page
+    found = admin_client.get(LOG, {"q": delivery.event.message_id}).context["cl"].result_list
+    assert {one.pk for one in found} == {delivery.pk, sibling.pk}
 
 
 def test_the_page_of_a_delivery_takes_the_same_queries_whatever_it_shows(admin_client):

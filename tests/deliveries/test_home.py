@@ -13,6 +13,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.html import escape
 
 from deliveries import figures
 from deliveries.charts import HEIGHT, LEAST_HEIGHT, draw_bars
@@ -23,6 +24,7 @@ from deliveries.match_coverage import read_coverage
 from deliveries.models import Delivery, Lane
 from deliveries.overview import say_count, say_latency, say_share
 from deliveries.tallies import append
+from destinations.models import ConnectionCheck
 from destinations.sandbox.sandbox import Sandbox
 from tests.factories import make_deliveries, make_destination, make_event
 
@@ -80,7 +82,8 @@ def test_figures_of_a_real_run_are_on_the_page(admin_client: Client, sandbox: Sa
 
     response = admin_client.get(HOME, {"range": "1h"})
 
-    assert response.context["summary"] == {
+    summary = response.context["summary"]
+    assert {name: said for name, said in summary.items() if not name.endswith("_url")} == {
         "received": 1234,
         "refused": 0,
         "delivered": 6,
@@ -134,15 +137,39 @@ def test_the_link_of_an_error_leads_to_exactly_its_deliveries(
     assert found == [{one.pk for one in rejected}, {failing.pk}, {filtered.pk}]
     assert all(line.meaning and line.remedy for line in lines)
 
+    page = admin_client.get(HOME, {"range": "24h"})
+    (card,) = page.context["cards"]
+    numbers = {name: (count, url) for name, count, url in card.ended}
+    assert {name: count for name, (count, _) in numbers.items()} == {
+        "rejected": 4,
+        "dead": 0,
+        "filtered": 1,
+    }
+    assert numbers["dead"][1] == ""
+    summary = page.context["summary"]
+    for url, expected in (
+        (numbers["rejected"][1], rejected),
+        (summary["rejected_url"], rejected),
+        (numbers["filtered"][1], [filtered]),
+        (summary["filtered_url"], [filtered]),
+    ):
+        assert escape(url) in page.content.decode()
+        log = admin_client.get(url).context["cl"]
+        assert {one.pk for one in log.result_list} == {one.pk for one in expected}
 
-@pytest.mark.parametrize("text", ["yesterday", "2026-13-01T00:00", "0001-01-01T00:00", "\x00"])
+
+@pytest.mark.parametrize(
+    "text", ["yesterday", "2026-13-01T00:00", "0001-01-01T00:00", "9999-12-31T23:59", "\x00"]
+)
+@pytest.mark.parametrize("name", ["settled_since", "since", "until"])
 def test_a_nonsense_moment_in_the_address_finds_nothing_or_all_but_never_fails(
-    admin_client: Client, text: str
+    admin_client: Client, name: str, text: str
 ) -> None:
     make_deliveries(make_destination())
-    page = admin_client.get("/admin/deliveries/delivery/", {"settled_since": text})
+    page = admin_client.get("/admin/deliveries/delivery/", {name: text})
     assert page.status_code == 200
-    assert page.context["cl"].result_list == []
+    if name == "settled_since":  # none has settled
+        assert page.context["cl"].result_list == []
 
 
 @pytest.mark.parametrize(
@@ -338,12 +365,42 @@ def test_a_destination_says_how_it_does(
         assert state.remedy.startswith("Make a new token")
 
 
+def test_a_failed_connection_check_is_on_the_card_until_a_request_went_well(
+    admin_client: Client,
+) -> None:
+    destination = make_destination()
+    checked_at = timezone.now() - timedelta(hours=2)
+    check = ConnectionCheck.objects.create(
+        destination=destination, checked_at=checked_at, verdict="bad_token"
+    )
+    text = text_of(admin_client.get(HOME))
+    assert "The connection check failed 2 h ago. The conversion token is not accepted." in text
+
+    def says_nothing() -> bool:
+        return admin_client.get(HOME).context["cards"][0].failed_check == ""
+
+    lane, _ = Lane.objects.get_or_create(destination_id=destination.pk)
+    Lane.objects.filter(pk=lane.pk).update(last_success_at=checked_at - timedelta(hours=1))
+    assert not says_nothing()
+    Lane.objects.filter(pk=lane.pk).update(last_success_at=checked_at + timedelta(hours=1))
+    assert says_nothing()
+    Lane.objects.filter(pk=lane.pk).update(last_success_at=None)
+    check.verdict = "fine"
+    check.save()
+    assert says_nothing()
+
+
 def test_what_needs_a_person_stands_first(admin_client: Client) -> None:
     make_deliveries(make_destination(name="A: off", enabled=False))
     make_destination(name="B: idle")
     make_destination(name="C: paused", paused_at=timezone.now(), paused_reason="Because.")
+    ConnectionCheck.objects.create(
+        destination=make_destination(name="D: token refused in a check"),
+        checked_at=timezone.now(),
+        verdict="bad_token",
+    )
     cards = admin_client.get(HOME).context["cards"]
-    assert [card.destination.name for card in cards] == ["C: paused", "B: idle", "A: off"]
+    assert [card.destination.name[0] for card in cards] == ["C", "D", "B", "A"]
 
 
 def test_match_coverage_is_held_against_what_can_be_had(admin_client: Client) -> None:
@@ -371,6 +428,19 @@ def test_match_coverage_is_held_against_what_can_be_had(admin_client: Client) ->
         "ph": (0, "missing"),
         "hashed_maids": (50, "some"),  # of the 10 of apps
     }
+
+
+def test_a_key_that_no_conversion_can_have_is_named_and_not_blamed(admin_client: Client) -> None:
+    make_deliveries(make_destination())
+    append(
+        {"delivered": 10, "match:em": 10, "match:of_offline": 10}, timezone.now(), destination_id=1
+    )
+    response = admin_client.get(HOME)
+    coverage = {one.key: (one.share, one.verdict) for one in response.context["coverage"]}
+    assert set(coverage) == {"em", "ph", "external_id", "click_id", "hashed_maids", "ip_ua"}
+    assert coverage["hashed_maids"] == ("–", "no app events")
+    assert coverage["click_id"] == coverage["ip_ua"] == ("–", "offline events only")
+    assert "no app events" in response.content.decode()
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,21 @@ def test_unsaved_values_are_carried_on_but_never_the_token(admin_client: Client)
     assert "typed-secret-token" not in page
 
 
+def test_rows_that_cannot_fire_are_named_before_they_are_saved(admin_client: Client) -> None:
+    form = {**FORM, "event_mappings-0-source_event_name": "identify"}
+    page = admin_client.post(url_of(make_destination()), {**form, "event": event_text()})
+    assert "identify calls are never sent" in page.content.decode()
+
+
+def test_a_test_event_goes_out_with_the_saved_token_whatever_was_typed(
+    admin_client: Client, sandbox: Sandbox
+) -> None:
+    destination = make_destination()
+    typed = {**FORM, "conversion_token": "bad-token", "unmapped_events": "by_name", "send": "1"}
+    page = admin_client.post(url_of(destination), {**typed, "event": event_text()})
+    assert page.context["trial"].sent["status"] == 200
+
+
 def test_a_destination_that_is_not_saved_yet_can_be_tried(admin_client: Client) -> None:
     url = reverse("new_destination_preview")
     page = admin_client.post(

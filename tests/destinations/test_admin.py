@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import unescape
+
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.db import connection
@@ -11,6 +13,7 @@ from django.utils import timezone
 from deliveries.models import Delivery
 from destinations import routing
 from destinations.event_purposes import EVENT_PURPOSES
+from destinations.forms import EventMappingForm
 from destinations.models import Destination, EventMapping, Source
 from destinations.pinterest.event_names import STANDARD_NAMES
 from tests.factories import make_destination, make_source
@@ -193,6 +196,25 @@ def test_the_22_names_are_offered_with_what_each_is_for(admin_client):
     for name, purpose in EVENT_PURPOSES.items():
         assert f'<option value="{name}">{purpose}</option>' in page
     assert 'list="pinterest-event-names"' in page
+
+
+def test_every_field_of_a_destination_has_its_help_on_the_page(admin_client):
+    response = admin_client.get(f"{DESTINATIONS}add/")
+    page = unescape(response.content.decode())
+    (rows,) = response.context["inline_admin_formsets"]
+    fields = {
+        **response.context["adminform"].form.fields,
+        **{name: rows.formset.empty_form.fields[name] for name in EventMappingForm.Meta.fields},
+    }
+    assert {"name", "sources", "concurrency_limit", "pinterest_event_name"} <= fields.keys()
+    helps = {name: str(field.help_text) for name, field in fields.items()}
+    assert [name for name, text in helps.items() if not text or text not in page] == []
+
+
+def test_a_field_that_was_left_out_says_where_to_find_what_belongs_there(admin_client):
+    page = admin_client.post(f"{DESTINATIONS}add/", {}).content.decode()
+    assert "Copy the number from the address of Ads Manager." in page
+    assert "Give it a name, for example that of the shop." in page
 
 
 def test_the_form_is_in_the_order_a_person_thinks(admin_client):

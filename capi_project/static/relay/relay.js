@@ -68,6 +68,43 @@ window.addEventListener("pageshow", () => {
   for (const field of document.querySelectorAll("[data-relay-bar] :disabled")) field.disabled = false;
 });
 
+/* A button that asks about the form it stands in, without saving it: a check, or a preview. What is
+   answered stands in a place on the same page. Without scripts it is a page of its own. */
+async function askAbout(form, place, button, address) {
+  const asked = new FormData(form);
+  const shown = place.querySelector("textarea[name=event]");
+  if (shown) asked.set("event", shown.value); // an event that was pasted stays
+  if (button.name) asked.set(button.name, button.value);
+  const answer = await fetch(address, { method: "POST", body: asked, credentials: "same-origin" });
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const content = page.querySelector(".relay-page");
+  if (!answer.ok || answer.redirected || !content) throw new Error(`It answered ${answer.status}.`);
+  content.querySelectorAll("[data-relay-alone]").forEach((part) => part.remove());
+  place.replaceChildren(document.adoptNode(content));
+}
+
+document.addEventListener("submit", async (submission) => {
+  const button = submission.submitter;
+  if (!button) return;
+  const place =
+    document.getElementById(button.dataset.relayPlace) ?? button.closest("[data-relay-of]");
+  if (!place) return;
+  submission.preventDefault();
+  if (place.ariaBusy === "true") return;
+  place.ariaBusy = "true";
+  if (!place.childElementCount) place.textContent = word("asking");
+  const address = button.getAttribute("formaction") ?? submission.target.getAttribute("action");
+  try {
+    await askAbout(document.getElementById(place.dataset.relayOf), place, button, address);
+    if (button.dataset.relayChanges) await reloadPart(button.dataset.relayChanges);
+  } catch {
+    place.textContent = word("no_answer");
+  }
+  place.ariaBusy = "false";
+  place.focus({ preventScroll: true });
+  place.scrollIntoView({ block: "nearest" });
+});
+
 /* The address holds the whole state of a list: its filters, its search and its page. Times need
    their zone to mean the same for others. */
 function addressToShare(zoneName) {
