@@ -207,7 +207,7 @@ class Destination(models.Model):
         gettext_lazy("enabled"),
         default=True,
         help_text=gettext_lazy(
-            "Off: new events make no deliveries here. What waits already is still sent."
+            "Off: new events make no deliveries here. What waits already goes out once it is on again."
         ),
     )
     paused_at = models.DateTimeField(null=True, blank=True, editable=False)

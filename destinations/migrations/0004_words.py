@@ -90,7 +90,7 @@ class Migration(migrations.Migration):
             name="enabled",
             field=models.BooleanField(
                 default=True,
-                help_text="Off: new events make no deliveries here. What waits already is still sent.",
+                help_text="Off: new events make no deliveries here. What waits already goes out once it is on again.",
                 verbose_name="enabled",
             ),
         ),
