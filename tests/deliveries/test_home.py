@@ -17,7 +17,6 @@ from django.utils.html import escape
 
 from deliveries import figures
 from deliveries.charts import HEIGHT, LEAST_HEIGHT, draw_bars
-from deliveries.destination_states import ORDER, read_state
 from deliveries.dispatch import deliver_batch
 from deliveries.figures import SPANS, Flow, Waiting, read_figures, read_waiting
 from deliveries.match_coverage import read_coverage
@@ -277,92 +276,6 @@ def test_percentiles_come_from_the_steps() -> None:
         [1.024, 1.024, 4.096, 32.768]
     )
     assert Flow().latency_seconds(0.5) is None
-
-
-@pytest.mark.parametrize(
-    ("destination", "lane", "waiting", "key", "words"),
-    [
-        (
-            {"paused_at": NOW - timedelta(hours=2), "paused_code": "unauthorised"}
-            | {"paused_reason": "Pinterest answered 401."},
-            None,
-            Waiting(5, NOW, NOW),
-            "paused",
-            "Since 10 Mar 10:34 (2 h), because: Pinterest answered 401.",
-        ),
-        ({"enabled": False}, None, Waiting(), "off", "New events make no deliveries here."),
-        (
-            {"enabled": False},
-            None,
-            Waiting(5, NOW, NOW),
-            "off",
-            "New events make no deliveries here. What waits already goes out once it is on again.",
-        ),
-        (
-            {},
-            {"hold_until": NOW + timedelta(seconds=90)},
-            Waiting(),
-            "held",
-            "Pinterest asked for a pause until 12:36:26 (in 1 min).",
-        ),
-        (
-            {},
-            {"hold_until": NOW + timedelta(seconds=20), "failure_count": 5},
-            Waiting(9, NOW, NOW),
-            "failing",
-            "5 requests in a row failed. Next probe in 20 s, at 12:35:16.",
-        ),
-        (
-            {},
-            {"failure_count": 1},
-            Waiting(9, NOW, NOW),
-            "failing",
-            "The last request failed. The next try is due.",
-        ),
-        (
-            {},
-            None,
-            Waiting(9, NOW, NOW - timedelta(minutes=4)),
-            "behind",
-            "The oldest has been due for 4 min.",
-        ),
-        (
-            {},
-            {"last_success_at": NOW - timedelta(seconds=20)},
-            Waiting(),
-            "delivering",
-            "Pinterest last took a request 20 s ago.",
-        ),
-        (
-            {},
-            {"last_success_at": NOW - timedelta(hours=3)},
-            Waiting(),
-            "idle",
-            "Nothing waits. Pinterest last took a request 3 h ago.",
-        ),
-        (
-            {"test_mode": True},
-            None,
-            Waiting(),
-            "test",
-            "Pinterest checks the conversions and records nothing. Nothing has been delivered yet.",
-        ),
-    ],
-)
-def test_a_destination_says_how_it_does(
-    destination: dict[str, Any],
-    lane: dict[str, Any] | None,
-    waiting: Waiting,
-    key: str,
-    words: str,
-) -> None:
-    state = read_state(
-        make_destination(**destination), Lane(**lane) if lane is not None else None, waiting, NOW
-    )
-    assert (state.key, state.sentence) == (key, words)
-    assert key in ORDER
-    if key == "paused":
-        assert state.remedy.startswith("Make a new token")
 
 
 def test_a_failed_connection_check_is_on_the_card_until_a_request_went_well(

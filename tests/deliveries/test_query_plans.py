@@ -11,6 +11,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from benchmarks.log_filling import analyze, fill_closed, fill_due
@@ -18,8 +19,8 @@ from deliveries import dispatch
 from deliveries.bulk_actions import TOUCHED, count_preview, run_step, start_bulk_action
 from deliveries.counting import count_deliveries
 from deliveries.health import oldest_due_at
-from deliveries.log_contents import list_contents
-from deliveries.models import Delivery
+from deliveries.log_contents import MARK, list_contents, list_step
+from deliveries.models import Delivery, PruneMark
 from deliveries.outbox import ClaimRules, claim, destinations_with_due_deliveries, release
 from deliveries.reporting import build_report
 from deliveries.retention import WALKS, Walk, prune_step
@@ -181,6 +182,23 @@ def test_the_other_logs_are_paged_by_an_index(log: str) -> None:
     with explained() as plans:
         assert browser.get(f"/admin/deliveries/{log}/").status_code == 200
     assert plans.scanned_tables <= {"deliveries_refusal"}  # which is empty here
+
+
+def test_the_contents_of_a_block_are_read_by_primary_key() -> None:
+    PruneMark.objects.filter(pk=MARK).update(position=3)
+    with explained() as plans:
+        assert list_step(timezone.now() + timedelta(minutes=2)) == 1
+    assert plans.scanned_tables == set()
+    assert plans.indexes >= {"deliveries_delivery_pkey", "deliveries_event_pkey"}
+
+
+def test_the_preview_of_a_destination_that_gets_nothing_looks_at_the_newest_events_only() -> None:
+    quiet = make_destination()
+    browser = Client()
+    browser.force_login(User.objects.create_superuser("admin"))
+    with explained() as plans:
+        assert browser.get(reverse("destination_preview", args=[quiet.pk])).status_code == 200
+    assert plans.scanned_tables == set()
 
 
 def test_the_report_of_a_day_reads_that_days_rows_only() -> None:

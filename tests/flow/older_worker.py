@@ -12,6 +12,7 @@ LATER_TASKS = (
     "deliveries.tasks.run_bulk_action",
     "deliveries.tasks.merge_tallies",
     "deliveries.tasks.index_events",
+    "deliveries.tasks.list_contents",
 )
 
 
