@@ -32,9 +32,9 @@ start_bulk_action("retry", Selection(destination_ids=({destination_id},)))
 
 
 def start_older_worker(stack: Stack, newer: str) -> None:
-    """The command of the other one, with another app and another name."""
+    """The command of the other one, with another module and another name."""
     command = commands(read_options(stack.env))[newer]
-    command[command.index("--app") + 1] = "tests.flow.older_worker"
+    command[command.index("-m") + 1] = "tests.flow.older_worker"
     command[command.index("--hostname") + 1] = f"{OLDER}@%h"
     stack.add_part(OLDER, command)
     stack.start(OLDER)
