@@ -197,6 +197,11 @@ def _log_queries() -> Iterator[tuple[str, dict[str, Any]]]:
             "settled_since": _minute(1),
         },
     )
+    for days in (1, 30):
+        for status in ("delivered", "rejected", "filtered"):
+            range_ = {"status": status, "settled_since": _minute(days)}
+            yield f"home's number: {status}, {days} d", range_
+            yield f"… of a destination: {status}, {days} d", {**range_, "destination": ads[3]}
     for name, term in (
         ("message ID", f"mixed-{middle}"),
         ("event ID", "an-event-id"),

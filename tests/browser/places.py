@@ -35,6 +35,8 @@ class Place:
     user: str = "anna"
     """Who looks at it; "" for somebody who has not signed in."""
     status: int = 200
+    markup_of: str = ""
+    """Whose its markup is, if not ours: then what axe says of it is theirs to mend."""
 
     @property
     def is_for_strangers(self) -> bool:
@@ -356,6 +358,7 @@ PLACES: tuple[Place, ...] = (
             "admin:auth_user_two_factor_off", args=[User.objects.get(username="lena").pk]
         ),
     ),
+    Place("api-docs", "", _to("ingest:docs"), user="", markup_of="Swagger UI"),
     Place("forbidden", "", _to("admin:auth_user_changelist"), user="mei", status=403),
     Place("form-too-old", "", _to("admin:login"), _forget_cookies_and_log_in, user=""),
     Place("not-found", "", lambda month: "/admin/no/such/page/", status=404),
