@@ -51,8 +51,7 @@ def read_options(variables: Mapping[str, str]) -> Options:
 def commands(options: Options) -> dict[str, list[str]]:
     """The command of each part, by its name."""
     python = sys.executable
-    # Checks load the URLs and so the admin; bin/run has made them while migrating.
-    celery = [python, "-m", "celery", "--quiet", "--skip-checks", "--app", "capi_project"]
+    celery = [python, "-m", "capi_project.celery_parts"]
     return {
         "sandbox": [python, "manage.py", "pinterest_sandbox", "--port", str(options.sandbox_port)],
         "web": [

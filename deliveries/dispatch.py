@@ -8,7 +8,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 POLICY = RetryPolicy(settings.RETRY_DELAYS_SECONDS or DEFAULT_DELAYS_SECONDS)
 DATABASE_PAUSE = timedelta(seconds=0.5)
 """Between two looks whether a database that was away is back."""
+LOADED_AT_ONCE = 250
+"""Events in memory as they were received: a whole batch of them is five megabytes."""
 TEST_MODE_CONVERSIONS = 20
 """Pinterest looks at no more than the first 20 of a test request."""
 
@@ -99,16 +101,19 @@ def _work_off(
             return
 
 
-def _load(claimed: Claimed) -> list[ClaimedDelivery]:
-    """The claimed deliveries with their events, in one query, oldest due last."""
-    found = {
-        row[0]: ClaimedDelivery(*row)
-        for row in Delivery.objects.filter(
-            id__any_of=claimed.delivery_ids, claim_token=claimed.token
-        ).values_list("id", "attempt_count", "conversion_name", "event__message_id", "event__body")
-    }
-    ids = reversed(claimed.delivery_ids)
-    return [found[delivery_id] for delivery_id in ids if delivery_id in found]
+def _load(claimed: Claimed) -> Iterator[ClaimedDelivery]:
+    """The claimed deliveries with their events, oldest due first; some hundred in one query."""
+    for start in range(0, len(claimed.delivery_ids), LOADED_AT_ONCE):
+        ids = claimed.delivery_ids[start : start + LOADED_AT_ONCE]
+        found = {
+            row[0]: ClaimedDelivery(*row)
+            for row in Delivery.objects.filter(
+                id__any_of=ids, claim_token=claimed.token
+            ).values_list(
+                "id", "attempt_count", "conversion_name", "event__message_id", "event__body"
+            )
+        }
+        yield from (found[delivery_id] for delivery_id in ids if delivery_id in found)
 
 
 def _send(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,16 +44,12 @@ class Ready:
 
 
 def transform_all(
-    deliveries: list[ClaimedDelivery], config: TransformConfig, now: float, policy: RetryPolicy
+    deliveries: Iterable[ClaimedDelivery], config: TransformConfig, now: float, policy: RetryPolicy
 ) -> tuple[list[Ready], list[Judged]]:
-    """Split into what can be sent and what ends (or waits) here, from the last one on.
-
-    Empties ``deliveries``: a thousand events are not held longer than it takes to read them.
-    """
+    """Split into what can be sent and what ends (or waits) here."""
     ready: list[Ready] = []
     judged: list[Judged] = []
-    while deliveries:
-        delivery = deliveries.pop()
+    for delivery in deliveries:
         if delivery.attempts_used > policy.budget_attempts:
             judged.append(_spent(delivery))
             continue

@@ -104,7 +104,7 @@ def test_loading_settling_and_releasing_a_claim_go_by_primary_key(
     claimed = claim(destination.pk, RULES, timezone.now(), "worker")
     assert claimed is not None
     with explained() as plans:
-        assert len(dispatch._load(claimed)) == 1000
+        assert len([*dispatch._load(claimed)]) == 1000
         settle(
             claimed,
             [Judged(pk, 1, Outcome(OutcomeKind.DELIVERED)) for pk in claimed.delivery_ids[:900]],

@@ -1,12 +1,12 @@
 """A worker of an older version, as it still runs for a while beside the new one during a deploy.
 
-It does not know the tasks that came later. Start it as Celery's app: ``--app
-tests.flow.older_worker``.
+It does not know the tasks that came later: ``python -m tests.flow.older_worker worker …``.
 """
 
 from __future__ import annotations
 
 from capi_project.celery import app as celery_app
+from capi_project.celery_parts import run
 
 LATER_TASKS = (
     "deliveries.tasks.run_bulk_action",
@@ -24,4 +24,5 @@ def _forget_later_tasks(sender: object, **_: object) -> None:
         celery_app.tasks.unregister(name)
 
 
-__all__ = ["celery_app"]
+if __name__ == "__main__":
+    run(celery_app)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from capi_project.parts import read_options, worker_names
 from tests.factories import make_event
 from tests.stack import Shop, Stack
 
@@ -112,6 +113,8 @@ def test_a_destination_that_answers_in_30_seconds_does_not_hold_up_another(
 
     assert requests_in_flight(stack, slow) == SLOW_REQUESTS
     assert stack.statuses(slow) == {"sending": 80, "pending": 20}
+    for name in worker_names(read_options(stack.env)):
+        stack.kill(name)  # asked to stop, it would wait for its requests
 
 
 @pytest.mark.postgres

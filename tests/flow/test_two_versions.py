@@ -19,10 +19,7 @@ NEWER_TABLES = """
     ALTER TABLE deliveries_event ADD COLUMN later_number integer;
     CREATE TABLE deliveries_later (id bigint PRIMARY KEY);
 """
-PAUSE = """
-from deliveries.operations import pause
-pause({destination_id}, "unauthorised", "Told to by a test.")
-"""
+PAUSED = "UPDATE destinations_destination SET paused_at = now() WHERE id = %s RETURNING id"
 RESUME_AND_RETRY_ALL = """
 from deliveries.bulk_actions import start_bulk_action
 from deliveries.doorbell import ring_bulk
@@ -35,9 +32,9 @@ start_bulk_action("retry", Selection(destination_ids=({destination_id},)))
 
 
 def start_older_worker(stack: Stack, newer: str) -> None:
-    """The command of the other one, with another app and another name."""
+    """The command of the other one, with another module and another name."""
     command = commands(read_options(stack.env))[newer]
-    command[command.index("--app") + 1] = "tests.flow.older_worker"
+    command[command.index("-m") + 1] = "tests.flow.older_worker"
     command[command.index("--hostname") + 1] = f"{OLDER}@%h"
     stack.add_part(OLDER, command)
     stack.start(OLDER)
@@ -58,7 +55,7 @@ def test_two_versions_of_the_worker_side_by_side_do_no_harm(own_stack: Any) -> N
     assert set(stack.statuses(shop)) == {"delivered"}
 
     # What only the new version can do gets done, although the old one is handed its messages too.
-    shell(stack, PAUSE, destination_id=shop.destination_id)
+    stack.rows(PAUSED, shop.destination_id)
     post_events(stack, shop, 50)
     assert bury(stack, shop) == 50
     shell(stack, RESUME_AND_RETRY_ALL, destination_id=shop.destination_id)
