@@ -21,7 +21,7 @@ OPTIONS = [
 ]
 LAPTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
-WAIT_MILLISECONDS = 15_000
+WAIT_MILLISECONDS = 30_000
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from tests.browser.places import NOT_LOOKED_AT, PLACES, Place
 from tests.browser.visiting import look_at, sign_in_for
 from tests.test_roles import names_below
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)  # a hundred pages, each looked at three times
 
 
 def look_at_all(
