@@ -7,12 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
+from benchmarks.log_filling import fill_due
 from deliveries.bodies import COMPRESSED_FROM_BYTES, pack, unpack
 from deliveries.bulk import insert_rows, update_rows
 from deliveries.models import Delivery, Event
 from deliveries.statuses import DeliveryStatus
+from tests.deliveries.plans import explained
 from tests.factories import make_deliveries, make_destination, make_source
 
 EVENT_COLUMNS = ("source_id", "message_id", "type", "name", "received_at", "body")
@@ -124,3 +127,27 @@ def test_a_body_comes_back_as_it_was(size: int) -> None:
     packed = pack(body)
     assert unpack(memoryview(packed)) == body
     assert len(packed) <= size + 1
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db
+def test_settling_in_a_young_log_does_not_compare_every_row_with_every_row() -> None:
+    """When ANALYZE last looked, nothing was claimed: no row seems to have the token."""
+    destination = make_destination()
+    fill_due(destination.sources.get().pk, [destination.pk], 12_000, timezone.now())
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE deliveries_delivery")
+    ids = list(Delivery.objects.order_by("-pk").values_list("pk", flat=True))
+    for attempt in (1, 2, 3, 4):  # what was claimed and settled since then
+        Delivery.objects.filter(pk__in=ids[:10_000]).update(attempt_count=attempt)
+    token, claimed = uuid.uuid4(), ids[10_000:11_000]
+    Delivery.objects.filter(pk__in=claimed).update(status="sending", claim_token=token)
+    columns = ("status", "due_at", "claim_token", "batch_position", "warnings")
+    rows = [(pk, "delivered", None, None, place, []) for place, pk in enumerate(claimed)]
+    with explained() as plans:
+        changed = update_rows(
+            Delivery, "id", columns, rows, guard={"claim_token": token}, returning=("id",)
+        )
+    assert len(changed) == 1000
+    inner = [n["Plans"][1]["Node Type"] for n in plans.nodes if n["Node Type"] == "Nested Loop"]
+    assert "Function Scan" not in inner
