@@ -120,13 +120,13 @@ class Rig:
 
     def cpu_seconds(self) -> dict[str, float]:
         """CPU time used so far by each part, and by PostgreSQL's sessions on our database."""
-        used = {name: sum(map(_cpu_seconds, self._pids(name))) for name in self.running}
+        used = {name: sum(map(cpu_seconds, self._pids(name))) for name in self.running}
         postgres = [
             int(entry.parent.name)
             for entry in Path("/proc").glob("[0-9]*/cmdline")
             if self.database in _read(entry) and _read(entry).startswith("postgres:")
         ]
-        return {**used, "postgres": sum(map(_cpu_seconds, postgres))}
+        return {**used, "postgres": sum(map(cpu_seconds, postgres))}
 
     def _pids(self, name: str) -> list[int]:
         group = self.running[name].pid
@@ -163,7 +163,7 @@ def _process_group(pid: int) -> int:
         return 0
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """User and system time of a process, its ended children included."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
