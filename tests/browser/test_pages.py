@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.urls import get_resolver
+from playwright.sync_api import Page
 
 from deliveries.log_admin import LogAdmin
 from destinations.sandbox import Sandbox
@@ -55,6 +56,30 @@ def test_every_page_of_an_empty_installation_is_for_everybody(
     places = [place for place in PLACES if place.is_also_empty]
     found = look_at_all(places, Month(make_people()), served.url, open_visitor)
     assert not found, "\n".join(found)
+
+
+@pytest.mark.browser
+@pytest.mark.postgres
+def test_what_these_tests_look_for_is_found(
+    served: Any, open_visitor: Callable[[str], Visitor]
+) -> None:
+    def spoil(page: Page) -> None:
+        page.evaluate(
+            """() => {
+                document.body.insertAdjacentHTML("beforeend",
+                    '<img src="/static/relay/mark.svg"><div style="width: 2000px">wide</div>');
+                console.error("something broke");
+                return fetch("http://elsewhere.example/pixel").catch(() => null);
+            }"""
+        )
+
+    place = Place("spoilt", "", lambda month: "/admin/login/", spoil, user="")
+    found = "\n".join(look_at(open_visitor(served.url), place, Month(make_people())))
+
+    assert "px wide in a window of 1280 px" in found
+    assert "image-alt" in found
+    assert "console: something broke" in found
+    assert "elsewhere.example" in found
 
 
 def test_every_page_of_the_admin_is_looked_at_or_has_a_reason() -> None:
