@@ -1,7 +1,7 @@
 """`bin/screenshots`: pictures of the pages of a made-up month.
 
-Without arguments it writes the few that the documentation shows into ``docs/images``. ``--all
-FOLDER`` writes every page into FOLDER: empty and full, in the dark, and on a phone.
+The few that the documentation shows go to ``docs/images``; every page, empty and full, in the dark
+and on a phone, to ``docs/images/pages``, which is not kept in the repository: they are two hundred.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ DOCUMENTED = {
 """Place → name of its file in docs/images, height of the window."""
 
 IMAGES = Path(__file__).resolve().parent.parent.parent / "docs" / "images"
+PAGES = IMAGES / "pages"
 VISITORS, DAYS = 220, 31
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="bin/screenshots", description=__doc__)
-    parser.add_argument("--all", type=Path, metavar="FOLDER", help="every page, into FOLDER")
+    parser.add_argument("--documented", action="store_true", help="only those of docs/images")
     parser.add_argument("--only", default="", metavar="TEXT", help="pages with TEXT in their name")
     options = parser.parse_args(arguments)
     use_test_settings()
@@ -40,11 +41,7 @@ def main(arguments: list[str]) -> int:
 
     django.setup()
     with serve() as server:
-        if options.all:
-            options.all.mkdir(parents=True, exist_ok=True)
-            take_all(server, options.all, options.only)
-        else:
-            take_documented(server, options.only)
+        take(server, options.only, documented_only=options.documented)
     return 0
 
 
@@ -93,43 +90,49 @@ def photographer(server: str) -> Iterator[Any]:
             yield look
 
 
-def take_documented(server: str, only: str) -> None:
-    from tests.browser.month import fill_month
+def take(server: str, only: str, *, documented_only: bool) -> None:
+    """All pictures of the places with ``only`` in their name."""
+    from django.contrib.auth.models import User
+
+    from tests.browser.month import Month, fill_month, make_people
     from tests.browser.places import PLACES
 
+    chosen = [place for place in PLACES if only in place.slug]
     with photographer(server) as look:
+        if not documented_only:
+            PAGES.mkdir(exist_ok=True)
+            take_empty(look, chosen, Month(make_people()))
+            User.objects.all().delete()
         month = fill_month(look.sandbox, visitors=VISITORS, days=DAYS)
-        for place in PLACES:
-            if place.slug in DOCUMENTED and only in place.slug:
+        for place in chosen:
+            if place.slug in DOCUMENTED:
                 name, height = DOCUMENTED[place.slug]
                 with look(place, month) as page:
                     page.set_viewport_size({"width": 1280, "height": height})
                     save(page, IMAGES / f"{name}.png")
+        if not documented_only:
+            take_full(look, chosen, month)
 
 
-def take_all(server: str, folder: Path, only: str) -> None:
-    from django.contrib.auth.models import User
+def take_empty(look: Any, places: list[Any], month: Any) -> None:
+    from tests.browser.chromium import LAPTOP
 
+    for place in places:
+        if place.is_also_empty:
+            with look(place, month) as page:
+                save_whole(page, LAPTOP, PAGES / f"{place.slug}-empty.png")
+
+
+def take_full(look: Any, places: list[Any], month: Any) -> None:
     from tests.browser.chromium import LAPTOP, PHONE
-    from tests.browser.month import Month, fill_month, make_people
-    from tests.browser.places import PLACES
     from tests.browser.visiting import show_dark
 
-    chosen = [place for place in PLACES if only in place.slug]
-    with photographer(server) as look:
-        empty = Month(make_people())
-        for place in chosen:
-            if place.is_also_empty:
-                with look(place, empty) as page:
-                    save_whole(page, LAPTOP, folder / f"{place.slug}-empty.png")
-        User.objects.all().delete()
-        month = fill_month(look.sandbox, visitors=VISITORS, days=DAYS)
-        for place in chosen:
-            with look(place, month) as page:
-                save_whole(page, LAPTOP, folder / f"{place.slug}.png")
-                save_whole(page, PHONE, folder / f"{place.slug}-phone.png")
-                show_dark(page)
-                save_whole(page, LAPTOP, folder / f"{place.slug}-dark.png")
+    for place in places:
+        with look(place, month) as page:
+            save_whole(page, LAPTOP, PAGES / f"{place.slug}.png")
+            save_whole(page, PHONE, PAGES / f"{place.slug}-phone.png")
+            show_dark(page)
+            save_whole(page, LAPTOP, PAGES / f"{place.slug}-dark.png")
 
 
 def save_whole(page: Any, size: dict[str, int], path: Path) -> None:
