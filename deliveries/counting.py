@@ -19,7 +19,7 @@ from deliveries.log_contents import Stretch
 from deliveries.models import Delivery, Event
 from deliveries.selection import Selection
 from deliveries.statuses import OPEN
-from deliveries.walking import Way, id_bounds, way_of, windows
+from deliveries.walking import Way, id_bounds, open_ids, way_of, windows
 
 SECONDS = 0.5
 """No other step of counting begins after so long."""
@@ -130,13 +130,8 @@ def count_events(
 
 
 def _count_open(tallying: Tallying, selection: Selection, statuses: frozenset[str]) -> None:
-    """The soonest due MOST_OPEN, looked up by their ids: no index knows the rest of the filter."""
-    found = Delivery.objects.filter(due_at__isnull=False)
-    if selection.destination_ids:
-        found = found.filter(destination_id__in=selection.destination_ids)
-    ids = list(
-        found.order_by("destination_id", "due_at").values_list("pk", flat=True)[: MOST_OPEN + 1]
-    )
+    """Among the soonest due MOST_OPEN, looked up by their ids."""
+    ids = open_ids(selection, MOST_OPEN + 1)
     steps = [ids[start : start + OPEN_STEP] for start in range(0, len(ids), OPEN_STEP)]
     open_ones = selection.deliveries(statuses)
     tallying.go_through(steps, lambda step: tallying.add(*_ends(open_ones.filter(pk__any_of=step))))

@@ -140,15 +140,20 @@ def way_of(
             selection.event_name,
             selection.conversion_name,
         )
-    listed = _open_ids(selection) if statuses and statuses <= OPEN and not has_index else None
+    listed = None
+    if statuses and statuses <= OPEN and not has_index:
+        ids = open_ids(selection, MOST_OPEN + 1)
+        listed = ids if len(ids) <= MOST_OPEN else None
     return Way(first, last, wanted, has_index, listed, newest_first)
 
 
-def _open_ids(selection: Selection) -> tuple[int, ...] | None:
-    """What is open, in the order of its own index; None: too many."""
+def open_ids(selection: Selection, count: int) -> tuple[int, ...]:
+    """The first ``count`` open ones of the destinations, in the order of their own index.
+
+    No index knows the rest of the selection.
+    """
     found = Delivery.objects.filter(due_at__isnull=False)
     if selection.destination_ids:
         found = found.filter(destination_id__in=selection.destination_ids)
     ordered = found.order_by("destination_id", "due_at").values_list("pk", flat=True)
-    ids = tuple(ordered[: MOST_OPEN + 1])
-    return ids if len(ids) <= MOST_OPEN else None
+    return tuple(ordered[:count])

@@ -6,18 +6,15 @@ import base64
 import logging
 from typing import Any
 
-from django.conf import settings
 from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 
 from deliveries.ingest import openapi
-from deliveries.ingest.addresses import find_request_ip
 from deliveries.ingest.answers import RequestRefused
 from deliveries.ingest.authentication import HeaderWriteKeyAuthentication
-from deliveries.ingest.envelope import Arrival, to_text
+from deliveries.ingest.envelope import to_text
 from deliveries.ingest.refusals import limit_refusals
 from deliveries.ingest.store import store_request
 from deliveries.ingest.views import IngestView, describe_error, judge_events
@@ -43,9 +40,7 @@ class PixelView(IngestView):
         return f"One {self.event_type} event from an image tag"
 
     def get(self, request: Request) -> HttpResponse:
-        arrival = Arrival(
-            timezone.now(), find_request_ip(request.META, settings.TRUSTED_PROXY_COUNT)
-        )
+        arrival = self.find_arrival(request)
         event = build_event(request._request, to_text(arrival.received_at))
         # A query string can hold what JSON text cannot, so flaws are looked for.
         accepted, refused = judge_events([event], self.event_type, arrival, is_flawless=False)

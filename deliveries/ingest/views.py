@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -82,6 +82,9 @@ class IngestView(APIView):
             self.parsed = self.parser_classes[0]().parse(request._request)
         return self.parsed
 
+    def find_arrival(self, request: Request) -> Arrival:
+        return Arrival(timezone.now(), find_request_ip(request.META, settings.TRUSTED_PROXY_COUNT))
+
     def handle_exception(self, exc: Exception) -> HttpResponse:
         if self.parsed is None:
             drain_body(self.request._request)
@@ -142,9 +145,6 @@ class EventView(IngestView):
             return answers.refused(400, refused[0].answer)
         return answers.accepted()
 
-    def find_arrival(self, request: Request) -> Arrival:
-        return Arrival(timezone.now(), find_request_ip(request.META, settings.TRUSTED_PROXY_COUNT))
-
 
 class TrackView(EventView):
     event_type = "track"
@@ -195,12 +195,7 @@ class BatchView(EventView):
         parsed = self.read_or_refuse(request)
         events = parsed.value.get("batch") if isinstance(parsed.value, dict) else None
         if not isinstance(events, list) or not events:
-            refusal = refuse_event(
-                EventRefused("empty_batch", "batch", "The body has no list of events.").finding,
-                parsed.value,
-            )
-            store_request(request.auth, [], [refusal], timezone.now())
-            raise RequestRefused(400, answers.EMPTY_BATCH)
+            refuse_empty(request, "batch", "The body has no list of events.", parsed.value)
         return self.take(request, events, parsed.is_flawless)
 
 
@@ -227,6 +222,13 @@ def judge_events(
                 flaw = event_refused.finding
         refused.append(refuse_event(flaw, event))
     return accepted, refused
+
+
+def refuse_empty(request: Request, field: str, message: str, value: Any) -> NoReturn:
+    """Note a request that holds no event at all as a refusal, then raise RequestRefused 400."""
+    flaw = EventRefused("empty_batch", field, message).finding
+    store_request(request.auth, [], [refuse_event(flaw, value)], timezone.now())
+    raise RequestRefused(400, answers.EMPTY_BATCH)
 
 
 def describe_error(error: BaseException) -> str:

@@ -9,13 +9,10 @@ from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.request import Request
 
-from deliveries.ingest import answers, openapi
-from deliveries.ingest.answers import RequestRefused
+from deliveries.ingest import openapi
 from deliveries.ingest.authentication import QueryWriteKeyAuthentication
 from deliveries.ingest.envelope import Arrival
-from deliveries.ingest.refusals import EventRefused, refuse_event
-from deliveries.ingest.store import store_request
-from deliveries.ingest.views import EventView
+from deliveries.ingest.views import EventView, refuse_empty
 
 EVENT_NAME = "webhook_source_event"
 """RudderStack's name for what a webhook brings; the event map says what it means to Pinterest."""
@@ -48,9 +45,7 @@ class WebhookView(EventView):
     def wrap_all(self, request: Request, payload: Any) -> list[Any]:
         """The events in ``payload``. An empty one is noted as a refusal. Raises RequestRefused."""
         if payload in ({}, []):
-            flaw = EventRefused("empty_batch", "", "The webhook sent nothing.").finding
-            store_request(request.auth, [], [refuse_event(flaw, payload)], timezone.now())
-            raise RequestRefused(400, answers.EMPTY_BATCH)
+            refuse_empty(request, "", "The webhook sent nothing.", payload)
         return [wrap(one) for one in payload] if isinstance(payload, list) else [wrap(payload)]
 
     def find_arrival(self, request: Request) -> Arrival:
