@@ -57,6 +57,9 @@ REMEDIES: dict[str, str] = {
     "event_name_unusual": gettext_noop(
         "Use letters, digits, _ and - in the event map, at most 100 of them."
     ),
+    "event_time_unreadable": gettext_noop(
+        "Send ISO 8601 with a zone, such as 2026-05-01T10:00:00Z."
+    ),
     "event_time_in_future": gettext_noop("Check the clock and the time zone of the sender."),
     "event_id_generated": gettext_noop(
         "Let the sender set a messageId, so that a repeated event counts once."

@@ -40,6 +40,9 @@ WARNING_CODES: dict[str, str] = {
             "The name has characters other than letters, digits, _ and -, or more than 100 of them."
         )
     ),
+    "event_time_unreadable": gettext_noop(
+        "A timestamp cannot be read, or says no time (year 1, epoch 0); the next one was used."
+    ),
     "event_time_in_future": gettext_noop(
         "The event says it happens more than five minutes from now."
     ),

@@ -34,6 +34,9 @@ _FUTURE_SECONDS = 300
 _VISITOR_CHANNELS = ("web", "mobile")
 # Segment's browser SDK names no channel; this is its context.library.name.
 _BROWSER_LIBRARY = "analytics.js"
+_TIME_UNREADABLE = (
+    "This is not a time, or one that programs print for no time; the next timestamp was used."
+)
 
 
 class Conversion(NamedTuple):
@@ -152,9 +155,12 @@ def _read_event_time(
 ) -> int:
     event = sections[ROOT]
     for key in EVENT_TIME_KEYS:
-        event_time = unix_seconds(event.get(key))
+        value = event.get(key)
+        event_time = unix_seconds(value)
         if event_time is not None:
             break
+        if value is not None and not (type(value) is str and (not value or value.isspace())):
+            warnings.append(Finding("event_time_unreadable", key, _TIME_UNREADABLE))
     else:
         message = "No timestamp is an ISO 8601 time or a number of seconds since 1970."
         raise EventRejected((Finding("event_time_missing", "timestamp", message),))

@@ -239,7 +239,7 @@ RULES: dict[str, str] = {
     "view_content any_spelling",
     "unmapped": "by_name as_custom filter_keeps_mapped own_name too_long field",
     "event_time": "fallthrough unreadable offset no_zone date fraction epoch_s epoch_ms epoch_us "
-    "epoch_text at_age_limit no_age_limit future nearly_now",
+    "epoch_ns epoch_text printed zone_tag lost_plus not_set ambiguous at_age_limit no_age_limit future nearly_now",
     "event_id": "dedup_key index order number object array blank absent destination_name "
     "other_destination personal generated",
     "action_source": "web order fallthrough android device_android server sources default "
