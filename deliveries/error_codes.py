@@ -78,7 +78,13 @@ REMEDIES: dict[str, str] = {
     "ip_address_invalid": gettext_noop("Send the visitor's public address in context.ip."),
     "currency_invalid": gettext_noop("Send the ISO 4217 code, such as EUR."),
     "number_invalid": gettext_noop("Send a plain number with a point, such as 12.50."),
+    "number_reformatted": gettext_noop("Nothing. To be sure, send a plain number such as 1234.50."),
+    "value_zero": gettext_noop("Nothing, if the order was free; else send the order's value."),
+    "value_negative": gettext_noop(
+        "Nothing, if it is a refund. To leave refunds out, map or filter their event."
+    ),
     "products_invalid": gettext_noop("Send products as a list of objects."),
+    "products_reshaped": gettext_noop("Nothing. To be sure, send products as a list of objects."),
     "ldp_incomplete": gettext_noop("Send state and country with the opt-out, or none of them."),
 }
 """What to do about the codes of the transform, whose meanings stand beside it."""

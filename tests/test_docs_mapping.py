@@ -16,11 +16,13 @@ DOC = Path(__file__).parents[1] / "docs" / "mapping.md"
 TEXT = DOC.read_text(encoding="utf-8")
 LINKS = sorted(set(re.findall(r"\]\((\.\./[^)]+)\)", TEXT)))
 MODULES = [
+    "amounts",
     "config",
     "custom_data",
     "event_fields",
     "event_names",
     "integrations",
+    "products",
     "regions",
     "rudderstack_config",
     "times",

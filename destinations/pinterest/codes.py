@@ -59,7 +59,7 @@ WARNING_CODES: dict[str, str] = {
             "A mobile event does not say whether it is iOS or Android; the default was used."
         )
     ),
-    "boolean_invalid": gettext_noop("A yes/no value is neither true nor false."),
+    "boolean_invalid": gettext_noop("A yes/no value says neither."),
     "language_invalid": gettext_noop("A language is not a two-letter code or a locale."),
     "email_invalid": gettext_noop("An e-mail address has no @."),
     "gender_unknown": gettext_noop("A gender is none of the known spellings."),
@@ -68,9 +68,20 @@ WARNING_CODES: dict[str, str] = {
     ),
     "ip_address_invalid": gettext_noop("An IP address is not a usable IPv4 or IPv6 address."),
     "currency_invalid": gettext_noop("A currency is not three letters."),
-    "number_invalid": gettext_noop("A value is not a number."),
+    "number_invalid": gettext_noop("A value is not a number, or one that can be read in two ways."),
+    "number_reformatted": gettext_noop(
+        "A number had a currency, separators or a decimal comma; it was sent as a plain number."
+    ),
+    "value_zero": gettext_noop("A value of zero was not sent: Pinterest does not accept it."),
+    "value_negative": gettext_noop(
+        "A negative value, such as that of a refund, was not sent: Pinterest does not accept it."
+    ),
     "products_invalid": gettext_noop(
         "The products list, or one of its entries, is not what it should be."
+    ),
+    "products_reshaped": gettext_noop(
+        "The products are not a plain list of objects; they were read from an object, JSON text or "
+        "a nested list."
     ),
     "ldp_incomplete": (
         gettext_noop(

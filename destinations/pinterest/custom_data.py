@@ -7,8 +7,9 @@ from typing import Any
 
 from .event import PROPERTIES, Path, Sections, paths, under
 from .findings import Finding
-from .texts import TextField, TextRow, read_texts
-from .values import decimal_text, integer, usable_text
+from .products import PRODUCT_ID_KEYS, flattened, is_wrapped, list_of_products
+from .texts import TextField, TextRow, read_texts, wrong_type
+from .values import decimal_text, integer, is_plain_number, usable_text
 
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
 
@@ -25,8 +26,6 @@ def _properties(*keys: str) -> tuple[Path, ...]:
     return paths(*under(("properties",), *keys))
 
 
-_NOT_A_NUMBER = ("number_invalid", "This is not a number.")
-
 OPT_OUT_PATHS = _properties("optOutType", "opt_out_type")
 
 CUSTOM_FIELDS: tuple[TextField, ...] = (
@@ -37,7 +36,6 @@ CUSTOM_FIELDS: tuple[TextField, ...] = (
         "currency_invalid",
         "A currency is three letters, like USD.",
     ),
-    TextField("value", _properties("value", "total", "revenue"), decimal_text, *_NOT_A_NUMBER),
     TextField("order_id", _properties("order_id", "orderId")),
     TextField("search_string", _properties("query", "search_string")),
     TextField("opt_out_type", OPT_OUT_PATHS),
@@ -45,22 +43,24 @@ CUSTOM_FIELDS: tuple[TextField, ...] = (
     TextField("content_category", _properties("contentCategory", "content_category")),
     TextField("content_brand", _properties("contentBrand", "content_brand")),
     TextField("np", _properties("np")),
-    TextField(
-        "predicted_ltv",
-        _properties("predictedLtv", "predicted_ltv"),
-        decimal_text,
-        *_NOT_A_NUMBER,
-    ),
 )
 """The texts of ``custom_data``; all of them are properties of the event."""
 
-PRODUCT_ID_KEYS = ("product_id", "product_sku", "sku", "id")
+AMOUNT_FIELDS: tuple[TextField, ...] = (
+    TextField("value", _properties("value", "total", "revenue")),
+    TextField("predicted_ltv", _properties("predictedLtv", "predicted_ltv")),
+)
+"""The amounts of money of ``custom_data``."""
+
 PRODUCT_TEXTS = (("name", "item_name"), ("category", "item_category"), ("brand", "item_brand"))
 NUM_ITEMS_KEYS = ("numOfItems", "num_items")
 
 
 def read_custom_data(
-    rows: tuple[TextRow, ...], sections: Sections, warnings: list[Finding]
+    rows: tuple[TextRow, ...],
+    amounts: tuple[TextRow, ...],
+    sections: Sections,
+    warnings: list[Finding],
 ) -> dict[str, Any]:
     """``custom_data`` of an event; empty when its properties hold nothing Pinterest knows."""
     properties = sections[PROPERTIES]
@@ -68,23 +68,66 @@ def read_custom_data(
     if not properties:
         return custom_data
     read_texts(rows, sections, custom_data, warnings)
+    for name, section, key, path, others, *_ in amounts:
+        amount = _read_amount(sections[section].get(key), path, name, warnings)
+        for section, key, path in others if amount is None else ():
+            amount = _read_amount(sections[section].get(key), path, name, warnings)
+            if amount is not None:
+                break
+        if amount is not None:
+            custom_data[name] = amount
     products = properties.get("products")
     if type(products) is list:
         _add_products(products, properties, custom_data, warnings)
     else:
-        if products is not None:
-            warnings.append(_products_invalid("properties.products", "a list is expected here"))
-        if _is_a_product(properties):
-            _add_products([properties], properties, custom_data, warnings)
+        listed = list_of_products(products) if products else None
+        if listed is not None:
+            _add_products(listed, properties, custom_data, warnings, is_reshaped=True)
+        else:
+            if products and not (type(products) is str and products.isspace()):
+                warnings.append(_products_invalid("properties.products", "a list is expected here"))
+            if _is_a_product(properties):
+                _add_products([properties], properties, custom_data, warnings, is_the_event=True)
     for key in NUM_ITEMS_KEYS:
         value = properties.get(key)
         count = integer(value)
-        if count is not None:
+        if count is not None and count >= 0:
             custom_data["num_items"] = count
             break
         if value is not None:
             _warn_of_number(value, f"properties.{key}", warnings)
     return custom_data
+
+
+def _read_amount(value: Any, path: str, name: str, warnings: list[Finding]) -> str | None:
+    """Decimal text of an amount; Pinterest accepts no ``value`` of zero or less."""
+    if value is None or value is False:
+        return None
+    amount = decimal_text(value)
+    if amount is None:
+        if type(value) is dict or type(value) is list:
+            warnings.append(wrong_type(path))
+        elif type(value) is not str or value.strip():
+            warnings.append(Finding("number_invalid", path, _NOT_A_NUMBER))
+        return None
+    if name == "value" and amount[0] in "-0":
+        if not amount.strip("-0."):
+            warnings.append(Finding("value_zero", path, _ZERO))
+            return None
+        if amount[0] == "-":
+            warnings.append(Finding("value_negative", path, _NEGATIVE))
+            return None
+    if type(value) is str and not is_plain_number(value):
+        warnings.append(Finding("number_reformatted", path, _REFORMATTED))
+    return amount
+
+
+_NOT_A_NUMBER = "This is not a number, or one that can be read in two ways, such as 1,000."
+_REFORMATTED = (
+    "This number has a currency, separators or a decimal comma; it was sent as a plain number."
+)
+_ZERO = "Pinterest accepts no value of zero; it was not sent."
+_NEGATIVE = "Pinterest accepts no negative value, such as that of a refund; it was not sent."
 
 
 def _is_a_product(properties: dict[str, Any]) -> bool:
@@ -106,17 +149,33 @@ def _add_products(
     properties: dict[str, Any],
     custom_data: dict[str, Any],
     warnings: list[Finding],
+    *,
+    is_reshaped: bool = False,
+    is_flat: bool = False,
+    is_the_event: bool = False,
 ) -> None:
+    """Adds the products. ``is_reshaped``: they are not as they came; ``is_flat``: nothing in them is
+    left to take apart; ``is_the_event``: the properties themselves are the one product."""
     price_of_all = decimal_text(properties.get("price"))
+    if price_of_all is not None and price_of_all[0] == "-":
+        price_of_all = None
     quantity_of_all = integer(properties.get("quantity"))
-    if quantity_of_all is None:
+    if quantity_of_all is None or quantity_of_all < 0:
         quantity_of_all = 1
     content_ids: list[str] = []
     contents: list[dict[str, Any]] = []
     num_items = 0
     invalid: Finding | None = None
+    dropped: Finding | None = None
+    reformatted: Finding | None = None
     for position, product in enumerate(products):
         if type(product) is not dict:
+            flat = None if is_flat else flattened(products)
+            if flat is not None:
+                _add_products(
+                    flat, properties, custom_data, warnings, is_reshaped=True, is_flat=True
+                )
+                return
             invalid = invalid or _products_invalid(
                 f"properties.products[{position}]", "an object is expected here"
             )
@@ -134,6 +193,13 @@ def _add_products(
                     content["id"] = product_id
                     content_ids.append(product_id)
                     break
+        else:
+            flat = flattened(products) if not is_flat and is_wrapped(product) else None
+            if flat is not None:
+                _add_products(
+                    flat, properties, custom_data, warnings, is_reshaped=True, is_flat=True
+                )
+                return
         for key, name in PRODUCT_TEXTS:
             value = read(key)
             if type(value) is str and value.isascii():
@@ -143,10 +209,22 @@ def _add_products(
                 text = usable_text(value)
                 if text is not None:
                     content[name] = text
+        price = quantity = None
         value = read("price")
-        price = None if value is None else decimal_text(value)
+        if value is not None:
+            price = decimal_text(value)
+            if price is None or price[0] == "-":
+                price = None
+                dropped = dropped or _dropped(value, _path_of(position, "price", is_the_event))
+            elif type(value) is str and not reformatted and not is_plain_number(value):
+                path = _path_of(position, "price", is_the_event)
+                reformatted = Finding("number_reformatted", path, _REFORMATTED)
         value = read("quantity")
-        quantity = None if value is None else integer(value)
+        if value is not None:
+            quantity = integer(value)
+            if quantity is None or quantity < 0:
+                quantity = None
+                dropped = dropped or _dropped(value, _path_of(position, "quantity", is_the_event))
         if not content and price is None and quantity is None:
             continue
         if price is None:
@@ -158,8 +236,10 @@ def _add_products(
         content["quantity"] = quantity
         num_items += quantity
         contents.append(content)
-    if invalid:
-        warnings.append(invalid)
+    if is_reshaped and contents:
+        warnings.append(Finding("products_reshaped", "properties.products", _RESHAPED))
+    # One remark of a kind for a list, however long it is.
+    warnings.extend(filter(None, (invalid, dropped, reformatted)))
     if contents:
         custom_data["contents"] = contents
         custom_data["num_items"] = num_items
@@ -171,6 +251,21 @@ def _products_invalid(path: str, expected: str) -> Finding:
     return Finding("products_invalid", path, f"This is left out: {expected}.")
 
 
+_RESHAPED = "The products are not a plain list of objects; they were read from what is here."
+
+
+def _path_of(position: int, key: str, is_the_event: bool) -> str:
+    return f"properties.{key}" if is_the_event else f"properties.products[{position}].{key}"
+
+
+def _dropped(value: Any, path: str) -> Finding | None:
+    """The warning for a price or quantity that is not sent; blanks and false count as absent."""
+    if value is False or (type(value) is str and not value.strip()):
+        return None
+    message = "This is not a number that Pinterest takes here; it was left out."
+    return Finding("number_invalid", path, message)
+
+
 def _warn_of_number(value: Any, path: str, warnings: list[Finding]) -> None:
-    if type(value) is not str or value.strip():
+    if value is not False and (type(value) is not str or value.strip()):
         warnings.append(Finding("number_invalid", path, "This is not a whole number."))

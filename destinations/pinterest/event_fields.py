@@ -124,23 +124,20 @@ def read_event_fields(
 ) -> None:
     """Adds everything but the name, the ID, the time and the action source, which it reads."""
     read_texts(rows, sections, fields, warnings)
-    tracking = sections[DEVICE].get("adTrackingEnabled")
-    if tracking is not None:
-        allowed = boolean(tracking)
-        if allowed is None:
-            _warn_of_boolean("context.device.adTrackingEnabled", warnings)
-        else:
-            fields["opt_out"] = not allowed
-            # The public schema does not list this key, and a web event gains nothing by it.
-            if config.api_version == "v5" and fields["action_source"] in APP_SOURCES:
-                fields["advertiser_tracking_enabled"] = allowed
+    device = sections[DEVICE]
+    allowed = _tracking_allowed(device, warnings) if device else None
+    if allowed is not None:
+        fields["opt_out"] = not allowed
+        # The public schema does not list this key, and a web event gains nothing by it.
+        if config.api_version == "v5" and fields["action_source"] in APP_SOURCES:
+            fields["advertiser_tracking_enabled"] = allowed
     wifi = sections[NETWORK].get("wifi")
     if wifi is not None:
-        connected = wifi if type(wifi) is bool else _connected(wifi)
-        if connected is None:
-            _warn_of_boolean("context.network.wifi", warnings)
-        else:
+        connected = boolean(wifi)
+        if connected is not None:
             fields["wifi"] = connected
+        else:
+            _warn_of_boolean(wifi, "context.network.wifi", warnings)
     if config.app_id:
         fields["app_id"] = config.app_id
     if config.partner_name and "partner_name" not in fields:
@@ -149,9 +146,37 @@ def read_event_fields(
         fields["advertiser_id"] = config.advertiser_id
 
 
-def _connected(wifi: Any) -> bool | None:
-    return bool(wifi) if wifi in (0, 1) else boolean(wifi)
+# What iOS answers when an app asks to track (ATTrackingManager.AuthorizationStatus), as RudderStack
+# sends it in attTrackingStatus and Segment in trackingStatus. None: not asked yet.
+_TRACKING_STATUSES: dict[str, bool | None] = {
+    **dict.fromkeys(("3", "authorized", "authorised"), True),
+    **dict.fromkeys(("2", "denied", "1", "restricted"), False),
+    **dict.fromkeys(("0", "notdetermined", "undetermined", "unknown"), None),
+}
+_NOT_IN_A_STATUS = re.compile(r"[\s_-]+")
 
 
-def _warn_of_boolean(path: str, warnings: list[Finding]) -> None:
-    warnings.append(Finding("boolean_invalid", path, "This is neither true nor false."))
+def _tracking_allowed(device: dict[str, Any], warnings: list[Finding]) -> bool | None:
+    """Whether the device lets an app track its user; None when it does not say. One no is a no."""
+    allowed = None
+    enabled = device.get("adTrackingEnabled")
+    if enabled is not None:
+        allowed = boolean(enabled)
+        if allowed is None:
+            _warn_of_boolean(enabled, "context.device.adTrackingEnabled", warnings)
+    for key in ("attTrackingStatus", "trackingStatus"):
+        status = device.get(key)
+        if status is None:
+            continue
+        text = _NOT_IN_A_STATUS.sub("", usable_text(status) or "").lower()
+        said = _TRACKING_STATUSES.get(text)
+        if said is False or allowed is None:
+            allowed = said
+        if text not in _TRACKING_STATUSES:
+            _warn_of_boolean(status, f"context.device.{key}", warnings)
+    return allowed
+
+
+def _warn_of_boolean(value: Any, path: str, warnings: list[Finding]) -> None:
+    if type(value) is not str or value.strip():
+        warnings.append(Finding("boolean_invalid", path, "This says neither yes nor no."))

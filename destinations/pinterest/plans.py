@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
 
-from .custom_data import CUSTOM_FIELDS
+from .custom_data import AMOUNT_FIELDS, CUSTOM_FIELDS
 from .event import CONTEXT_TRAITS, PROPERTIES, TRAITS, Path, Sections, Shape, Step, steps_within
 from .event_fields import ACTION_SOURCE_PATHS, EVENT_FIELDS
 from .texts import TextRow, rows_within
@@ -26,13 +26,18 @@ class Plan(NamedTuple):
     event_fields: tuple[TextRow, ...]
     user_data: UserPlan
     custom_data: tuple[TextRow, ...]
+    amounts: tuple[TextRow, ...]
 
 
 _ALL_PATHS: tuple[Path, ...] = (
     *ACTION_SOURCE_PATHS,
     *IP_PATHS,
     *CLICK_URLS,
-    *(path for row in (*EVENT_FIELDS, *CUSTOM_FIELDS, *PLAIN_FIELDS) for path in row.paths),
+    *(
+        path
+        for row in (*EVENT_FIELDS, *CUSTOM_FIELDS, *AMOUNT_FIELDS, *PLAIN_FIELDS)
+        for path in row.paths
+    ),
     *(path for field in HASHED_FIELDS for path in field.paths),
 )
 
@@ -98,4 +103,5 @@ def _plan_for_shape(shape: Shape) -> Plan:
         rows_within(EVENT_FIELDS, shape),
         user_plan(shape),
         rows_within(CUSTOM_FIELDS, shape),
+        rows_within(AMOUNT_FIELDS, shape),
     )

@@ -130,7 +130,7 @@ def transform(event: dict[str, Any], name: str, config: TransformConfig, now: fl
         sender_is_visitor=_is_sent_by_visitor(event, channel),
         warnings=warnings,
     )
-    custom_data = read_custom_data(plan.custom_data, sections, warnings)
+    custom_data = read_custom_data(plan.custom_data, plan.amounts, sections, warnings)
     if custom_data:
         fields["custom_data"] = custom_data
         if "opt_out_type" in custom_data:

@@ -7,6 +7,8 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any
 
+from .amounts import read_amount
+
 _PLAIN_DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _ANY_DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,10}(?:\.0*)?")
@@ -16,7 +18,10 @@ _LARGEST_EXPONENT = 308
 _LARGEST_BITS = 1024
 _INT32 = 2_147_483_647
 
-_BOOLEANS = {"true": True, "false": False}
+_BOOLEANS = {
+    **dict.fromkeys(("true", "1", "yes", "y", "on", "t", "1.0"), True),
+    **dict.fromkeys(("false", "0", "no", "n", "off", "f", "0.0"), False),
+}
 
 
 def well_formed(text: str) -> str:
@@ -29,13 +34,16 @@ def well_formed(text: str) -> str:
 
 
 def usable_text(value: Any) -> str | None:
-    """Text as it is; a number or boolean as its JSON text; None for blanks and everything else."""
+    """Text as it is; a number or true as its JSON text; None for blanks and everything else.
+
+    false is what many languages give for a text that is not there.
+    """
     if type(value) is str:
         if not value or value.isspace():
             return None
         return value if value.isascii() else well_formed(value)
-    if type(value) is bool:
-        return "true" if value else "false"
+    if value is True:
+        return "true"
     if type(value) is int or type(value) is float:
         return decimal_text(value)
     return None
@@ -44,7 +52,8 @@ def usable_text(value: Any) -> str | None:
 def decimal_text(value: Any) -> str | None:
     """A number, or text that is one, without exponent: 35.0 → "35", 1e-7 → "0.0000001".
 
-    Text that already is a plain decimal stays as its sender wrote it.
+    Text that already is a plain decimal stays as its sender wrote it; what people write ("1.234,50 €")
+    becomes one where it can be read in one way only.
     """
     if type(value) is float:
         text = repr(value)
@@ -63,13 +72,18 @@ def decimal_text(value: Any) -> str | None:
             return text
         if _ANY_DECIMAL.fullmatch(text):
             number = Decimal(text)
-            if abs(number.adjusted()) <= _LARGEST_EXPONENT:
-                return format(number, "f")
+            return format(number, "f") if abs(number.adjusted()) <= _LARGEST_EXPONENT else None
+        return read_amount(text) if text else None
     return None
 
 
+def is_plain_number(value: Any) -> bool:
+    """Whether ``decimal_text`` can read the value without guessing at its separators."""
+    return type(value) is not str or _ANY_DECIMAL.fullmatch(value.strip()) is not None
+
+
 def integer(value: Any) -> int | None:
-    """A whole number of 32 bits, or text that is one: 2, 2.0, "2" → 2; 2.5 and true → None."""
+    """A whole number of 32 bits, or text that is one: 2, 2.0, "2", "2,0" → 2; 2.5, true → None."""
     if type(value) is int:
         number = value
     elif type(value) is float:
@@ -79,7 +93,9 @@ def integer(value: Any) -> int | None:
     elif type(value) is str:
         text = value.strip()
         if not _INTEGER.fullmatch(text):
-            return None
+            text = read_amount(text) or ""
+            if not _INTEGER.fullmatch(text):
+                return None
         number = int(text.partition(".")[0])
     else:
         return None
@@ -87,9 +103,11 @@ def integer(value: Any) -> int | None:
 
 
 def boolean(value: Any) -> bool | None:
-    """true, false, or their text in any case; None for everything else."""
+    """true, false, 1, 0, or a word for them in any case; None for everything else."""
     if type(value) is bool:
         return value
     if type(value) is str:
         return _BOOLEANS.get(value.strip().lower())
+    if type(value) is int or type(value) is float:
+        return bool(value) if value in (0, 1) else None
     return None

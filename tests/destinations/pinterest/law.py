@@ -84,12 +84,33 @@ def decimal_text(value: Any) -> str | None:
         except InvalidOperation:
             return None
         return value.strip() if "e" not in value.lower() else format(number, "f")
-    return None
+    return amount(value) if isinstance(value, str) else None
+
+
+def amount(value: str) -> str | None:
+    """A number as people write it, as far as the reference's events have such."""
+    bare = re.sub(r"^([$€£]|[A-Z]{3})\s*|\s*([$€£]|[A-Z]{3})$", "", value.strip())
+    if re.fullmatch(r"\d{1,3}(,\d{3})+\.\d+|\d{1,3}(,\d{3}){2,}", bare, re.A):
+        return bare.replace(",", "")
+    if re.fullmatch(r"\d+,\d{1,2}|\d{1,3}(\.\d{3})+,\d+", bare, re.A):
+        return bare.replace(".", "").replace(",", ".")
+    return bare if re.fullmatch(r"\d+(\.\d{1,2})?", bare, re.A) and bare != value.strip() else None
+
+
+def value_of_order(value: Any) -> str | None:
+    """Pinterest takes no value of zero or less."""
+    written = decimal_text(value)
+    return written if written and Decimal(written) > 0 else None
+
+
+def not_negative(value: Any) -> str | None:
+    written = decimal_text(value)
+    return written if written and not written.startswith("-") else None
 
 
 def text(value: Any) -> str | None:
     if isinstance(value, bool):
-        return str(value).lower()
+        return "true" if value else None
     if isinstance(value, str):
         return value if value.strip() else None
     return decimal_text(value) if is_number(value) else None
@@ -98,6 +119,11 @@ def text(value: Any) -> str | None:
 def integer(value: Any) -> int | None:
     written = decimal_text(value)
     return int(Decimal(written)) if written and Decimal(written) % 1 == 0 else None
+
+
+def count(value: Any) -> int | None:
+    found = integer(value)
+    return found if found is not None and found >= 0 else None
 
 
 def first(event: dict, paths: Iterable[str], read: Callable[[Any], Any]) -> Any:
@@ -215,6 +241,8 @@ def products(event: dict) -> dict[str, Any]:
     listed = properties.get("products")
     if isinstance(listed, list):
         entries = [one for one in listed if isinstance(one, dict)]
+    elif isinstance(listed, dict) and {"product_id", "sku", "id", "name", "price"} & listed.keys():
+        entries = [listed]
     else:
         alone = any(text(properties.get(key)) for key in ("product_id", "product_sku", "sku", "id"))
         alone = alone or decimal_text(properties.get("price")) is not None
@@ -225,17 +253,17 @@ def products(event: dict) -> dict[str, Any]:
         identity = first(entry, ("product_id", "product_sku", "sku", "id"), text)
         own = {
             "id": identity,
-            "item_price": first(entry, ["price"], decimal_text),
+            "item_price": first(entry, ["price"], not_negative),
             "item_name": first(entry, ["name"], text),
             "item_category": first(entry, ["category"], text),
             "item_brand": first(entry, ["brand"], text),
-            "quantity": first(entry, ["quantity"], integer),
+            "quantity": first(entry, ["quantity"], count),
         }
         own = {key: value for key, value in own.items() if value != ABSENT}
         if own:
             shared = {
-                "item_price": decimal_text(properties.get("price")),
-                "quantity": integer(properties.get("quantity")),
+                "item_price": not_negative(properties.get("price")),
+                "quantity": count(properties.get("quantity")),
             }
             shared = {key: value for key, value in shared.items() if value is not None}
             contents.append({"quantity": 1} | shared | own)
@@ -245,7 +273,7 @@ def products(event: dict) -> dict[str, Any]:
         found["num_items"] = sum(content["quantity"] for content in contents)
     if any("id" in content for content in contents):
         found["content_ids"] = [content["id"] for content in contents if "id" in content]
-    stated = first(event, PATHS["5.num_items"], integer)
+    stated = first(event, PATHS["5.num_items"], count)
     return found | ({"num_items": stated} if stated != ABSENT else {})
 
 
@@ -253,19 +281,22 @@ def products(event: dict) -> dict[str, Any]:
 
 
 def true_or_false(value: Any) -> bool | None:
-    return {"true": True, "false": False}.get(str(value).strip().lower())
+    yes, no = ("true", "1", "yes"), ("false", "0", "no")
+    written = str(value).strip().lower()
+    return True if written in yes else False if written in no else None
 
 
 def is_set(event: dict, path: str) -> Any:
     value = at(event, path)
-    return true_or_false(value) if isinstance(value, bool | str) else None
+    return true_or_false(value)
 
 
 def event_time(value: Any) -> int | None:
     if isinstance(value, str) and re.fullmatch(r"\d+", value):
         value = int(value)
     if is_number(value):
-        return floor(value / (1 if value < 1e11 else 1e3 if value < 1e14 else 1e6))
+        in_unit = [value / unit for unit in (1, 1e3, 1e6) if 9e8 < value / unit < 3.2e9]
+        return floor(in_unit[0]) if in_unit else None
     if not isinstance(value, str):
         return None
     for layout in ("%a, %d %b %Y %H:%M:%S GMT", "%B %d, %Y %H:%M:%S UTC"):
@@ -303,7 +334,7 @@ def value_of(event: dict, field: str) -> Any:
     if section == "custom_data":
         if name in ("contents", "content_ids", "num_items"):
             return products(event).get(name, ABSENT)
-        read = {"value": decimal_text, "predicted_ltv": decimal_text, "currency": currency}
+        read = {"value": value_of_order, "predicted_ltv": decimal_text, "currency": currency}
         return first(event, PATHS[f"5.{name}"], read.get(name, text))
     if name == "event_time":
         return first(event, PATHS["3.event_time"], event_time)
@@ -314,7 +345,7 @@ def value_of(event: dict, field: str) -> Any:
         return ABSENT if allowed is None else not allowed
     if name == "wifi":
         raw = at(event, "context.network.wifi")
-        connected = bool(raw) if is_number(raw) else is_set(event, "context.network.wifi")
+        connected = bool(raw) if raw in (0.0, 1.0) else is_set(event, "context.network.wifi")
         return ABSENT if connected is None else connected
     paths = [path for path in PATHS[f"3.{name}"] if not path.startswith("destination.")]
     return first(event, paths, text)

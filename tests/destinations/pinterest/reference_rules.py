@@ -143,10 +143,15 @@ def blanks_and_null_count_as_absent(d: Difference) -> bool:
     return is_text_field(d) and (blank or hidden) and d.is_lawful()
 
 
-def false_and_zero_are_values(d: Difference) -> bool:
+def true_and_zero_are_values(d: Difference) -> bool:
     """The reference drops numbers and booleans from some text fields."""
     scalars = [v for v in d.received() if isinstance(v, bool) or law.is_number(v)]
     return is_text_field(d) and d.theirs == ABSENT and bool(scalars) and d.is_lawful()
+
+
+def false_is_no_text(d: Difference) -> bool:
+    """The reference sends false, or its JSON, where a text is expected."""
+    return is_text_field(d) and d.theirs in (False, "false") and d.is_lawful()
 
 
 def a_carrier_needs_no_partner_name(d: Difference) -> bool:
@@ -234,7 +239,8 @@ def a_currency_is_three_capitals(d: Difference) -> bool:
 
 
 def a_value_is_decimal_text(d: Difference) -> bool:
-    """No exponent, no "12,50", no "null"; what is no number gives way to the next path."""
+    """No exponent, no "null", "12,50" as 12.50, nothing of zero or less; what is no number gives way to
+    the next path."""
     return d.field in ("custom_data.value", "custom_data.predicted_ltv") and d.is_lawful()
 
 
@@ -267,7 +273,8 @@ RULES: tuple[Rule, ...] = (
     text_fields_are_text,
     blanks_and_null_count_as_absent,
     a_carrier_needs_no_partner_name,
-    false_and_zero_are_values,
+    true_and_zero_are_values,
+    false_is_no_text,
     opt_out_needs_true_or_false,
     wifi_false_is_sent,
     tracking_permission_belongs_to_apps,
