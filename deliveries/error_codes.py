@@ -76,6 +76,15 @@ REMEDIES: dict[str, str] = {
     "gender_unknown": gettext_noop("Send f, m or n, or female, male, non-binary."),
     "birthday_invalid": gettext_noop("Send YYYY-MM-DD."),
     "ip_address_invalid": gettext_noop("Send the visitor's public address in context.ip."),
+    "ip_address_private": (
+        gettext_noop(
+            "If it is request_ip, set TRUSTED_PROXY_COUNT; else send the visitor's address in context.ip."
+        )
+    ),
+    "ip_address_refused": gettext_noop("Nothing, if that is meant."),
+    "ip_address_repaired": gettext_noop(
+        "Nothing. To be sure, send the visitor's address alone in context.ip."
+    ),
     "currency_invalid": gettext_noop("Send the ISO 4217 code, such as EUR."),
     "number_invalid": gettext_noop("Send a plain number with a point, such as 12.50."),
     "number_reformatted": gettext_noop("Nothing. To be sure, send a plain number such as 1234.50."),

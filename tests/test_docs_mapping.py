@@ -16,15 +16,18 @@ DOC = Path(__file__).parents[1] / "docs" / "mapping.md"
 TEXT = DOC.read_text(encoding="utf-8")
 LINKS = sorted(set(re.findall(r"\]\((\.\./[^)]+)\)", TEXT)))
 MODULES = [
+    "addresses",
     "amounts",
     "config",
     "custom_data",
     "event_fields",
     "event_names",
     "integrations",
+    "languages",
     "products",
     "regions",
     "rudderstack_config",
+    "senders",
     "times",
     "transform",
     "user_data",

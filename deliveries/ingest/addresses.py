@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from typing import Any
+
+from destinations.pinterest.addresses import PRIVATE, visitor_address
 
 
 def find_request_ip(meta: Mapping[str, Any], trusted_proxy_count: int) -> str:
@@ -23,6 +25,25 @@ def find_request_ip(meta: Mapping[str, Any], trusted_proxy_count: int) -> str:
     return _read_address(entries[position]) or peer
 
 
+def find_visitor_ip(meta: Mapping[str, Any], trusted_proxy_count: int) -> str:
+    """The address of the person whose device sent the request, for ``request_ip``.
+
+    By the rules of ``context.ip``: where your proxies saw a private address, that is a proxy of
+    yours, too, and the entry before it counts; 0.0.0.0 is kept, because it refuses collection. An
+    entry that is no address ("unknown") hides who sent it, so nobody is named.
+    """
+    header = str(meta.get("HTTP_X_FORWARDED_FOR") or "")
+    if not trusted_proxy_count or not header.strip():
+        return find_request_ip(meta, 0)
+    entries = header.split(",")
+    last = max(len(entries) - trusted_proxy_count, 0)
+    for entry in reversed(entries[: last + 1]):
+        found = visitor_address(entry)
+        if found != PRIVATE:
+            return _read_address(found) if found else ""
+    return _read_address(entries[last])
+
+
 @lru_cache(maxsize=10_000)
 def _read_address(text: str) -> str:
     """An IPv4 or IPv6 address without port and brackets; "" for anything else."""
@@ -32,6 +53,8 @@ def _read_address(text: str) -> str:
     elif text.count(":") == 1:
         text = text.partition(":")[0]
     try:
-        return str(ip_address(text))
+        address = ip_address(text)
     except ValueError:
         return ""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(mapped or address)

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from deliveries.ingest import answers, openapi
-from deliveries.ingest.addresses import find_request_ip
+from deliveries.ingest.addresses import find_visitor_ip
 from deliveries.ingest.answers import RequestRefused
 from deliveries.ingest.authentication import (
     QueryWriteKeyAuthentication,
@@ -83,7 +83,7 @@ class IngestView(APIView):
         return self.parsed
 
     def find_arrival(self, request: Request) -> Arrival:
-        return Arrival(timezone.now(), find_request_ip(request.META, settings.TRUSTED_PROXY_COUNT))
+        return Arrival(timezone.now(), find_visitor_ip(request.META, settings.TRUSTED_PROXY_COUNT))
 
     def handle_exception(self, exc: Exception) -> HttpResponse:
         if self.parsed is None:

@@ -60,13 +60,22 @@ WARNING_CODES: dict[str, str] = {
         )
     ),
     "boolean_invalid": gettext_noop("A yes/no value says neither."),
-    "language_invalid": gettext_noop("A language is not a two-letter code or a locale."),
+    "language_invalid": gettext_noop("A language is no code, locale or name of one."),
     "email_invalid": gettext_noop("An e-mail address has no @."),
     "gender_unknown": gettext_noop("A gender is none of the known spellings."),
     "birthday_invalid": gettext_noop(
         "A birthday is not YYYYMMDD, an ISO date or YYYY/MM/DD, or no such day."
     ),
-    "ip_address_invalid": gettext_noop("An IP address is not a usable IPv4 or IPv6 address."),
+    "ip_address_invalid": gettext_noop("An IP address is not an IPv4 or IPv6 address."),
+    "ip_address_private": gettext_noop(
+        "An IP address is private, local or reserved, not a visitor's; it was not sent."
+    ),
+    "ip_address_refused": gettext_noop(
+        "The sender asks that no IP address be collected (0.0.0.0 or ::); none was sent."
+    ),
+    "ip_address_repaired": gettext_noop(
+        "An IP address came as a list, with a port or in another form; the first public one was sent."
+    ),
     "currency_invalid": gettext_noop("A currency is not three letters."),
     "number_invalid": gettext_noop("A value is not a number, or one that can be read in two ways."),
     "number_reformatted": gettext_noop(

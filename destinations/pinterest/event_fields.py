@@ -6,14 +6,14 @@ import re
 from typing import Any
 
 from .config import ACTION_SOURCES, TransformConfig
-from .event import DEVICE, NETWORK, SYSTEM, Sections, Step, paths
+from .event import DEVICE, NETWORK, Sections, Step, paths
 from .findings import EventRejected, Finding
+from .languages import language
+from .senders import platform_of
 from .texts import TextField, TextRow, read_texts, wrong_type
 from .values import boolean, usable_text
 
 APP_SOURCES = ("app_ios", "app_android")
-
-_LANGUAGE = re.compile(r"([A-Za-z]{2})(?:[-_.@].*)?", re.DOTALL)
 
 ACTION_SOURCE_PATHS = paths(
     "traits.action_source",
@@ -23,14 +23,6 @@ ACTION_SOURCE_PATHS = paths(
     "properties.action_source",
     "properties.actionSource",
 )
-
-
-def language(value: Any) -> str | None:
-    """ISO 639-1: the two letters a locale begins with, lower case."""
-    if type(value) is not str:
-        return None
-    found = _LANGUAGE.fullmatch(value.strip())
-    return found[1].lower() if found else None
 
 
 EVENT_FIELDS: tuple[TextField, ...] = (
@@ -46,7 +38,7 @@ EVENT_FIELDS: tuple[TextField, ...] = (
         paths("properties.language", "context.traits.language", "context.locale"),
         language,
         "language_invalid",
-        "A language is two letters, or a locale that begins with them, like en-US.",
+        "A language is a code or a locale, like en or en-US.",
     ),
     TextField("device_carrier", paths("context.network.carrier")),
     TextField("partner_name", paths("properties.partnerName")),
@@ -91,19 +83,8 @@ def read_action_source(
     if default not in ACTION_SOURCES:
         default = "web"
     if channel == "mobile":
-        return _app_source(sections) or _assumed_source(default, warnings)
+        return platform_of(sections) or _assumed_source(default, warnings)
     return default
-
-
-def _app_source(sections: Sections) -> str | None:
-    for value in (sections[SYSTEM].get("name"), sections[DEVICE].get("type")):
-        if type(value) is str:
-            platform = value.strip().lower()
-            if platform.startswith("android"):
-                return "app_android"
-            if platform.startswith(("ios", "ipados", "iphone", "ipad")):
-                return "app_ios"
-    return None
 
 
 def _assumed_source(default: str, warnings: list[Finding]) -> str:

@@ -20,6 +20,7 @@ from .event_names import ECOMMERCE_NAMES, is_own_name, standard_name
 from .findings import EventFiltered, EventRejected, Finding
 from .integrations import integration_settings, is_switched_off
 from .plans import plan_for
+from .senders import is_an_app, is_the_visitors_own
 from .times import unix_seconds
 from .user_data import read_user_data
 from .values import usable_text, well_formed
@@ -27,13 +28,12 @@ from .values import usable_text, well_formed
 __all__ = ["Conversion", "TransformConfig", "conversion_names", "transform"]
 
 DELIVERABLE_TYPES = ("track", "page", "screen")
+EVENT_ID_KEYS = ("eventId", "event_id", "eventID")
 EVENT_TIME_KEYS = ("timestamp", "originalTimestamp", "receivedAt")
 # How far ahead a clock may be before the event's time looks wrong.
 _FUTURE_SECONDS = 300
 # These channels send from the visitor's own device, so the address an event came from is theirs.
 _VISITOR_CHANNELS = ("web", "mobile")
-# Segment's browser SDK names no channel; this is its context.library.name.
-_BROWSER_LIBRARY = "analytics.js"
 _TIME_UNREADABLE = (
     "This is not a time, or one that programs print for no time; the next timestamp was used."
 )
@@ -115,6 +115,12 @@ def transform(event: dict[str, Any], name: str, config: TransformConfig, now: fl
     plan = plan_for(sections, present)
     event_time = _read_event_time(sections, config, now, warnings)
     channel = channel_of(event)
+    if channel:
+        sender_is_visitor = channel in _VISITOR_CHANNELS
+    else:
+        is_app = is_an_app(sections)
+        sender_is_visitor = is_the_visitors_own(sections, is_app)
+        channel = "mobile" if is_app else ""
     fields: dict[str, Any] = {
         "event_name": name,
         "event_time": event_time,
@@ -127,7 +133,7 @@ def transform(event: dict[str, Any], name: str, config: TransformConfig, now: fl
         plan.user_data,
         sections,
         send_external_id=config.send_external_id,
-        sender_is_visitor=_is_sent_by_visitor(event, channel),
+        sender_is_visitor=sender_is_visitor,
         warnings=warnings,
     )
     custom_data = read_custom_data(plan.custom_data, plan.amounts, sections, warnings)
@@ -140,14 +146,6 @@ def transform(event: dict[str, Any], name: str, config: TransformConfig, now: fl
         warnings.append(Finding("event_name_unusual", _name_of(event)[1], message))
     fields["event_id"] = _read_event_id(event, config, fields, warnings)
     return Conversion(fields, tuple(warnings))
-
-
-def _is_sent_by_visitor(event: dict[str, Any], channel: str) -> bool:
-    if channel:
-        return channel in _VISITOR_CHANNELS
-    context = event.get("context")
-    library = context.get("library") if type(context) is dict else None
-    return type(library) is dict and library.get("name") == _BROWSER_LIBRARY
 
 
 def _read_event_time(
@@ -189,11 +187,11 @@ def _read_event_id(
             return event_id
     integrations = event.get("integrations")
     if integrations:
-        settings = integration_settings(integrations, config.integration_names)
-        for key in ("eventId", "event_id") if settings else ():
-            event_id = _id_text(settings.get(key))
-            if event_id:
-                return event_id
+        for settings in integration_settings(integrations, config.integration_names):
+            for key in EVENT_ID_KEYS:
+                event_id = _id_text(settings.get(key))
+                if event_id:
+                    return event_id
     event_id = _id_text(event.get("messageId"))
     if event_id:
         return event_id

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from hashlib import sha256
-from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
+from .addresses import PRIVATE, REFUSED, visitor_address
 from .event import CONTEXT, Path, Sections, Shape, Step, paths, steps_within, under
 from .findings import EventRejected, Finding
 from .normalise import (
@@ -151,7 +151,15 @@ PLAIN_FIELDS: tuple[TextField, ...] = (
     TextField("client_user_agent", paths("context.userAgent", "properties.userAgent")),
     TextField(
         "click_id",
-        paths("properties.clickId", "properties.click_id", "properties.epik", "context.epik"),
+        paths(
+            *under(
+                ("properties", "context"),
+                "clickId",
+                "click_id",
+                "epik",
+                "_epik",
+            )
+        ),
     ),
     TextField("partner_id", paths("traits.partnerId", "context.traits.partnerId")),
 )
@@ -161,7 +169,8 @@ IP_PATHS = paths("context.ip", "context.requestIP", "properties.ip", "properties
 REQUEST_IP = paths("request_ip")
 CLICK_URLS = paths("context.page.url", "context.page.search", "properties.url")
 _REQUEST_IP_STEPS = tuple((path.section, path.key, path.text) for path in REQUEST_IP)
-_EPIK = re.compile(r"(?:^|[?&])epik=([^&#]+)")
+# Other networks have a click_id, too; Pinterest's begin with dj0 ("v=" in Base64).
+_EPIK = re.compile(r"(?:^|[?&#;])(?:_?epik=|click(?:Id|_id)=(?=dj0))([^&#]+)")
 
 
 Normalise = Callable[[str], Normalised]
@@ -262,10 +271,10 @@ def read_user_data(
     if ip_address:
         user_data["client_ip_address"] = ip_address
     read_texts(plain, sections, user_data, warnings)
-    if "click_id" not in user_data:
-        click_id = _click_id_in_urls(click_urls, sections)
-        if click_id:
-            user_data["click_id"] = click_id
+    # The address of the landing page is newer than anything that was stored before.
+    click_id = _click_id_in_urls(click_urls, sections)
+    if click_id:
+        user_data["click_id"] = click_id
     if "em" not in user_data and "hashed_maids" not in user_data:
         _require_ip_and_user_agent(user_data, warnings)
     return user_data
@@ -331,38 +340,51 @@ def _emails_among_external_ids(external_ids: Any) -> dict[str, None]:
 
 
 def _ip_address(steps: tuple[Step, ...], sections: Sections, warnings: list[Finding]) -> str | None:
+    """The first public address; None as soon as one of the paths refuses that any is collected."""
+    address = None
     for section, key, path in steps:
         value = sections[section].get(key)
         if value is None:
             continue
-        text = value.strip() if type(value) is str else usable_text(value)
-        if text and _is_usable_address(text):
-            return text
-        if text:
-            warnings.append(
-                Finding("ip_address_invalid", path, "This is not a usable IPv4 or IPv6 address.")
-            )
-        elif type(value) is not str:
+        found = visitor_address(value)
+        if found == REFUSED:
+            warnings.append(Finding("ip_address_refused", path, _IP_REFUSED))
+            return None
+        if address is not None:
+            continue
+        if found == PRIVATE:
+            warnings.append(Finding("ip_address_private", path, _IP_PRIVATE))
+        elif found is not None:
+            address = found
+            if found != value and not (type(value) is str and value.strip() == found):
+                warnings.append(Finding("ip_address_repaired", path, _IP_REPAIRED))
+        elif type(value) is dict or value is True:
             warnings.append(wrong_type(path))
-    return None
+        elif value and not (type(value) is str and value.isspace()):
+            message = "This is not an IPv4 or IPv6 address."
+            warnings.append(Finding("ip_address_invalid", path, message))
+    return address
 
 
-def _is_usable_address(text: str) -> bool:
-    try:
-        # inet_pton takes exactly the standard forms, and is many times faster than ipaddress.
-        return any(inet_pton(AF_INET6 if ":" in text else AF_INET, text))
-    except (OSError, ValueError):
-        return False
+_IP_REFUSED = (
+    "The sender asks that no IP address be collected, so none was sent, from wherever it came."
+)
+_IP_PRIVATE = (
+    "This is an address of a private network, of the machine itself or a reserved one, not a "
+    "visitor's; it was left out."
+)
+_IP_REPAIRED = "The first public address in this was sent, in its usual form."
 
 
 def _click_id_in_urls(steps: tuple[Step, ...], sections: Sections) -> str | None:
     """The ``epik`` that Pinterest puts into the landing page's address."""
     for section, key, _ in steps:
         url = sections[section].get(key)
-        if type(url) is str and "epik=" in url:
-            found = _EPIK.search(url)
-            if found:
-                return usable_text(unquote_plus(well_formed(found[1])))
+        if type(url) is str and ("epik=" in url or "=dj0" in url):
+            for found in _EPIK.finditer(url):
+                click_id = usable_text(unquote_plus(well_formed(found[1])))
+                if click_id:
+                    return click_id.strip()
     return None
 
 

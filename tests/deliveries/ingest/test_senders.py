@@ -8,7 +8,7 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
-from deliveries.ingest.addresses import find_request_ip
+from deliveries.ingest.addresses import find_request_ip, find_visitor_ip
 from deliveries.models import Delivery, Event, Refusal
 from destinations import routing
 from destinations.models import Destination, Source
@@ -122,6 +122,37 @@ def test_only_addresses_that_trusted_proxies_wrote_are_believed(
     if forwarded is not None:
         meta["HTTP_X_FORWARDED_FOR"] = forwarded
     assert find_request_ip(meta, proxies) == expected
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "proxies", "expected"),
+    [
+        (None, 0, "10.0.0.1"),
+        ("203.0.113.9", 0, "10.0.0.1"),
+        (None, 1, "10.0.0.1"),
+        (" ", 1, "10.0.0.1"),
+        ("6.6.6.6, 203.0.113.9", 1, "203.0.113.9"),
+        ("6.6.6.6, 203.0.113.9, 10.0.0.2", 2, "203.0.113.9"),
+        # a proxy of one's own that nobody counted
+        ("203.0.113.9, 10.0.0.2", 1, "203.0.113.9"),
+        ("203.0.113.9, 172.18.0.1, 10.0.0.2", 1, "203.0.113.9"),
+        ("10.0.0.3, 10.0.0.2", 1, "10.0.0.2"),
+        ("203.0.113.9:4711", 1, "203.0.113.9"),
+        ("[2001:DB8::1]:4711", 1, "2001:db8::1"),
+        ("::ffff:203.0.113.9", 1, "203.0.113.9"),
+        # a proxy that hides its callers, and one that hides their addresses
+        ("203.0.113.9, unknown", 1, ""),
+        ("unknown", 1, ""),
+        ("203.0.113.9, 0.0.0.0", 1, "0.0.0.0"),
+    ],
+)
+def test_the_visitor_is_whom_the_trusted_proxies_name_first(
+    forwarded: str | None, proxies: int, expected: str
+) -> None:
+    meta = {"REMOTE_ADDR": "::ffff:10.0.0.1"}
+    if forwarded is not None:
+        meta["HTTP_X_FORWARDED_FOR"] = forwarded
+    assert find_visitor_ip(meta, proxies) == expected
 
 
 def test_a_socket_file_has_no_address_and_none_is_added(post: Post, source: Source) -> None:

@@ -214,20 +214,27 @@ def ip_address(event: dict) -> Any:
     paths = list(PATHS["4.client_ip_address"])
     if event.get("channel") not in ("web", "mobile"):
         paths.remove("request_ip")
-
-    def read(value: Any) -> str | None:
+    usable = []
+    for path in paths:
         try:
-            address = ipaddress.ip_address((text(value) or "").strip())
+            address = ipaddress.ip_address((text(at(event, path)) or "").strip())
         except ValueError:
-            return None
-        return None if int(address) == 0 else (text(value) or "").strip()
-
-    return first(event, paths, read)
+            continue
+        if int(address) == 0:
+            return ABSENT  # a refusal
+        documentation = ("192.0.2.", "198.51.100.", "203.0.113.", "2001:db8:")
+        if address.is_global or str(address).startswith(documentation):
+            usable.append(str(at(event, path)).strip())
+    return usable[0] if usable else ABSENT
 
 
 def click_id(event: dict) -> Any:
-    paths = [path for path in PATHS["4.click_id"] if "url" not in path and "search" not in path]
-    return first(event, paths, text)
+    for path in PATHS["4.click_id"][:3]:
+        url = at(event, path)
+        found = re.search(r"[?&]epik=([^&#]*)", url) if isinstance(url, str) else None
+        if found and found[1].strip():
+            return found[1]
+    return first(event, PATHS["4.click_id"][3:], text)
 
 
 # -- custom_data -----------------------------------------------------------------------------------
@@ -312,10 +319,13 @@ def event_time(value: Any) -> int | None:
 
 
 def language(value: Any) -> str | None:
-    found = (
-        re.fullmatch(r"([A-Za-z]{2})([-_].*)?", value.strip()) if isinstance(value, str) else None
-    )
-    return found[1].lower() if found else None
+    for one in value if isinstance(value, list) else [value]:
+        found = (
+            re.fullmatch(r"([A-Za-z]{2})([-_].*)?", one.strip()) if isinstance(one, str) else None
+        )
+        if found:
+            return {"iw": "he", "in": "id"}.get(found[1].lower(), found[1].lower())
+    return None
 
 
 def currency(value: Any) -> str | None:

@@ -44,6 +44,7 @@ PATHS: dict[str, tuple[str, ...]] = {
     "3.event_id": (
         "integrations.Pinterest Tag.eventId",
         "integrations.PINTEREST_TAG.event_id",
+        "integrations.Pinterest Conversions API.event_id",
         "messageId",
     ),
     "3.action_source": (
@@ -108,13 +109,17 @@ PATHS: dict[str, tuple[str, ...]] = {
     ),
     "4.client_user_agent": ("context.userAgent", "properties.userAgent"),
     "4.click_id": (
-        "properties.clickId",
-        "properties.click_id",
-        "properties.epik",
-        "context.epik",
         "context.page.url",
         "context.page.search",
         "properties.url",
+        "properties.clickId",
+        "properties.click_id",
+        "properties.epik",
+        "properties._epik",
+        "context.clickId",
+        "context.click_id",
+        "context.epik",
+        "context._epik",
     ),
     "4.partner_id": under_traits("partnerId"),
     "5.currency": ("properties.currency",),
@@ -238,7 +243,8 @@ RULES: dict[str, str] = {
     "type": "track screen any_case",
     "unsupported_type": "identify group alias merge",
     "integrations": "all_false pinterest_tag PINTEREST_TAG destination_name other_destination "
-    "pinterest_tag_false destination_name_false other_false spelling object",
+    "pinterest_tag_false destination_name_false other_false spelling object segment pinterest words "
+    "empty_list json",
     "event_name": "trimmed fallthrough blank_category page_without_name page_ignores_map",
     "event_map": "any_case several duplicates before_ecommerce user_defined same_id tag_spelling",
     "ecommerce": "any_case",
@@ -251,14 +257,14 @@ RULES: dict[str, str] = {
     "event_id": "dedup_key index order number object array blank absent destination_name "
     "other_destination personal generated",
     "action_source": "web order fallthrough android device_android server sources default "
-    "default_web assumed",
+    "default_web assumed library library_and_os app_device phone_browser tv server_library",
     "opt_out": "true text null number words invalid att att_undetermined one_no",
     "advertiser_tracking_enabled": "android v3 denied",
     "app_id": "blank",
     "advertiser_id": "v5",
     "partner_name": "blank",
     "text": "order fallthrough number boolean false object array",
-    "language": "region lower underscore invalid",
+    "language": "region lower underscore invalid old accepted quality list three_letters name",
     "wifi": "false",
     "list": "empties null all_empty numbers zp",
     "hashed": "lower by_value ph ct hashed_maids equal padded too_short",
@@ -274,8 +280,9 @@ RULES: dict[str, str] = {
     "country": "alpha2 alpha3 name unknown",
     "hashed_maids": "normalised zero zero_first",
     "external_id": "normalised order fallthrough off",
-    "client_ip_address": "v6 zero invalid padded fallthrough mobile server no_channel browser_library",
-    "click_id": "other_parameter",
+    "client_ip_address": "v6 zero invalid padded fallthrough mobile server no_channel browser_library "
+    "list port mapped private refusal mobile_library server_library",
+    "click_id": "other_parameter blank url_first other_network",
     "required": "ip_ua request_ip",
     "missing_user_data": "ip_only ua_only phone_only bad_ip server_ip",
     "ldp": "complete incomplete state_only field list",
