@@ -98,7 +98,7 @@ def fill(rows: int, say: Callable[[str], None]) -> None:
 
     from benchmarks.log_filling import analyze
     from benchmarks.mixed_log import Mixed, fill_mixed, fill_search_keys, fill_tallies
-    from deliveries.log_contents import list_contents
+    from deliveries.search.block_index import list_contents
     from destinations.models import Destination, Source
 
     started = time.monotonic()

@@ -103,7 +103,7 @@ def time_claim(destination_id: int) -> float:
 
     from django.utils import timezone
 
-    from deliveries.outbox import Claimed, ClaimRules, claim, release
+    from deliveries.engine.claims import Claimed, ClaimRules, claim, release
 
     rules = ClaimRules(1000, timedelta(seconds=2), timedelta(seconds=120), 2 * REPEATS)
     claims: list[Claimed] = []
@@ -127,7 +127,7 @@ def time_sweep() -> float:
     """The median time of looking for destinations with something due, in ms."""
     from django.utils import timezone
 
-    from deliveries.outbox import destinations_with_due_deliveries
+    from deliveries.engine.claims import destinations_with_due_deliveries
 
     def sweep() -> float:
         started = time.perf_counter()
@@ -144,9 +144,9 @@ def time_steps() -> dict[str, float]:
 
     from django.utils import timezone
 
-    from deliveries.bulk_actions import run_step, start_bulk_action
-    from deliveries.retention import WALKS, prune_step
-    from deliveries.selection import Selection
+    from deliveries.actions.bulk import run_step, start_bulk_action
+    from deliveries.privacy.retention import WALKS, prune_step
+    from deliveries.search.selection import Selection
     from deliveries.statuses import BulkVerb
 
     action = start_bulk_action(BulkVerb.DISCARD, Selection(statuses=("rejected", "dead")))
@@ -186,7 +186,7 @@ class Cost:
 
 def drain(destination_id: int, count: int) -> Cost:
     """Deliver ``count`` deliveries in this thread."""
-    from deliveries.dispatch import deliver_batch
+    from deliveries.engine.dispatch import deliver_batch
 
     costs = []
     done = 0

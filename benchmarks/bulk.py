@@ -45,9 +45,9 @@ def _measure(rig: Rig, count: int) -> dict[str, Any]:
     _make_other_shop()
     _fill_dead(busy_id, count)
     rig.start("sandbox", "web", "workers", "beat")
-    from deliveries.bulk_actions import start_bulk_action
+    from deliveries.actions.bulk import start_bulk_action
     from deliveries.models import BulkAction, Delivery
-    from deliveries.selection import Selection
+    from deliveries.search.selection import Selection
     from deliveries.statuses import OPEN
 
     started = time.monotonic()

@@ -107,7 +107,7 @@ def data_folder() -> Iterator[str]:
 @contextmanager
 def web_server(environment: dict[str, str]) -> Iterator[int]:
     """The web part of bin/run; yields its port."""
-    from capi_project.parts import commands, read_options
+    from launcher.commands import commands, read_options
 
     port = free_port()
     command = commands(read_options({**environment, "PORT": str(port)}))["web"]

@@ -70,7 +70,7 @@ def _drain(lines: list[bytes], count: int) -> dict[str, Any]:
         _store_backlog(lines, count)
         stored_seconds = time.perf_counter() - started
         rig.start("sandbox")
-        from deliveries.doorbell import ring
+        from deliveries.engine.wakeups import ring
         from deliveries.models import Delivery
         from deliveries.statuses import OPEN
 
@@ -140,7 +140,7 @@ def _floor(rig: Rig, destination_id: int) -> float:
     """
     from django.db import connection
 
-    from deliveries.bodies import unpack
+    from deliveries.db.compression import unpack
     from deliveries.models import Attempt, Batch, Delivery
     from destinations.connections import client_for
     from destinations.models import Destination

@@ -45,7 +45,7 @@ class Rig:
             "LOG_LEVEL": "WARNING",
         }
         os.environ.update(self.environment)
-        from capi_project.parts import Options, children_environment
+        from launcher.commands import Options, children_environment
 
         self.options = Options(
             **{
@@ -77,7 +77,7 @@ class Rig:
 
     def start(self, *names: str) -> None:
         """Start parts (sandbox, web, workers, beat) with the commands of bin/run."""
-        from capi_project.parts import commands, part_environment, worker_names
+        from launcher.commands import commands, part_environment, worker_names
 
         wanted = [
             one

@@ -1,4 +1,4 @@
-"""Starts capi_project.supervisor; a mistake in the environment is a sentence, not a traceback."""
+"""Starts launcher.supervisor; a mistake in the environment is a sentence, not a traceback."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 
 try:
-    from capi_project.supervisor import main
+    from launcher.supervisor import main
 except ImproperlyConfigured as mistakes:
     sys.exit(str(mistakes))
 sys.exit(main())

@@ -1,19 +1,7 @@
-"""The project as an app, and the admin without its pages: only the URLs load those."""
+"""The admin without its pages: only the URLs load those."""
 
-from django.apps import AppConfig, apps
+from django.apps import AppConfig
 from django.contrib.admin.apps import SimpleAdminConfig
-from django.utils.translation import gettext_lazy
-
-
-class ProjectConfig(AppConfig):
-    """Groups, signing in, how the admin looks."""
-
-    name = "capi_project"
-
-    def ready(self) -> None:
-        # What the side bar calls them; Django's own words stand above their pages.
-        for label in ("auth", "admin"):
-            apps.get_app_config(label).verbose_name = gettext_lazy("People")
 
 
 class AdminConfig(SimpleAdminConfig):

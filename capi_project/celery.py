@@ -74,7 +74,7 @@ app.conf.update(
     },
 )
 if app.conf.broker_url.startswith("filesystem"):
-    kombu.transport.TRANSPORT_ALIASES["filesystem"] = "capi_project.file_broker:Transport"
+    kombu.transport.TRANSPORT_ALIASES["filesystem"] = "brokers.file_transport:Transport"
     # Nobody sends commands to an embedded worker, and each would be a file to look for.
     app.conf.worker_enable_remote_control = False
     folder = settings.DATA_DIR / "broker"
@@ -88,7 +88,7 @@ if app.conf.broker_url.startswith("filesystem"):
     }
 else:
     for scheme in ("redis", "rediss"):
-        kombu.transport.TRANSPORT_ALIASES[scheme] = "capi_project.redis_broker:Transport"
+        kombu.transport.TRANSPORT_ALIASES[scheme] = "brokers.redis_transport:Transport"
     app.conf.broker_transport_options = {
         "visibility_timeout": settings.LEASE_SECONDS,
         "socket_keepalive": True,

@@ -12,8 +12,8 @@ from cryptography.fernet import Fernet
 from django.conf import global_settings
 from django.core.management.utils import get_random_secret_key
 
-from capi_project.admin_look import UNFOLD as UNFOLD  # how the admin looks
 from capi_project.environment import Environment
+from capi_project.theme import UNFOLD as UNFOLD  # how the admin looks
 
 env = Environment(os.environ)
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -52,11 +52,11 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY_COUNT else None
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
 SESSION_COOKIE_AGE = int(timedelta(hours=env.integer("SESSION_HOURS", 12, least=1)).total_seconds())
-SESSION_ENGINE = "capi_project.sessions"
+SESSION_ENGINE = "accounts.sessions"
 SESSION_EXPIRE_AT_BROWSER_CLOSE = False
 REQUIRE_TWO_FACTOR = env.boolean("REQUIRE_TWO_FACTOR", False)
 """Who has no two-factor login is led to set it up after signing in, and reaches nothing else."""
-AUTHENTICATION_BACKENDS = ["capi_project.sign_in.PasswordBackend"]
+AUTHENTICATION_BACKENDS = ["capi_project.sign_in.PasswordBackend"]  # sessions hold this name
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 URL_PREFIX = env.text("URL_PREFIX").strip("/")
@@ -78,20 +78,20 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "capi_project.apps.ProjectConfig",
+    "accounts",
     "destinations",
     "deliveries",
 ]
 MIDDLEWARE = [
-    "deliveries.ingest.front.IngestFront",
+    "deliveries.ingest.middleware.IngestFront",
     "django.middleware.security.SecurityMiddleware",
-    "capi_project.page_headers.PageHeadersMiddleware",
+    "capi_project.headers.PageHeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "capi_project.two_factor_gate.TwoFactorGate",
+    "accounts.two_factor_gate.TwoFactorGate",
     "django.contrib.messages.middleware.MessageMiddleware",
     "capi_project.viewer_zone.ViewerZoneMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -111,6 +111,7 @@ TEMPLATES = [
     },
 ]
 STATIC_URL = f"/{URL_PREFIX}/static/" if URL_PREFIX else "/static/"
+STATICFILES_DIRS = [BASE_DIR / "capi_project" / "static"]
 STATIC_ROOT = DATA_DIR / "static"
 WHITENOISE_USE_FINDERS = True  # no collectstatic step is needed to try the product out
 AUTH_PASSWORD_VALIDATORS = [
@@ -200,7 +201,7 @@ else:
             "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
             "LOCATION": DATA_DIR / "cache",
         },
-        # Tries to sign in (capi_project/login_throttle.py): no other entries push them out.
+        # Tries to sign in (accounts/throttle.py): no other entries push them out.
         "logins": {
             "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
             "LOCATION": DATA_DIR / "cache" / "logins",
@@ -238,7 +239,7 @@ if LEASE_SECONDS <= CONNECT_TIMEOUT_SECONDS + READ_TIMEOUT_SECONDS:
 DESTINATION_CONCURRENCY = env.integer("DESTINATION_CONCURRENCY", 4, least=1, most=100)
 """Requests one destination may have in flight; a destination can set its own."""
 RETRY_DELAYS_SECONDS = env.numbers("RETRY_DELAYS_SECONDS", most=86_400)
-"""The wait after the first, second … failed try; empty: the schedule in deliveries/retry.py."""
+"""The wait after the first, second … failed try; empty: the schedule in deliveries/engine/retry.py."""
 SWEEP_SECONDS = env.number("SWEEP_SECONDS", 1, least=0.2, most=60)
 
 READY_OLDEST_DUE_SECONDS = env.number("READY_OLDEST_DUE_SECONDS", 900, least=10)

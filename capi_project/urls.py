@@ -7,10 +7,10 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from capi_project.sign_in import CodeView, SignInView
-from capi_project.two_factor_pages import own_view, set_up_view
-from deliveries.health import readyz
-from deliveries.preview_page import preview_view
+from accounts.sign_in import CodeView, SignInView
+from accounts.two_factor_pages import own_view, set_up_view
+from deliveries.admin.preview_page import preview_view
+from deliveries.stats.health import readyz
 
 admin.autodiscover()
 

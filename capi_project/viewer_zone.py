@@ -8,7 +8,7 @@ from datetime import UTC
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from deliveries.zones import find_zone
+from deliveries.search.zones import find_zone
 
 COOKIE = "relay_zone"
 

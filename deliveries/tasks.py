@@ -11,15 +11,15 @@ from celery.signals import worker_shutting_down
 from django.conf import settings
 from django.utils import timezone
 
-from deliveries.bulk_actions import StepResult, run_step, unfinished_bulk_actions
-from deliveries.dispatch import deliver_batch
-from deliveries.doorbell import ring, ring_bulk, ring_prune
-from deliveries.health import note_sweep
-from deliveries.log_contents import list_contents as list_in_steps
-from deliveries.outbox import destinations_with_due_deliveries, forget_ended_claims
-from deliveries.retention import prune as prune_in_steps
-from deliveries.search_keys import index_events as index_in_steps
-from deliveries.tally_merging import merge_tallies as merge_in_steps
+from deliveries.actions.bulk import StepResult, run_step, unfinished_bulk_actions
+from deliveries.engine.claims import destinations_with_due_deliveries, forget_ended_claims
+from deliveries.engine.dispatch import deliver_batch
+from deliveries.engine.wakeups import ring, ring_bulk, ring_prune
+from deliveries.privacy.retention import prune as prune_in_steps
+from deliveries.search.block_index import list_contents as list_in_steps
+from deliveries.search.search_keys import index_events as index_in_steps
+from deliveries.stats.compaction import merge_tallies as merge_in_steps
+from deliveries.stats.health import note_sweep
 from destinations.connection_check import check_all_connections
 
 RUN_SECONDS = 10

@@ -114,7 +114,7 @@ def sandbox() -> Iterator[Any]:
     """A stand-in Pinterest on a real socket, to which SANDBOX_URL points."""
     from django.test import override_settings
 
-    from destinations.sandbox import Sandbox
+    from pinterest_sandbox import Sandbox
 
     with Sandbox() as running, override_settings(SANDBOX_URL=running.url):
         yield running

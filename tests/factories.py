@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from django.utils import timezone
 
-from deliveries.bodies import pack
+from deliveries.db.compression import pack
 from deliveries.models import Delivery, Event
 from destinations.models import Destination, EventMapping, Source
 

@@ -24,9 +24,9 @@ from typing import Any, Self, TypeVar
 import requests
 
 from benchmarks.ports import free_port
-from capi_project.children import Child
-from capi_project.parts import commands, part_environment, read_options, worker_names
-from destinations.sandbox import Sandbox
+from launcher.commands import commands, part_environment, read_options, worker_names
+from launcher.processes import Child
+from pinterest_sandbox import Sandbox
 from tests.scratch import ScratchDatabase, ScratchRedis
 from tests.variables import BASE_DIR, settings_variables
 

@@ -15,7 +15,7 @@ import yaml
 from django.core.management import get_commands
 from django.urls import resolve
 
-from capi_project.parts import part_environment
+from launcher.commands import part_environment
 from tests.test_env_example import EXAMPLE
 from tests.variables import BASE_DIR
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from capi_project.parts import read_options
+from launcher.commands import read_options
 from tests.variables import BASE_DIR, settings_variables, supervisor_variables
 
 EXAMPLE = dict(

@@ -9,7 +9,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation
 from django.db.models import NOT_PROVIDED
 
-from deliveries.index_operations import AddLogIndex, DropForeignKeyIndex, RemoveLogIndex
+from deliveries.db.index_operations import AddLogIndex, DropForeignKeyIndex, RemoveLogIndex
 
 LOG_MODELS = frozenset({"event", "refusal", "batch", "delivery", "attempt"})
 

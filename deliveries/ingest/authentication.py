@@ -9,9 +9,9 @@ from typing import Any
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from deliveries.ingest import answers
-from deliveries.ingest.answers import RequestRefused
+from deliveries.ingest import responses
 from deliveries.ingest.body import BodyRefused
+from deliveries.ingest.responses import RequestRefused
 from deliveries.ingest.strict_json import ParsedJSON
 from destinations.routing import SourceRoutes, routes_for
 
@@ -35,7 +35,7 @@ class WriteKeyAuthentication(BaseAuthentication):
             raise RequestRefused(401, self.no_write_key_text)
         return None, find_source(write_key)
 
-    no_write_key_text = answers.NO_WRITE_KEY_IN_HEADER
+    no_write_key_text = responses.NO_WRITE_KEY_IN_HEADER
 
     def read_from_body(self, request: Request) -> str:
         view: Any = request.parser_context["view"]
@@ -52,7 +52,7 @@ class WriteKeyAuthentication(BaseAuthentication):
 class QueryWriteKeyAuthentication(WriteKeyAuthentication):
     """For browsers' beacons, which can send no header."""
 
-    no_write_key_text = answers.NO_WRITE_KEY_IN_QUERY
+    no_write_key_text = responses.NO_WRITE_KEY_IN_QUERY
 
 
 class HeaderWriteKeyAuthentication(WriteKeyAuthentication):
@@ -69,9 +69,9 @@ def find_source(write_key: str) -> SourceRoutes:
     if len(write_key) <= LONGEST_WRITE_KEY and write_key.isascii() and write_key.isprintable():
         source = routes_for(write_key)
     if source is None:
-        raise RequestRefused(401, answers.UNKNOWN_WRITE_KEY)
+        raise RequestRefused(401, responses.UNKNOWN_WRITE_KEY)
     if not source.enabled:
-        raise RequestRefused(404, answers.SOURCE_DISABLED)
+        raise RequestRefused(404, responses.SOURCE_DISABLED)
     return source
 
 

@@ -14,8 +14,8 @@ from django.http import HttpRequest
 from django.http.request import UnreadablePostError
 from rest_framework.parsers import BaseParser
 
-from deliveries.ingest import answers
-from deliveries.ingest.answers import RequestRefused
+from deliveries.ingest import responses
+from deliveries.ingest.responses import RequestRefused
 from deliveries.ingest.strict_json import ParsedJSON, parse_json
 
 _GZIP = 31  # zlib's window bits for a gzip header
@@ -49,7 +49,7 @@ class RawBodyParser(BaseParser):
         try:
             return parse_json(body)
         except ValueError as error:
-            raise BodyRefused(400, answers.INVALID_JSON, "invalid_json", body[:2000]) from error
+            raise BodyRefused(400, responses.INVALID_JSON, "invalid_json", body[:2000]) from error
 
 
 def read_body(request: HttpRequest, limit: int) -> bytes:
@@ -57,7 +57,7 @@ def read_body(request: HttpRequest, limit: int) -> bytes:
     meta = request.META
     stream, length = _open_stream(request)
     if length is not None and length > limit:
-        raise BodyRefused(413, answers.TOO_LARGE, "request_too_large")
+        raise BodyRefused(413, responses.TOO_LARGE, "request_too_large")
     body = _read_up_to(stream, length, limit)
     if meta.get("HTTP_CONTENT_ENCODING", "").strip().lower() in ("gzip", "x-gzip"):
         return gunzip(body, limit)
@@ -100,15 +100,15 @@ def _read_up_to(stream: Any, length: int | None, limit: int) -> bytes:
         try:
             piece = stream.read(wanted)
         except (UnreadablePostError, OSError) as error:
-            raise BodyRefused(400, answers.UNREADABLE_BODY, "unreadable_body") from error
+            raise BodyRefused(400, responses.UNREADABLE_BODY, "unreadable_body") from error
         if not piece:
             break
         size += len(piece)
         if size > limit:
-            raise BodyRefused(413, answers.TOO_LARGE, "request_too_large")
+            raise BodyRefused(413, responses.TOO_LARGE, "request_too_large")
         pieces.append(piece)
     if length is not None and size < length:
-        raise BodyRefused(400, answers.UNREADABLE_BODY, "incomplete_body")
+        raise BodyRefused(400, responses.UNREADABLE_BODY, "incomplete_body")
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
@@ -125,12 +125,12 @@ def gunzip(compressed: bytes, limit: int) -> bytes:
         try:
             piece = member.decompress(compressed, limit - size + 1)
         except zlib.error as error:
-            raise BodyRefused(400, answers.UNREADABLE_BODY, "invalid_gzip") from error
+            raise BodyRefused(400, responses.UNREADABLE_BODY, "invalid_gzip") from error
         size += len(piece)
         if size > limit:
-            raise BodyRefused(413, answers.TOO_LARGE, "request_too_large")
+            raise BodyRefused(413, responses.TOO_LARGE, "request_too_large")
         if not member.eof or len(pieces) == _MOST_MEMBERS:
-            raise BodyRefused(400, answers.UNREADABLE_BODY, "invalid_gzip")
+            raise BodyRefused(400, responses.UNREADABLE_BODY, "invalid_gzip")
         pieces.append(piece)
         compressed = member.unused_data
     return b"".join(pieces)

@@ -13,8 +13,8 @@ from typing import Any
 from django.http import HttpResponse
 from django.utils.cache import patch_vary_headers
 
-from deliveries.ingest import answers
-from deliveries.ingest.answers import RequestRefused
+from deliveries.ingest import responses
+from deliveries.ingest.responses import RequestRefused
 
 METHODS = "GET, POST, HEAD"
 HEADERS = (
@@ -52,7 +52,7 @@ def check_origin(meta: Mapping[str, Any], allowed_origins: tuple[str, ...]) -> N
     """Raises RequestRefused 403 when a page of another origin than the listed ones sends."""
     origin = meta.get("HTTP_ORIGIN")
     if origin and not _is_allowed(origin, allowed_origins):
-        raise RequestRefused(403, answers.ORIGIN_NOT_ALLOWED)
+        raise RequestRefused(403, responses.ORIGIN_NOT_ALLOWED)
 
 
 def allow_origin(

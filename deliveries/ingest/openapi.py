@@ -8,7 +8,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from deliveries.ingest import answers
+from deliveries.ingest import responses
 
 TEXT = {"type": "string"}
 MOMENT = {"type": "string", "format": "date-time"}
@@ -81,16 +81,16 @@ IMAGE = {(200, "image/gif"): OpenApiResponse({"type": "string", "format": "binar
 SOURCE_CONFIG = {(200, "application/json"): OpenApiResponse({"type": "object"}, "The source.")}
 ERRORS = {
     (400, "text/plain"): _answer(
-        answers.INVALID_JSON, "Nothing of the request can be taken; sending it again is no use."
+        responses.INVALID_JSON, "Nothing of the request can be taken; sending it again is no use."
     ),
-    (401, "text/plain"): _answer(answers.UNKNOWN_WRITE_KEY, "No write key, or an unknown one."),
+    (401, "text/plain"): _answer(responses.UNKNOWN_WRITE_KEY, "No write key, or an unknown one."),
     (403, "text/plain"): _answer(
-        answers.ORIGIN_NOT_ALLOWED, "A page of an origin that the source does not list."
+        responses.ORIGIN_NOT_ALLOWED, "A page of an origin that the source does not list."
     ),
-    (404, "text/plain"): _answer(answers.SOURCE_DISABLED, "The source is switched off."),
-    (413, "text/plain"): _answer(answers.TOO_LARGE, "More than 4,096,000 bytes after gunzip."),
-    (429, "text/plain"): _answer(answers.TOO_MANY_REQUESTS, "Wait as long as Retry-After says."),
-    (503, "text/plain"): _answer(answers.NO_STORAGE, "Nothing was stored: send it again."),
+    (404, "text/plain"): _answer(responses.SOURCE_DISABLED, "The source is switched off."),
+    (413, "text/plain"): _answer(responses.TOO_LARGE, "More than 4,096,000 bytes after gunzip."),
+    (429, "text/plain"): _answer(responses.TOO_MANY_REQUESTS, "Wait as long as Retry-After says."),
+    (503, "text/plain"): _answer(responses.NO_STORAGE, "Nothing was stored: send it again."),
 }
 
 

@@ -12,10 +12,10 @@ from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 
 from deliveries.ingest import openapi
-from deliveries.ingest.answers import RequestRefused
 from deliveries.ingest.authentication import HeaderWriteKeyAuthentication
 from deliveries.ingest.envelope import to_text
 from deliveries.ingest.refusals import limit_refusals
+from deliveries.ingest.responses import RequestRefused
 from deliveries.ingest.store import store_request
 from deliveries.ingest.views import IngestView, describe_error, judge_events
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from deliveries.ingest import answers
+from deliveries.ingest import responses
 from destinations.pinterest.findings import Finding
 
 EXCERPT_CHARACTERS = 500
@@ -24,11 +24,11 @@ _PERSONAL_KEYS = frozenset(
 _WITHHELD = "(withheld)"
 
 _ANSWERS = {
-    "missing_identity": answers.NO_IDENTITY,
-    "event_too_large": answers.TOO_LARGE,
-    "invalid_text": answers.INVALID_JSON,
-    "not_a_number": answers.INVALID_JSON,
-    "nested_too_deeply": answers.INVALID_JSON,
+    "missing_identity": responses.NO_IDENTITY,
+    "event_too_large": responses.TOO_LARGE,
+    "invalid_text": responses.INVALID_JSON,
+    "not_a_number": responses.INVALID_JSON,
+    "nested_too_deeply": responses.INVALID_JSON,
 }
 
 
@@ -52,7 +52,7 @@ class RefusedEvent:
     @property
     def answer(self) -> str:
         """What RudderStack would say to the request if nothing of it can be taken."""
-        return _ANSWERS.get(self.code, answers.INVALID_EVENT)
+        return _ANSWERS.get(self.code, responses.INVALID_EVENT)
 
 
 def refuse_event(finding: Finding, event: Any) -> RefusedEvent:

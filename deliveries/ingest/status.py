@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from deliveries.ingest import answers
+from deliveries.ingest import responses
 from deliveries.ingest.envelope import to_text
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ def health(request: HttpRequest) -> HttpResponse:
             cursor.fetchone()
     except DatabaseError as error:
         logger.error("The database does not answer: %s.", type(error).__name__)
-        return answers.refused(503, answers.NO_DATABASE)
+        return responses.refused(503, responses.NO_DATABASE)
     return JsonResponse(
         {
             "appType": "EMBEDDED",
@@ -74,10 +74,10 @@ def version(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 @require_safe
 def robots(request: HttpRequest) -> HttpResponse:
-    return HttpResponse("User-agent: * \nDisallow: / \n", content_type=answers.PLAIN_TEXT)
+    return HttpResponse("User-agent: * \nDisallow: / \n", content_type=responses.PLAIN_TEXT)
 
 
 @csrf_exempt
 def unknown_path(request: HttpRequest, **_: str) -> HttpResponse:
     """An SDK reads the answer, so it is text and not a page."""
-    return answers.refused(404, answers.UNKNOWN_PATH)
+    return responses.refused(404, responses.UNKNOWN_PATH)

@@ -9,13 +9,13 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from deliveries.bodies import pack
-from deliveries.doorbell import ring
+from deliveries.db.compression import pack
+from deliveries.engine.planning import PlannedDelivery, plan_deliveries
+from deliveries.engine.wakeups import ring
 from deliveries.ingest.envelope import AcceptedEvent
 from deliveries.ingest.group_commit import GroupCommit
 from deliveries.ingest.refusals import RefusedEvent
-from deliveries.ingest.writing import EventRow, RefusalRow, Rows, write_rows
-from deliveries.planning import PlannedDelivery, plan_deliveries
+from deliveries.ingest.statements import EventRow, RefusalRow, Rows, write_rows
 from destinations.routing import SourceRoutes
 
 EventKey = tuple[int, str]

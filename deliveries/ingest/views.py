@@ -13,9 +13,8 @@ from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from deliveries.ingest import answers, openapi
+from deliveries.ingest import openapi, responses
 from deliveries.ingest.addresses import find_visitor_ip
-from deliveries.ingest.answers import RequestRefused
 from deliveries.ingest.authentication import (
     QueryWriteKeyAuthentication,
     WriteKeyAuthentication,
@@ -30,6 +29,7 @@ from deliveries.ingest.refusals import (
     refuse_body,
     refuse_event,
 )
+from deliveries.ingest.responses import RequestRefused
 from deliveries.ingest.store import store_request
 from deliveries.ingest.strict_json import ParsedJSON, find_flaw
 from deliveries.ingest.throttling import SourceThrottle
@@ -68,7 +68,7 @@ class IngestView(APIView):
             return
         if not hasattr(self, method) or method not in self.http_method_names:
             allowed = ", ".join(self.allowed_methods)
-            raise RequestRefused(405, answers.WRONG_METHOD, {"Allow": allowed})
+            raise RequestRefused(405, responses.WRONG_METHOD, {"Allow": allowed})
         self.perform_authentication(request)
         check_origin(request.META, request.auth.allowed_origins)
         self.check_throttles(request)
@@ -89,14 +89,14 @@ class IngestView(APIView):
         if self.parsed is None:
             drain_body(self.request._request)
         if isinstance(exc, RequestRefused):
-            return answers.refused(exc.status, exc.text, exc.headers)
+            return responses.refused(exc.status, exc.text, exc.headers)
         if isinstance(exc, Throttled):
             retry_after = {"Retry-After": str(int(exc.wait or 1))}
-            return answers.refused(429, answers.TOO_MANY_REQUESTS, retry_after)
+            return responses.refused(429, responses.TOO_MANY_REQUESTS, retry_after)
         if isinstance(exc, DatabaseError):
             # The error's own text may quote what was to be stored.
             logger.error("Events cannot be stored: %s.", describe_error(exc))
-            return answers.refused(503, answers.NO_STORAGE, {"Retry-After": RETRY_SECONDS})
+            return responses.refused(503, responses.NO_STORAGE, {"Retry-After": RETRY_SECONDS})
         raise exc
 
     def finalize_response(
@@ -137,13 +137,13 @@ class EventView(IngestView):
     def take(self, request: Request, events: list[Any], is_flawless: bool) -> HttpResponse:
         """200 if at least one event was taken; else what RudderStack says of the first."""
         if len(events) > MOST_EVENTS:
-            raise RequestRefused(413, answers.TOO_LARGE)
+            raise RequestRefused(413, responses.TOO_LARGE)
         arrival = self.find_arrival(request)
         accepted, refused = judge_events(events, self.event_type, arrival, is_flawless)
         store_request(request.auth, accepted, limit_refusals(refused), arrival.received_at)
         if not accepted:
-            return answers.refused(400, refused[0].answer)
-        return answers.accepted()
+            return responses.refused(400, refused[0].answer)
+        return responses.accepted()
 
 
 class TrackView(EventView):
@@ -228,7 +228,7 @@ def refuse_empty(request: Request, field: str, message: str, value: Any) -> NoRe
     """Note a request that holds no event at all as a refusal, then raise RequestRefused 400."""
     flaw = EventRefused("empty_batch", field, message).finding
     store_request(request.auth, [], [refuse_event(flaw, value)], timezone.now())
-    raise RequestRefused(400, answers.EMPTY_BATCH)
+    raise RequestRefused(400, responses.EMPTY_BATCH)
 
 
 def describe_error(error: BaseException) -> str:

@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                 (
                     "digest",
                     models.BigIntegerField(
-                        help_text="8 bytes of a keyed hash (deliveries.search_keys)."
+                        help_text="8 bytes of a keyed hash (deliveries.search.search_keys)."
                     ),
                 ),
                 (

@@ -3,7 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-from deliveries.index_operations import AddLogIndex, DropForeignKeyIndex, RemoveLogIndex
+from deliveries.db.index_operations import AddLogIndex, DropForeignKeyIndex, RemoveLogIndex
 
 
 class Migration(migrations.Migration):

@@ -1,10 +1,10 @@
-"""`python -m destinations.sandbox`: the sandbox without Django."""
+"""`python -m destinations.sandbox`: the former name of `python -m pinterest_sandbox`."""
 
 from __future__ import annotations
 
 import sys
 
-from .command_line import main
+from pinterest_sandbox.command_line import main
 
 if __name__ == "__main__":
     sys.exit(main())

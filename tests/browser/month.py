@@ -21,18 +21,18 @@ from django.contrib.auth.models import Group, User
 from django.test import Client, override_settings
 from django.utils import timezone
 
-from capi_project.models import TwoFactor
-from capi_project.roles import OPERATOR, VIEWER, make_groups
-from deliveries.bulk import insert_rows
-from deliveries.dispatch import deliver_batch
+from accounts.models import TwoFactor
+from accounts.roles import OPERATOR, VIEWER, make_groups
+from deliveries.actions.operations import discard
+from deliveries.db.bulk_sql import insert_rows
+from deliveries.engine.dispatch import deliver_batch
 from deliveries.models import Batch, BulkAction, Delivery, Refusal, SavedLink, Tally
-from deliveries.operations import discard
-from deliveries.selection import Selection
-from deliveries.tallies import COLUMNS, bucket_of
+from deliveries.search.selection import Selection
+from deliveries.stats.tallies import COLUMNS, bucket_of
 from destinations.connection_check import check_and_record
 from destinations.models import Destination, EventMapping, Source
-from destinations.sandbox import Sandbox
 from destinations.secrets import Secret
+from pinterest_sandbox import Sandbox
 from tests.browser.visitors import Visitors
 
 PASSWORD = "correct horse battery"

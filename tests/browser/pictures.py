@@ -73,7 +73,7 @@ def photographer(server: str) -> Iterator[Any]:
     """``look(place, month)`` gives a page with the place, in a browser of its own."""
     from django.test import override_settings
 
-    from destinations.sandbox import Sandbox
+    from pinterest_sandbox import Sandbox
     from tests.browser.chromium import Visitor, open_chromium
     from tests.browser.visiting import go_to, sign_in_for
 

@@ -387,7 +387,7 @@ NOT_LOOKED_AT: dict[str, str] = {
     "deliveries_bulkaction_history": "empty: nobody changes a bulk action",
     "admin_logentry_history": "empty: nobody changes an entry",
     **{
-        f"{model}_{verb}": "refused for everybody (tests/test_roles.py)"
+        f"{model}_{verb}": "refused for everybody (tests/accounts/test_roles.py)"
         for model in (
             "deliveries_delivery",
             "deliveries_batch",
@@ -397,7 +397,7 @@ NOT_LOOKED_AT: dict[str, str] = {
         )
         for verb in ("add", "delete")
     },
-    "destinations_source_delete": "refused for everybody (tests/test_roles.py)",
-    "destinations_destination_delete": "refused for everybody (tests/test_roles.py)",
+    "destinations_source_delete": "refused for everybody (tests/accounts/test_roles.py)",
+    "destinations_destination_delete": "refused for everybody (tests/accounts/test_roles.py)",
 }
 """URL name → why no picture and no check is made of it."""

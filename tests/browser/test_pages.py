@@ -9,13 +9,13 @@ import pytest
 from django.urls import get_resolver
 from playwright.sync_api import Page
 
-from deliveries.log_admin import LogAdmin
-from destinations.sandbox import Sandbox
+from deliveries.admin.log_admin import LogAdmin
+from pinterest_sandbox import Sandbox
+from tests.accounts.test_roles import names_below
 from tests.browser.chromium import Visitor
 from tests.browser.month import Month, fill_month, make_people
 from tests.browser.places import NOT_LOOKED_AT, PLACES, Place
 from tests.browser.visiting import look_at, sign_in_for
-from tests.test_roles import names_below
 
 pytestmark = pytest.mark.timeout(900)  # a hundred pages, each looked at three times
 

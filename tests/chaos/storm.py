@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psycopg
 
-from capi_project.parts import read_options, worker_names
-from destinations.sandbox import Sandbox
+from launcher.commands import read_options, worker_names
+from pinterest_sandbox import Sandbox
 from tests.chaos.roll_call import missing_workers
 from tests.chaos.senders import MOST_DOOMED, ONLY_DOOMED, Kind, Record, Sender
 from tests.chaos.servers import OwnRedis, Postgres, find_postgres

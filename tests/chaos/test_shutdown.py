@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from capi_project.parts import read_options, worker_names
-from capi_project.supervisor import STOP_SECONDS
+from launcher.commands import read_options, worker_names
+from launcher.supervisor import STOP_SECONDS
 from tests.stack import Stack
 
 EVENT_COUNT = 1500

@@ -75,7 +75,7 @@ class Ground(Weather):
     """What happens to our own processes and servers.
 
     It rages in the main thread: a part is told to end when the thread that started it ends
-    (capi_project/leash.py).
+    (launcher/parent_watch.py).
     """
 
     def __init__(
@@ -237,7 +237,7 @@ class Person(threading.Thread):
     """Resumes a destination that was paused, as somebody on call would, once it is worth it."""
 
     RESUME = (
-        "from deliveries.operations import resume\n"
+        "from deliveries.actions.operations import resume\n"
         "from destinations.models import Destination\n"
         "for found in Destination.objects.filter(paused_at__isnull=False):\n"
         "    print(found.paused_code)\n"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from destinations.sandbox.sandbox import Sandbox
+from pinterest_sandbox.sandbox import Sandbox
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from django.utils import timezone
 
-from deliveries.bodies import pack
+from deliveries.db.compression import pack
 from deliveries.models import Attempt, Batch, Delivery
 from destinations.models import Destination
 from tests.factories import make_deliveries

@@ -9,10 +9,11 @@ import pytest
 from celery import current_app
 from kombu.exceptions import OperationalError
 
-from deliveries import doorbell, tasks
+from deliveries import tasks
+from deliveries.engine import wakeups
 from deliveries.models import Delivery
 from deliveries.statuses import DeliveryStatus
-from destinations.sandbox.sandbox import Sandbox
+from pinterest_sandbox.sandbox import Sandbox
 from tests.factories import make_deliveries, make_destination
 
 
@@ -32,13 +33,13 @@ class RecordingApp:
 @pytest.fixture
 def broker(monkeypatch: pytest.MonkeyPatch) -> RecordingApp:
     app = RecordingApp()
-    monkeypatch.setattr(doorbell, "current_app", app)
-    monkeypatch.setattr(doorbell, "_last_rung", {})
+    monkeypatch.setattr(wakeups, "current_app", app)
+    monkeypatch.setattr(wakeups, "_last_rung", {})
     return app
 
 
 def test_the_bell_rings_the_task_that_delivers(broker: RecordingApp) -> None:
-    doorbell.ring([7])
+    wakeups.ring([7])
     assert broker.sent == [(tasks.deliver.name, (7,))]
 
 
@@ -60,7 +61,7 @@ def test_workers_understand_what_the_release_before_sends() -> None:
 
 def test_a_flood_of_events_rings_once_for_each_destination(broker: RecordingApp) -> None:
     for _ in range(1000):
-        doorbell.ring([7, 8])
+        wakeups.ring([7, 8])
     assert broker.sent == [(tasks.deliver.name, (7,)), (tasks.deliver.name, (8,))]
 
 
@@ -68,7 +69,7 @@ def test_a_broker_that_is_down_is_forgiven(
     broker: RecordingApp, caplog: pytest.LogCaptureFixture
 ) -> None:
     broker.error = OperationalError("redis://:password@host refused")
-    doorbell.ring([7])
+    wakeups.ring([7])
     assert "the sweep will find the work" in caplog.text
     assert "password" not in caplog.text
 

@@ -13,7 +13,7 @@ from deliveries.tasks import check_connections
 from destinations.connection_check import check_all_connections, check_and_record
 from destinations.event_map_advice import advise_event_map
 from destinations.models import ConnectionCheck, Destination
-from destinations.sandbox.sandbox import Sandbox
+from pinterest_sandbox.sandbox import Sandbox
 from tests.destinations.test_admin import DESTINATIONS, destination_form
 from tests.factories import make_destination, make_source
 

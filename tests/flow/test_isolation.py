@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from capi_project.parts import read_options, worker_names
+from launcher.commands import read_options, worker_names
 from tests.factories import make_event
 from tests.stack import Shop, Stack
 
@@ -29,13 +29,13 @@ from django.utils import timezone
 fill_due({source_id}, [{destination_id}], {count}, timezone.now())
 """
 RETRY_ALL = """
-from deliveries.bulk_actions import start_bulk_action
-from deliveries.selection import Selection
+from deliveries.actions.bulk import start_bulk_action
+from deliveries.search.selection import Selection
 action = start_bulk_action("retry", Selection(destination_ids=({destination_id},)))
 print(action.pk, action.total_count)
 """
 CANCEL = """
-from deliveries.bulk_actions import cancel_bulk_action
+from deliveries.actions.bulk import cancel_bulk_action
 print(cancel_bulk_action({action_id}))
 """
 

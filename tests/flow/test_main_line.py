@@ -221,7 +221,7 @@ def test_a_wrong_token_pauses_the_destination_and_after_the_fix_everything_arriv
         "--verbosity",
         "0",
         "-c",
-        "from deliveries.operations import resume\n"
+        "from deliveries.actions.operations import resume\n"
         "from destinations.models import Destination\n"
         f"found = Destination.objects.get(pk={shop.destination_id})\n"
         "found.conversion_token = 'good-token'\n"

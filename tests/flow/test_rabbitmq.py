@@ -10,7 +10,7 @@ import pytest
 import requests
 from kombu import Connection
 
-from capi_project.parts import QUEUES
+from launcher.commands import QUEUES
 from tests import services
 from tests.factories import make_event
 from tests.stack import Stack

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from capi_project.parts import read_options, worker_names
+from launcher.commands import read_options, worker_names
 from tests.factories import make_event
 from tests.stack import Shop, Stack
 

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from capi_project.parts import commands, read_options, worker_names
+from launcher.commands import commands, read_options, worker_names
 from tests.chaos.roll_call import missing_workers
 from tests.flow.older_worker import LATER_TASKS
 from tests.flow.test_isolation import bury, open_count, post_events, shell
@@ -21,13 +21,13 @@ NEWER_TABLES = """
 """
 PAUSED = "UPDATE destinations_destination SET paused_at = now() WHERE id = %s RETURNING id"
 RING_FOR_NOTHING = """
-from deliveries.doorbell import ring_bulk
+from deliveries.engine.wakeups import ring_bulk
 ring_bulk([0] * 10)  # an action that there is not
 """
 RESUME_AND_RETRY_ALL = """
-from deliveries.bulk_actions import start_bulk_action
-from deliveries.operations import resume
-from deliveries.selection import Selection
+from deliveries.actions.bulk import start_bulk_action
+from deliveries.actions.operations import resume
+from deliveries.search.selection import Selection
 resume({destination_id})
 start_bulk_action("retry", Selection(destination_ids=({destination_id},)))
 """

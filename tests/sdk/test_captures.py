@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from deliveries.bodies import unpack
+from deliveries.db.compression import unpack
 from deliveries.models import Delivery, Event, Refusal
 from tests.factories import make_destination, make_source
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
-from deliveries.bodies import unpack
+from deliveries.db.compression import unpack
 from deliveries.models import Event
 from destinations.snippets import SNIPPETS, make_snippets
 from tests.factories import make_source

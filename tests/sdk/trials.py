@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from deliveries.bodies import unpack
+from deliveries.db.compression import unpack
 from tests.sdk.front import Answer, Fault, Front
 from tests.sdk.kits import Sdk, aim
 from tests.stack import Stack

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from deliveries.reporting import build_report, parse_since
+from deliveries.stats.reporting import build_report, parse_since
 from deliveries.statuses import DeliveryStatus
 
 

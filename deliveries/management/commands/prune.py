@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from deliveries.retention import prune
+from deliveries.privacy.retention import prune
 
 
 class Command(BaseCommand):

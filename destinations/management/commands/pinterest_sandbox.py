@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from destinations.sandbox import command_line, faults
+from pinterest_sandbox import command_line, faults
 
 
 class Command(BaseCommand):

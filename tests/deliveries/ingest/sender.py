@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from django.http import HttpResponse
 
-from deliveries.bodies import unpack
+from deliveries.db.compression import unpack
 from deliveries.models import Event
 
 WRITE_KEY = "shop-key"

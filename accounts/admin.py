@@ -1,0 +1,164 @@
+"""Users and groups, in the look of the rest of the admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group, User
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from accounts.history import HistoryAdmin
+from accounts.permission_choices import TickedChoices
+from accounts.two_factor import find_two_factor
+from accounts.two_factor_pages import switch_off_view
+from deliveries.admin.phrases import show_time
+from destinations.badges import show_badge
+
+__all__ = ["GroupAdmin", "HistoryAdmin", "UserAdmin"]
+
+admin.site.unregister(User)
+admin.site.unregister(Group)
+
+
+@admin.register(User)
+class UserAdmin(TickedChoices, DjangoUserAdmin, ModelAdmin):
+    """Who stands in the history is not deleted, because the history would go with them."""
+
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = (
+        "username",
+        "email",
+        "shown_groups",
+        "is_active",
+        "is_superuser",
+        "shown_two_factor",
+        "shown_last_login",
+    )
+    list_filter = ()
+    list_select_related = ("two_factor",)
+    readonly_fields = ("shown_switch", "shown_deleting", "last_login", "date_joined")
+    warn_unsaved_form = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).prefetch_related("groups")
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        if obj is None:
+            return self.add_fieldsets
+        return (
+            *self.fieldsets,
+            (
+                gettext_lazy("Signing in and leaving"),
+                {"fields": ("shown_switch", "shown_deleting")},
+            ),
+        )
+
+    def get_urls(self) -> list[URLPattern]:
+        return [
+            path(
+                "<int:pk>/two-factor-off/",
+                self.admin_site.admin_view(self.two_factor_off_view),
+                name="auth_user_two_factor_off",
+            ),
+            *super().get_urls(),
+        ]
+
+    def two_factor_off_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        if pk == request.user.pk:  # one's own takes password and code
+            return HttpResponseRedirect(reverse("two_factor"))
+        return switch_off_view(request, get_object_or_404(User, pk=pk))
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        user = self.get_object(request, object_id)
+        if isinstance(user, User) and stands_in_history(user):
+            if not super().has_delete_permission(request, user):
+                raise PermissionDenied
+            messages.error(request, _say_why_kept(user))
+            return HttpResponseRedirect(reverse("admin:auth_user_change", args=[user.pk]))
+        return super().delete_view(request, object_id, extra_context)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """One by one only: each is looked at for its history."""
+        actions: dict[str, Any] = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        allowed: bool = super().has_delete_permission(request, obj)
+        return allowed and not (isinstance(obj, User) and stands_in_history(obj))
+
+    @display(description=gettext_lazy("Groups"))
+    def shown_groups(self, user: User) -> str:
+        return ", ".join(group.name for group in user.groups.all()) or "–"
+
+    @display(description=gettext_lazy("Two-factor login"))
+    def shown_two_factor(self, user: User) -> SafeString:
+        if find_two_factor(user) is None:
+            return show_badge("discarded", "lock_open", gettext("Off"))
+        return show_badge("delivered", "lock", gettext("On"))
+
+    @display(description=gettext_lazy("Two-factor login"))
+    def shown_switch(self, user: User) -> SafeString:
+        if find_two_factor(user) is None:
+            return self.shown_two_factor(user)
+        return format_html(
+            '{} <a class="relay-link" href="{}">{}</a>',
+            self.shown_two_factor(user),
+            reverse("admin:auth_user_two_factor_off", args=[user.pk]),
+            gettext("Switch it off …"),
+        )
+
+    @display(description=gettext_lazy("Last signed in"), ordering="last_login")
+    def shown_last_login(self, user: User) -> SafeString | str:
+        return show_time(user.last_login) if user.last_login else gettext("never")
+
+    @display(description=gettext_lazy("Deleting"))
+    def shown_deleting(self, user: User) -> str:
+        if stands_in_history(user):
+            return _say_why_kept(user)
+        return gettext("Can be deleted: this user has done nothing yet that the history tells of.")
+
+
+@admin.register(Group)
+class GroupAdmin(TickedChoices, DjangoGroupAdmin, ModelAdmin):
+    list_display = ("name", "shown_users")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
+        return super().get_queryset(request).prefetch_related("user_set")
+
+    @display(description=gettext_lazy("Users"))
+    def shown_users(self, group: Group) -> str:
+        names = sorted(user.get_username() for user in group.user_set.all())
+        return ", ".join(names) or "–"
+
+
+def stands_in_history(user: User) -> bool:
+    """Whether an entry of the history is by this user."""
+    return LogEntry.objects.filter(user_id=user.pk).exists()
+
+
+def _say_why_kept(user: User) -> str:
+    return gettext(
+        "“%(user)s” stands in the history and is not deleted, so that it stays true. Take away "
+        "the tick at “Active” instead: then nobody can sign in under this name."
+    ) % {"user": user.get_username()}

@@ -1,0 +1,82 @@
+"""Who did what: Django's log of changes, to be read by administrators and edited by nobody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.models import DELETION, LogEntry
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from deliveries.admin.phrases import show_time
+
+
+@admin.register(LogEntry)
+class HistoryAdmin(ModelAdmin):
+    """Every change of set-up and people, and every retry, discard, pause and resume."""
+
+    list_display = ("shown_time", "shown_person", "shown_about", "shown_which", "shown_change")
+    list_display_links = None
+    list_select_related = ("user", "content_type")
+    list_filter = (
+        ("user", admin.RelatedOnlyFieldListFilter),
+        ("content_type", admin.RelatedOnlyFieldListFilter),
+        "action_time",
+    )
+    fields = ("shown_time", "shown_person", "shown_about", "shown_which", "shown_change")
+    readonly_fields = fields
+    search_fields = ("user__username", "object_repr", "change_message")
+    ordering = ("-pk",)
+    sortable_by = ()
+    list_per_page = 50
+    list_disable_select_all = True
+    actions = None
+    change_list_template = "admin/history.html"
+    empty_title = gettext_lazy("Nothing was changed yet")
+    empty_text = gettext_lazy(
+        "Who changes a source, a destination or a user here, or retries, discards, pauses or "
+        "resumes, stands here from then on, with what and when."
+    )
+    empty_link = None
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        return super().changelist_view(
+            request, {"title": gettext("History"), **(extra_context or {})}
+        )
+
+    @display(description=gettext_lazy("When"))
+    def shown_time(self, entry: LogEntry) -> SafeString:
+        return show_time(entry.action_time)
+
+    @display(description=gettext_lazy("Who"))
+    def shown_person(self, entry: LogEntry) -> str:
+        return str(entry.user.get_username())
+
+    @display(description=gettext_lazy("Which"))
+    def shown_which(self, entry: LogEntry) -> SafeString | str:
+        url = entry.get_admin_url() if entry.action_flag != DELETION else None
+        if url is None:
+            return str(entry.object_repr)
+        return format_html('<a class="relay-link" href="{}">{}</a>', url, entry.object_repr)
+
+    @display(description=gettext_lazy("What"))
+    def shown_about(self, entry: LogEntry) -> str:
+        return str(entry.content_type.name) if entry.content_type else "–"
+
+    @display(description=gettext_lazy("Change"))
+    def shown_change(self, entry: LogEntry) -> str:
+        return str(entry.get_change_message())
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -1,0 +1,193 @@
+"""Signing in: name and password, then a code for those who turned two-factor login on."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth import login
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.models import User
+from django.contrib.auth.views import LoginView, RedirectURLMixin
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+from django.utils.decorators import method_decorator
+from django.utils.http import urlencode
+from django.utils.translation import gettext, gettext_lazy, ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.generic import FormView
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from accounts.throttle import (
+    ThrottledLoginForm,
+    count_try,
+    forget_tries,
+    too_many_tries,
+)
+from accounts.two_factor import Verdict, check_code, find_two_factor
+from accounts.two_factor_gate import mark_session
+
+WAITING = "waiting_for_code"
+"""In a session that nobody is signed in to: who gave the right password, and when."""
+CODE_SECONDS = 300
+FEW_RECOVERY_CODES = 3
+
+
+class PasswordBackend(ModelBackend):
+    """Django's own; a person comes with their second factor, so that no page asks twice."""
+
+    def get_user(self, user_id: int) -> User | None:
+        user = User.objects.select_related("two_factor").filter(pk=user_id).first()
+        return user if user is not None and self.user_can_authenticate(user) else None
+
+
+class SignInView(LoginView):
+    """Name and password."""
+
+    template_name = "admin/login.html"
+    authentication_form = ThrottledLoginForm
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if admin.site.has_permission(request):
+            return HttpResponseRedirect(reverse("admin:index"))
+        return super().get(request, *args, **kwargs)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {
+            **super().get_context_data(**kwargs),
+            **admin.site.each_context(self.request),
+            "title": gettext("Log in"),
+            "subtitle": None,
+            "app_path": self.request.get_full_path(),
+            "username": self.request.user.get_username(),
+        }
+
+    def form_valid(self, form: ThrottledLoginForm) -> HttpResponse:
+        user = form.get_user()
+        if find_two_factor(user) is None:
+            return super().form_valid(form)
+        self.request.session[WAITING] = {
+            "user": user.pk,
+            "password": user.get_session_auth_hash(),
+            "at": time.time(),
+        }
+        query = urlencode({self.redirect_field_name: self.get_success_url()})
+        return HttpResponseRedirect(f"{reverse('login_code')}?{query}")
+
+
+def code_field(**attributes: Any) -> forms.CharField:
+    """Where a code is typed; phones and password managers offer it by themselves."""
+    return forms.CharField(
+        label=gettext_lazy("Code"),
+        max_length=40,
+        widget=UnfoldAdminTextInputWidget(
+            attrs={
+                "autocomplete": "one-time-code",
+                "autocapitalize": "none",
+                "spellcheck": "false",
+                **attributes,
+            }
+        ),
+    )
+
+
+class CodeForm(forms.Form):
+    """One code: of the app, or a recovery code. Its words do not tell how near it was."""
+
+    code = code_field(autofocus=True)
+
+    def __init__(self, request: HttpRequest, user: User, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request, self.user = request, user
+
+    def clean_code(self) -> str:
+        require_right_code(self.request, self.user, self.cleaned_data["code"])
+        return str(self.cleaned_data["code"])
+
+
+def require_right_code(request: HttpRequest, user: User, code: str) -> None:
+    """Use up a code. Raises ValidationError for a wrong one, and after too many tries."""
+    count_try(request, user.get_username())
+    verdict = check_code(user.pk, code, timezone.now())
+    if verdict is Verdict.TOO_MANY:
+        raise too_many_tries()
+    if verdict is Verdict.WRONG:
+        raise ValidationError(
+            gettext(
+                "This code is not right, or it was used already. Wait for the next one, or use a "
+                "recovery code."
+            )
+        )
+    forget_tries(request, user.get_username())
+
+
+@method_decorator(sensitive_post_parameters("code"), name="dispatch")
+@method_decorator(csrf_protect, name="dispatch")
+@method_decorator(never_cache, name="dispatch")
+class CodeView(RedirectURLMixin, FormView):
+    """The code, for somebody whose password was right. Until it is right nobody is signed in."""
+
+    template_name = "admin/login_code.html"
+    form_class = CodeForm
+    next_page = "admin:index"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        self.user = _find_waiting(request)
+        if self.user is None:
+            if request.session.pop(WAITING, None):
+                messages.info(request, gettext("That took too long. Sign in again."))
+            return HttpResponseRedirect(reverse("admin:login"))
+        return super().dispatch(request, *args, **kwargs)
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "request": self.request, "user": self.user}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {
+            **super().get_context_data(**kwargs),
+            **admin.site.each_context(self.request),
+            "title": gettext("Two-factor login"),
+            "app_path": self.request.get_full_path(),
+        }
+
+    def form_valid(self, form: CodeForm) -> HttpResponse:
+        url = self.get_success_url()
+        self.request.session.pop(WAITING, None)
+        login(self.request, self.user)
+        two_factor = find_two_factor(User.objects.get(pk=self.user.pk))
+        if two_factor is not None:
+            mark_session(self.request, two_factor)
+            _warn_of_few(self.request, len(two_factor.recovery_digests))
+        return HttpResponseRedirect(url)
+
+
+def _find_waiting(request: HttpRequest) -> User | None:
+    """Who gave the right password here not long ago, if it is still theirs."""
+    waiting = request.session.get(WAITING)
+    if not waiting or time.time() - waiting["at"] > CODE_SECONDS:
+        return None
+    user = User.objects.filter(pk=waiting["user"], is_active=True, is_staff=True).first()
+    if user is None or find_two_factor(user) is None:
+        return None
+    is_same = constant_time_compare(user.get_session_auth_hash(), waiting["password"])
+    return user if is_same else None
+
+
+def _warn_of_few(request: HttpRequest, left: int) -> None:
+    if left <= FEW_RECOVERY_CODES:
+        messages.warning(
+            request,
+            ngettext(
+                "%(count)s recovery code is left. Make new ones under “Two-factor login”.",
+                "%(count)s recovery codes are left. Make new ones under “Two-factor login”.",
+                left,
+            )
+            % {"count": left},
+        )

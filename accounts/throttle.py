@@ -1,0 +1,129 @@
+"""Signing in is slowed down for whoever guesses: few tries for one name and address, in a while.
+
+Tries are counted where all processes of this server see them: in Redis, or in files of the data
+folder (cache "logins"). A try counts before the password is looked at, so that tries at the same time
+count as well; signing in forgets the tries of that name from that address. Codes of two-factor login
+count as tries too, and for who has it only the right code forgets them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import BaseCache, caches
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.translation import gettext, gettext_lazy
+from redis.exceptions import RedisError
+from unfold.forms import AuthenticationForm
+
+from accounts.two_factor import find_two_factor
+from deliveries.ingest.addresses import find_request_ip
+
+logger = logging.getLogger(__name__)
+
+WINDOW_SECONDS = 900
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How many tries are let through in WINDOW_SECONDS, counted by what."""
+
+    kind: str
+    tries: int
+
+
+BY_NAME_AND_ADDRESS = Limit("both", 5)
+BY_ADDRESS = Limit("address", 50)
+BY_NAME = Limit("name", 100)
+"""Guessing from many addresses at once. High, because anybody can lock a name out with it."""
+
+
+class ThrottledLoginForm(AuthenticationForm):
+    """The admin's login form; too many tries are answered without looking at the password."""
+
+    error_messages = {
+        **AuthenticationForm.error_messages,
+        "invalid_login": gettext_lazy(
+            "User name or password is not right. Mind capital and small letters."
+        ),
+    }
+
+    def clean(self) -> dict[str, Any]:
+        name = self.cleaned_data.get("username") or ""
+        if name and self.cleaned_data.get("password"):
+            count_try(self.request, name)
+            cleaned: dict[str, Any] = super().clean()
+            if find_two_factor(self.get_user()) is None:
+                forget_tries(self.request, name)
+            return cleaned
+        return super().clean()
+
+
+def count_try(request: HttpRequest, name: str) -> None:
+    """Count one more try to be ``name``. Raises ValidationError when there were too many."""
+    # Stops at the first that is exhausted: one address alone cannot use up a name's tries.
+    if not all(_take_try(key, limit.tries) for limit, key in _keys(request, name).items()):
+        raise too_many_tries()
+
+
+def too_many_tries() -> ValidationError:
+    """The one sentence for all of them: it does not tell what was exhausted."""
+    return ValidationError(
+        gettext("Too many tries. Wait %(minutes)s minutes, then try again.")
+        % {"minutes": WINDOW_SECONDS // 60},
+        code="throttled",
+    )
+
+
+def forget_tries(request: HttpRequest, name: str) -> None:
+    """This person is in: what they mistyped from this address counts no more."""
+    try:
+        _cache().delete(_keys(request, name)[BY_NAME_AND_ADDRESS])
+    except RedisError as error:
+        logger.warning("Tries to sign in cannot be forgotten now: %s", type(error).__name__)
+
+
+def _keys(request: HttpRequest, name: str) -> dict[Limit, str]:
+    """The counters of a try. Names are hashed: people type passwords into that field."""
+    network = _network_of(find_request_ip(request.META, settings.TRUSTED_PROXY_COUNT))
+    values = {
+        BY_NAME_AND_ADDRESS: f"{name.lower()}\n{network}",
+        BY_ADDRESS: network,
+        BY_NAME: name.lower(),
+    }
+    return {
+        limit: f"login:{limit.kind}:{hashlib.sha256(value.encode()).hexdigest()}"
+        for limit, value in values.items()
+    }
+
+
+def _network_of(address: str) -> str:
+    """An IPv6 network of 64 bits, which is what one household has, or the IPv4 address."""
+    if address and isinstance(ip_address(address), IPv6Address):
+        return str(ip_network(f"{address}/64", strict=False))
+    return address
+
+
+def _take_try(key: str, tries: int) -> bool:
+    """Count one more. False when there were ``tries`` of them in the window already."""
+    cache = _cache()
+    try:
+        if cache.add(key, 1, WINDOW_SECONDS):
+            return True
+        return int(cache.incr(key)) <= tries
+    except ValueError:  # it ran out between the two calls
+        return bool(cache.add(key, 1, WINDOW_SECONDS))
+    except RedisError as error:
+        # Who is on call must get in while Redis is down.
+        logger.warning("Tries to sign in cannot be counted now: %s", type(error).__name__)
+        return True
+
+
+def _cache() -> BaseCache:
+    return caches["logins" if "logins" in settings.CACHES else "default"]

@@ -1,0 +1,210 @@
+"""The pages under "Two-factor login": a person's own, and switching off somebody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import segno
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
+from django.views.decorators.debug import sensitive_post_parameters
+from unfold.widgets import UnfoldAdminPasswordWidget
+
+from accounts.models import TwoFactor
+from accounts.sign_in import code_field, require_right_code
+from accounts.two_factor import (
+    app_url,
+    find_two_factor,
+    make_secret,
+    renew_recovery_codes,
+    turn_off,
+    turn_on,
+)
+from accounts.two_factor_gate import mark_session
+from destinations.secrets import Secret, SecretUnreadable
+
+NEW_SECRET = "new_two_factor_secret"
+"""In a session: the encrypted secret of somebody who is setting it up."""
+QUIET_ZONE = 4  # modules of white around a QR code that the standard asks for
+
+
+class SetUpForm(forms.Form):
+    """One code, to show that the app knows the secret."""
+
+    code = code_field()
+
+
+class ConfirmForm(forms.Form):
+    """Password and code, before anything about two-factor login is changed."""
+
+    password = forms.CharField(
+        label=gettext_lazy("Password"),
+        strip=False,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "current-password"}),
+    )
+    code = code_field()
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request = request
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if {"password", "code"} <= cleaned.keys():
+            user = self.request.user
+            if not user.check_password(cleaned["password"]):
+                # Asked first: a wrong password must not use up a code. Counted all the same.
+                cleaned["code"] = ""
+            try:
+                require_right_code(self.request, user, cleaned["code"])
+            except ValidationError as error:
+                if error.code == "throttled":
+                    raise
+                raise ValidationError(
+                    gettext("Password or code is not right, or the code was used already.")
+                ) from None
+        return cleaned
+
+
+@sensitive_post_parameters("password", "code")
+def own_view(request: HttpRequest) -> HttpResponse:
+    """Whether it is on; off, or new recovery codes, for password and code."""
+    two_factor = find_two_factor(request.user)
+    form = ConfirmForm(request, request.POST if request.method == "POST" else None)
+    if two_factor is not None and request.method == "POST" and form.is_valid():
+        if request.POST.get("verb") == "renew":
+            codes = renew_recovery_codes(request.user.pk)
+            _note(request, request.user, gettext("New recovery codes."))
+            return _show_codes(request, codes)
+        if request.POST.get("verb") == "off" and not settings.REQUIRE_TWO_FACTOR:
+            turn_off(request.user.pk)
+            _note(request, request.user, gettext("Two-factor login turned off."))
+            messages.success(
+                request, gettext("Two-factor login is off. Your password alone signs you in.")
+            )
+            return HttpResponseRedirect(reverse("two_factor"))
+    context = {
+        **admin.site.each_context(request),
+        "title": gettext("Two-factor login"),
+        "two_factor": two_factor,
+        "left": len(two_factor.recovery_digests) if two_factor else 0,
+        "form": form,
+        "is_required": settings.REQUIRE_TWO_FACTOR,
+    }
+    return TemplateResponse(request, "admin/two_factor/own.html", context)
+
+
+@sensitive_post_parameters("code")
+def set_up_view(request: HttpRequest) -> HttpResponse:
+    """The QR code and the secret; on, once a code proves that the app has it."""
+    if find_two_factor(request.user) is not None:
+        return HttpResponseRedirect(reverse("two_factor"))
+    secret = _secret_of(request)
+    form = SetUpForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        codes = turn_on(request.user.pk, secret, form.cleaned_data["code"], timezone.now())
+        if codes is not None:
+            return _after_turning_on(request, codes)
+        form.add_error(
+            "code",
+            gettext(
+                "This is not the app's present code. Type the one that it shows now, and check that "
+                "the clock of your phone is right."
+            ),
+        )
+    url = app_url(secret, request.user.get_username(), request.get_host())
+    qr = segno.make(url, micro=False, error="m")
+    context = {
+        **admin.site.each_context(request),
+        "title": gettext("Set up two-factor login"),
+        "secret": " ".join(secret[start : start + 4] for start in range(0, len(secret), 4)),
+        "qr_path": " ".join(_qr_runs(qr)),
+        "qr_size": qr.symbol_size(border=QUIET_ZONE)[0],
+        "form": form,
+        "is_required": settings.REQUIRE_TWO_FACTOR,
+    }
+    return TemplateResponse(request, "admin/two_factor/set_up.html", context)
+
+
+def switch_off_view(request: HttpRequest, user: User) -> HttpResponse:
+    """An administrator's door for somebody who lost the phone: ask, then turn it off."""
+    url = reverse("admin:auth_user_change", args=[user.pk])
+    if request.method == "POST":
+        if turn_off(user.pk):
+            _note(request, user, gettext("Two-factor login switched off for this user."))
+            messages.success(
+                request,
+                gettext("Two-factor login of “%(user)s” is off.") % {"user": user.get_username()},
+            )
+        return HttpResponseRedirect(url)
+    context = {
+        **admin.site.each_context(request),
+        "title": gettext("Switch off two-factor login"),
+        "opts": User._meta,
+        "original": user,
+        "back_url": url,
+        "is_on": TwoFactor.objects.filter(user=user).exists(),
+        "is_required": settings.REQUIRE_TWO_FACTOR,
+    }
+    return TemplateResponse(request, "admin/two_factor/switch_off.html", context)
+
+
+def _secret_of(request: HttpRequest) -> str:
+    """The secret of this setting up: the same on every look, until it is turned on."""
+    try:
+        secret = Secret(request.session.get(NEW_SECRET, "")).reveal()
+    except SecretUnreadable:
+        secret = ""
+    if not secret:
+        secret = make_secret()
+        request.session[NEW_SECRET] = Secret.seal(secret).ciphertext
+    return secret
+
+
+def _after_turning_on(request: HttpRequest, codes: list[str]) -> HttpResponse:
+    request.session.pop(NEW_SECRET, None)
+    request.session.cycle_key()
+    mark_session(request, TwoFactor.objects.get(user=request.user))
+    _note(request, request.user, gettext("Two-factor login turned on."))
+    return _show_codes(request, codes)
+
+
+def _show_codes(request: HttpRequest, codes: list[str]) -> HttpResponse:
+    """The answer to a POST itself: these codes are on no page that could be opened again."""
+    context = {
+        **admin.site.each_context(request),
+        "title": gettext("Your recovery codes"),
+        "codes": codes,
+    }
+    return TemplateResponse(request, "admin/two_factor/codes.html", context)
+
+
+def _note(request: HttpRequest, user: Any, message: str) -> None:
+    """In the history: who, whose, what; never a code."""
+    LogEntry.objects.log_actions(
+        request.user.pk, [user], CHANGE, change_message=message, single_object=True
+    )
+
+
+def _qr_runs(qr: segno.QRCode) -> Iterator[str]:
+    """The dark modules as parts of an SVG path: one rectangle for each run in a row."""
+    for y, row in enumerate(qr.matrix_iter(border=QUIET_ZONE)):
+        cells = bytes(row)
+        x = 0
+        while x < len(cells):
+            length = 1
+            while x + length < len(cells) and cells[x + length] == cells[x]:
+                length += 1
+            if cells[x]:
+                yield f"M{x} {y}h{length}v1h-{length}z"
+            x += length

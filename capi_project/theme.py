@@ -1,0 +1,115 @@
+"""How the admin looks and what its side bar offers: the settings of django-unfold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy
+
+
+def _static(path: str) -> Callable[[HttpRequest], str]:
+    return lambda request: static(path)
+
+
+def _allowed(permission: str) -> Callable[[HttpRequest], bool]:
+    return lambda request: request.user.has_perm(permission)
+
+
+def _entry(title: str, icon: str, model: str) -> dict[str, Any]:
+    """A line of the side bar that leads to the list of ``app.model``, for those who may see it."""
+    app, _, name = model.partition(".")
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{app}_{name}_changelist"),
+        "permission": _allowed(f"{app}.view_{name}"),
+    }
+
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "CAPI Relay",
+    "SITE_HEADER": "CAPI Relay",
+    "SITE_SUBHEADER": gettext_lazy("Your events, at Pinterest"),
+    "SITE_ICON": _static("relay/mark.svg"),
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": _static("relay/mark.svg")},
+    ],
+    "SITE_URL": None,
+    "SHOW_VIEW_ON_SITE": False,
+    "BORDER_RADIUS": "8px",
+    "ACCOUNT": {
+        "navigation": [
+            {
+                "title": gettext_lazy("Change password"),
+                "link": reverse_lazy("admin:password_change"),
+            },
+            {"title": gettext_lazy("Two-factor login"), "link": reverse_lazy("two_factor")},
+        ],
+    },
+    "DASHBOARD_CALLBACK": "deliveries.admin.home.add_overview",
+    "STYLES": [_static("relay/relay.css")],
+    "SCRIPTS": [_static("relay/relay.js")],
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97.5% .014 255)",
+            "100": "oklch(94% .032 255)",
+            "200": "oklch(88.5% .06 255)",
+            "300": "oklch(81% .1 256)",
+            "400": "oklch(71.5% .145 257)",
+            "500": "oklch(62% .185 259)",
+            "600": "oklch(52.5% .195 261)",
+            "700": "oklch(46% .18 262)",
+            "800": "oklch(40% .15 263)",
+            "900": "oklch(35.5% .115 264)",
+            "950": "oklch(27% .085 265)",
+        },
+    },
+    "SIDEBAR": {
+        "show_search": False,
+        "show_all_applications": False,
+        "navigation": [
+            {
+                "items": [
+                    {
+                        "title": gettext_lazy("Home"),
+                        "icon": "space_dashboard",
+                        "link": reverse_lazy("admin:index"),
+                    }
+                ],
+            },
+            {
+                "title": gettext_lazy("What happened"),
+                "items": [
+                    _entry(gettext_lazy("Delivery log"), "receipt_long", "deliveries.delivery"),
+                    _entry(gettext_lazy("Batches"), "stacks", "deliveries.batch"),
+                    _entry(gettext_lazy("Refusals"), "block", "deliveries.refusal"),
+                    {
+                        **_entry(
+                            gettext_lazy("Bulk actions"), "checklist", "deliveries.bulkaction"
+                        ),
+                        "permission": _allowed("deliveries.view_delivery"),
+                    },
+                ],
+            },
+            {
+                "title": gettext_lazy("Set up"),
+                "items": [
+                    _entry(gettext_lazy("Sources"), "sensors", "destinations.source"),
+                    _entry(gettext_lazy("Destinations"), "flag", "destinations.destination"),
+                ],
+            },
+            {
+                "title": gettext_lazy("People"),
+                "items": [
+                    _entry(gettext_lazy("Users"), "person", "auth.user"),
+                    _entry(gettext_lazy("Groups"), "group", "auth.group"),
+                    _entry(gettext_lazy("History"), "history", "admin.logentry"),
+                ],
+            },
+        ],
+    },
+}

@@ -1,0 +1,149 @@
+"""Planning anew: what today's configuration makes of events that came in earlier."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.db import transaction
+
+from deliveries.db.bulk_sql import insert_rows
+from deliveries.db.compression import unpack
+from deliveries.engine.planning import plan_deliveries
+from deliveries.models import Delivery, Event
+from deliveries.statuses import RETRYABLE_BY_A_PERSON, DeliveryStatus
+from destinations.models import Destination
+from destinations.routing import Route, routes_of
+
+COLUMNS = (
+    "event_id",
+    "destination_id",
+    "conversion_name",
+    "status",
+    "due_at",
+    "attempt_count",
+    "created_at",
+    "conversion_event_id",
+    "error_stage",
+    "error_code",
+    "error_field",
+    "error_message",
+    "warnings",
+)
+
+PENDING = DeliveryStatus.PENDING.value
+
+
+def name_nameless(delivery_ids: Sequence[int], now: datetime) -> tuple[int, set[int]]:
+    """Replace closed deliveries without a Pinterest name by those that today's event map gives.
+
+    Where it still gives none, the delivery stays as it is. Returns how many are pending for it
+    now, and the destinations they go to. A constant number of queries.
+    """
+    with transaction.atomic():
+        rows = [
+            (delivery_id, event_id, destination_id)
+            for delivery_id, event_id, destination_id, name, status in Delivery.objects.filter(
+                id__any_of=delivery_ids
+            )
+            .select_for_update()
+            .values_list("id", "event_id", "destination_id", "conversion_name", "status")
+            if not name and status in RETRYABLE_BY_A_PERSON
+        ]
+        events = _events({event_id for _, event_id, _ in rows})
+        routes = _routes({destination_id for _, _, destination_id in rows})
+        replaced: list[int] = []
+        wanted: list[tuple[int, int, str]] = []
+        for delivery_id, event_id, destination_id in rows:
+            if event_id not in events or destination_id not in routes:
+                continue
+            if names := _names(events[event_id], routes[destination_id]):
+                replaced.append(delivery_id)
+                wanted += [(event_id, destination_id, name) for name in names]
+        Delivery.objects.filter(id__any_of=replaced).delete()
+        created = _insert(wanted, now)
+    return len(created), set(created)
+
+
+def replay_events(
+    events: Sequence[int],
+    destination: Destination,
+    now: datetime,
+    *,
+    retries_undelivered: bool = False,
+    resends_delivered: bool = False,
+) -> int:
+    """Plan the events with these ids anew for one destination; returns how many are pending for it.
+
+    Deliveries that today's event map gives and that are missing are added. The others are kept;
+    those closed without having been delivered are sent again with ``retries_undelivered``, those
+    that Pinterest has taken only with ``resends_delivered``. An event whose body is no longer
+    kept is left alone. A constant number of queries.
+    """
+    (route,) = routes_of([destination])
+    with transaction.atomic():
+        known: defaultdict[int, dict[str, tuple[int, str]]] = defaultdict(dict)
+        for delivery_id, event_id, name, status in (
+            Delivery.objects.filter(event_id__in=events, destination_id=destination.pk)
+            .select_for_update()
+            .values_list("id", "event_id", "conversion_name", "status")
+        ):
+            known[event_id][name] = (delivery_id, status)
+        reopened_statuses = set(RETRYABLE_BY_A_PERSON) if retries_undelivered else set()
+        if resends_delivered:
+            reopened_statuses.add(DeliveryStatus.DELIVERED)
+        again: list[int] = []
+        replaced: list[int] = []
+        missing: list[tuple[int, int, str]] = []
+        for event_id, event in _events(set(events)).items():
+            names = _names(event, route)
+            there = known[event_id]
+            missing += [(event_id, destination.pk, name) for name in names if name not in there]
+            found = [there[name] for name in names if name in there]
+            again += [pk for pk, status in found if status in reopened_statuses]
+            if names and "" in there and there[""][1] in RETRYABLE_BY_A_PERSON:
+                replaced.append(there[""][0])
+        Delivery.objects.filter(id__any_of=replaced).delete()
+        return len(_insert(missing, now)) + reopen(again, now)
+
+
+def reopen(delivery_ids: Sequence[int], now: datetime) -> int:
+    """Make closed deliveries, which the caller has locked, pending with a fresh budget."""
+    return Delivery.objects.filter(id__any_of=delivery_ids).update(
+        status=DeliveryStatus.PENDING, due_at=now, attempt_count=0, settled_at=None
+    )
+
+
+def _names(event: dict[str, Any], route: Route) -> list[str]:
+    return [one.conversion_name for one in plan_deliveries(event, (route,)) if one.conversion_name]
+
+
+def _insert(wanted: Iterable[tuple[int, int, str]], now: datetime) -> list[int]:
+    """Pending deliveries that are not there yet; the destination of each one that was made."""
+    rows = [
+        (event_id, destination_id, name, PENDING, now, 0, now, "", "", "", "", "", [])
+        for event_id, destination_id, name in dict.fromkeys(wanted)
+    ]
+    if not rows:
+        return []
+    made = insert_rows(
+        Delivery, COLUMNS, rows, returning=("destination_id",), ignore_conflicts=True
+    )
+    return [destination_id for (destination_id,) in made]
+
+
+def _events(event_ids: set[int]) -> dict[int, dict[str, Any]]:
+    return {
+        event_id: orjson.loads(unpack(body))
+        for event_id, body in Event.objects.filter(
+            id__any_of=sorted(event_ids), body__isnull=False
+        ).values_list("id", "body")
+    }
+
+
+def _routes(destination_ids: set[int]) -> Mapping[int, Route]:
+    found = Destination.objects.filter(pk__in=destination_ids).prefetch_related("event_mappings")
+    return {route.destination_id: route for route in routes_of(list(found))}

@@ -1,0 +1,356 @@
+"""The pages of bulk actions: ask with the count, start, watch, cancel, and the list of all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.core.exceptions import PermissionDenied
+from django.db import models, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http.request import QueryDict
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
+from unfold.decorators import display
+
+from deliveries.actions.bulk import TOUCHED, cancel_bulk_action, count_preview, start_bulk_action
+from deliveries.admin.log_admin import LogAdmin
+from deliveries.admin.paging import KeysetChangeList
+from deliveries.admin.phrases import show_status, show_time
+from deliveries.models import BulkAction
+from deliveries.search.query_params import PARAMETERS, read_selection, say_selection
+from deliveries.search.selection import Selection
+from deliveries.search.zones import ZONE, has_times, read_in_own_zone, zone_name, zone_of
+from deliveries.statuses import BulkVerb, DeliveryStatus
+from destinations.models import Destination, Source
+
+MAY_OPERATE = "deliveries.operate_delivery"
+REPLAY_OPTIONS = ("retries_undelivered", "resends_delivered")
+
+
+class BulkActionList(KeysetChangeList):
+    """A page of bulk actions, each with its selection in words: two queries for all of them."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        names = _names()
+        for action in self.result_list:
+            action.said = say_selection(Selection.from_json(action.selection), *names)
+
+
+@admin.register(BulkAction)
+class BulkActionAdmin(LogAdmin):
+    list_display = (
+        "shown_time",
+        "shown_verb",
+        "shown_selection",
+        "shown_count",
+        "shown_state",
+        "shown_person",
+    )
+    detail_template = "admin/deliveries/bulkaction/detail.html"
+    empty_title = gettext_lazy("Nothing was done with many deliveries yet")
+    empty_text = gettext_lazy(
+        "Filter the delivery log, then choose “Retry all that match” there, or replay a time "
+        "range. Who asked for what, and what came of it, is kept here."
+    )
+    empty_link = ("admin:deliveries_delivery_changelist", gettext_lazy("Go to the delivery log"))
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("new/<str:verb>/", view(self.ask_view), name="deliveries_bulkaction_ask"),
+            path("<int:pk>/cancel/", view(self.cancel_view), name="deliveries_bulkaction_cancel"),
+            *super().get_urls(),
+        ]
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
+        return BulkActionList
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        replay = reverse("admin:deliveries_bulkaction_ask", args=[BulkVerb.REPLAY.value])
+        bar_link = (
+            (replay, gettext("Replay a time range …"))
+            if request.user.has_perm(MAY_OPERATE)
+            else None
+        )
+        return super().changelist_view(request, {**(extra_context or {}), "bar_link": bar_link})
+
+    def has_view_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return request.user.has_perm("deliveries.view_delivery")
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def read_details(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        selection = Selection.from_json(row.selection)
+        return {
+            "title": gettext("%(verb)s of many deliveries") % {"verb": row.get_verb_display()},
+            "state": show_state(row),
+            "said": say_selection(selection, *_names()),
+            "percent": percent_done(row),
+            "unit": gettext("events × destinations")
+            if row.verb == BulkVerb.REPLAY
+            else gettext("deliveries"),
+            "may_cancel": not row.is_finished and request.user.has_perm(MAY_OPERATE),
+        }
+
+    def ask_view(self, request: HttpRequest, verb: str) -> HttpResponse:
+        """Shows how many it is about and how old they are; starts it once that was confirmed."""
+        if not request.user.has_perm(MAY_OPERATE):
+            raise PermissionDenied
+        if verb not in BulkVerb.values:
+            return HttpResponse(status=404)
+        read_in_own_zone(request)
+        posted = request.POST if request.method == "POST" else request.GET
+        address = {name: posted.get(name, "") for name in (*PARAMETERS, "q", ZONE)}
+        options = {name: verb == BulkVerb.REPLAY and name in posted for name in REPLAY_OPTIONS}
+        problem, preview, said = "", None, []
+        try:
+            selection = read_selection(address)
+            if verb == BulkVerb.REPLAY and not (selection.since and selection.until):
+                if selection.since or selection.until:
+                    problem = gettext("Choose both ends of the time range.")
+            else:
+                if request.method == "POST":
+                    return self._start(request, verb, selection, options)
+                preview = count_preview(verb, selection)
+                said = say_selection(selection, *_names())
+        except ValueError as error:
+            problem = str(error)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": TITLES[verb],
+            "opts": self.opts,
+            "verb": verb,
+            "address": address,
+            "hidden": [(name, text) for name, text in address.items() if text],
+            "options": options,
+            "problem": problem,
+            "preview": preview,
+            "said": said,
+            "log_query": _query(address),
+            "destinations": Destination.objects.filter(enabled=True).order_by("name"),
+            "sources": Source.objects.order_by("name"),
+            "zone": zone_name(zone_of(address)),
+        }
+        return TemplateResponse(request, "admin/deliveries/bulkaction/ask.html", context)
+
+    def _start(
+        self, request: HttpRequest, verb: str, selection: Selection, options: dict[str, bool]
+    ) -> HttpResponse:
+        with transaction.atomic():
+            action = start_bulk_action(
+                verb,
+                selection,
+                requested_by=request.user.get_username(),
+                reason=request.POST.get("reason", "").strip(),
+                **options,
+            )
+            _note(request, action, _say_asked_for(action))
+        return HttpResponseRedirect(self.detail_url(action.pk))
+
+    def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not request.user.has_perm(MAY_OPERATE):
+            raise PermissionDenied
+        if cancel_bulk_action(pk):
+            action = BulkAction.objects.get(pk=pk)
+            said = gettext(
+                "Cancelled after %(examined)s of %(total)s; %(changed)s changed until then."
+            )
+            _note(
+                request,
+                action,
+                said
+                % {
+                    "examined": f"{action.examined_count:,}",
+                    "total": f"{action.total_count:,}",
+                    "changed": f"{action.changed_count:,}",
+                },
+            )
+            messages.success(request, gettext("Cancelled. What was done until now stays done."))
+        else:
+            messages.warning(request, gettext("It had ended already."))
+        return HttpResponseRedirect(self.detail_url(pk))
+
+    @display(description=gettext_lazy("Asked for"))
+    def shown_time(self, action: BulkAction) -> SafeString:
+        url = self.detail_url(action.pk)
+        return format_html(
+            '<a class="relay-link" href="{}">{}</a>', url, show_time(action.created_at)
+        )
+
+    @display(description=gettext_lazy("What"))
+    def shown_verb(self, action: BulkAction) -> SafeString:
+        return format_html(
+            '<a class="relay-link relay-link--strong" href="{}">{}</a>',
+            self.detail_url(action.pk),
+            action.get_verb_display(),
+        )
+
+    @display(description=gettext_lazy("Which"))
+    def shown_selection(self, action: Any) -> SafeString:
+        words = "; ".join(f"{what}: {which}" for what, which in action.said) or gettext("all")
+        return format_html('<span class="relay-clamp" title="{0}">{0}</span>', words)
+
+    @display(description=gettext_lazy("How many"))
+    def shown_count(self, action: BulkAction) -> SafeString:
+        return format_html(
+            '<span class="relay-counts"><b>{}</b> <small>{}</small></span>',
+            gettext("%(count)s changed") % {"count": f"{action.changed_count:,}"},
+            gettext("of %(count)s") % {"count": action.said_total},
+        )
+
+    @display(description=gettext_lazy("State"))
+    def shown_state(self, action: BulkAction) -> SafeString:
+        return show_state(action)
+
+    @display(description=gettext_lazy("By"))
+    def shown_person(self, action: BulkAction) -> str:
+        return action.requested_by or "–"
+
+
+TITLES: dict[str, str] = {
+    BulkVerb.RETRY: gettext_lazy("Retry all that match"),
+    BulkVerb.DISCARD: gettext_lazy("Discard all that match"),
+    BulkVerb.REPLAY: gettext_lazy("Replay a time range"),
+}
+
+
+def _note(request: HttpRequest, action: BulkAction, message: str) -> None:
+    """Who did it, in the history; the entry leads to the action's page with what came of it."""
+    LogEntry.objects.log_actions(
+        request.user.pk, [action], CHANGE, change_message=message, single_object=True
+    )
+
+
+def _say_asked_for(action: BulkAction) -> str:
+    """What was asked for, of how many, which, and why."""
+    unit = (
+        gettext("%(count)s events × destinations")
+        if action.verb == BulkVerb.REPLAY
+        else gettext("%(count)s deliveries")
+    )
+    said = say_selection(Selection.from_json(action.selection), *_names())
+    parts = [
+        f"{TITLES[action.verb]}: {unit % {'count': f'{action.total_count:,}'}}",
+        "; ".join(f"{what}: {which}" for what, which in said) or gettext("No filter"),
+    ]
+    if action.resends_delivered:
+        parts.append(gettext("Also what Pinterest had taken"))
+    if action.reason:
+        parts.append(gettext("Reason: %(reason)s") % {"reason": action.reason})
+    return ". ".join(parts) + "."
+
+
+def show_state(action: BulkAction) -> SafeString:
+    """A badge: waiting, running with its share, done, cancelled or failed."""
+    if action.cancelled_at is not None:
+        return show_status("", "discarded", gettext("Cancelled"))
+    if action.is_finished:
+        failed = bool(action.positions)
+        return show_status(
+            "",
+            "rejected" if failed else "delivered",
+            gettext("Failed") if failed else gettext("Done"),
+        )
+    if action.started_at is None:
+        return show_status("", "pending", gettext("Waiting"))
+    return show_status(
+        "",
+        "sending",
+        gettext("Running, %(percent)s %%") % {"percent": percent_done(action)},
+    )
+
+
+def percent_done(action: BulkAction) -> int:
+    """How much was looked at, as a whole percentage; 100 only when it is done."""
+    if action.is_finished and not action.positions:
+        return 100
+    return min(99, action.examined_count * 100 // max(action.total_count, 1))
+
+
+def _names() -> tuple[dict[int, str], dict[int, str]]:
+    return (
+        dict(Destination.objects.values_list("pk", "name")),
+        dict(Source.objects.values_list("pk", "name")),
+    )
+
+
+def _query(address: dict[str, str]) -> str:
+    query = QueryDict(mutable=True)
+    query.update({name: text for name, text in address.items() if text})
+    return query.urlencode()
+
+
+def bulk_links(request: HttpRequest) -> list[tuple[str, str, str, str]]:
+    """(address, icon, words, what it would do) for what may be done with all that the log shows.
+
+    A verb that can change nothing of the chosen status is not offered.
+    """
+    if not request.user.has_perm(MAY_OPERATE):
+        return []
+    address = {name: request.GET.get(name, "") for name in PARAMETERS}
+    if has_times(address):
+        address[ZONE] = zone_name(zone_of(request.GET))
+    replay = {
+        name: address.get(name, "") for name in ("since", "until", "source", "source_event", ZONE)
+    }
+    replay["destination"] = address["destination"]
+    status = address["status"]
+    links = []
+    for verb, icon, promise in (
+        (
+            BulkVerb.RETRY,
+            "replay",
+            gettext("Sends them again with fresh tries, behind live events."),
+        ),
+        (
+            BulkVerb.DISCARD,
+            "delete",
+            gettext("Pinterest will not get them; a retry takes it back."),
+        ),
+        (
+            BulkVerb.REPLAY,
+            "history",
+            gettext("Plans the events of a time anew under today's set-up."),
+        ),
+    ):
+        if verb != BulkVerb.REPLAY and (request.GET.get("q") or not _can_change(verb, status)):
+            continue  # a search cannot be acted upon as a whole
+        query = _query(replay if verb == BulkVerb.REPLAY else address)
+        url = reverse("admin:deliveries_bulkaction_ask", args=[verb.value])
+        promise = f"{promise} {gettext('First it shows how many there are, and asks.')}"
+        links.append((f"{url}?{query}" if query else url, icon, _say_verb(verb, status), promise))
+    return links
+
+
+def _can_change(verb: str, status: str) -> bool:
+    return status in TOUCHED[verb] or status not in DeliveryStatus.values
+
+
+def _say_verb(verb: str, status: str) -> str:
+    """What the button says it is about: the chosen status by its name."""
+    if verb == BulkVerb.REPLAY:
+        return gettext("Replay a time range …")
+    chosen = dict(DeliveryStatus.choices).get(status)
+    if chosen is None:
+        return (
+            gettext("Retry all that match …")
+            if verb == BulkVerb.RETRY
+            else gettext("Discard all that match …")
+        )
+    said = (
+        gettext("Retry all that are %(status)s …")
+        if verb == BulkVerb.RETRY
+        else gettext("Discard all that are %(status)s …")
+    )
+    return said % {"status": str(chosen).lower()}

@@ -1,0 +1,351 @@
+"""Pages and buttons of the log beyond Django's own: doors that call one verb and report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+    QueryDict,
+    StreamingHttpResponse,
+)
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext, ngettext
+
+from deliveries.actions.operations import discard, pause, resume, retry
+from deliveries.admin.bulk_pages import bulk_links
+from deliveries.admin.delivery_list import newest_first
+from deliveries.admin.details import batch_body, batch_panes, read_details
+from deliveries.admin.export import csv_lines, json_lines
+from deliveries.admin.log_admin import LogAdmin
+from deliveries.admin.paging import AFTER, BEFORE
+from deliveries.admin.saved_view_pages import SavedLinkPages
+from deliveries.admin.status_help import STATUS_HELP
+from deliveries.models import Batch, Delivery
+from deliveries.privacy.masked_rows import mask_row, sees_personal_data
+from deliveries.search.zones import read_in_own_zone
+from destinations.models import Destination
+
+EXPORTS = {
+    "csv": ("text/csv; charset=utf-8", csv_lines),
+    "jsonl": ("application/x-ndjson", json_lines),
+}
+MOST_COUNTED = 10_000
+PAUSED_BY_A_PERSON = "paused_by_a_person"
+
+
+class DeliveryPages(SavedLinkPages):
+    """The page of one delivery, retry and discard, and a destination's pause and resume."""
+
+    detail_template = "admin/deliveries/delivery/detail.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("export/<str:kind>/", view(self.export_view), name="deliveries_delivery_export"),
+            path("discard/", view(self.discard_view), name="deliveries_delivery_discard"),
+            path("<int:pk>/retry/", view(self.retry_view), name="deliveries_delivery_retry"),
+            path(
+                "destination/<int:pk>/pause/",
+                view(self.pause_view),
+                name="deliveries_destination_pause",
+            ),
+            path(
+                "destination/<int:pk>/resume/",
+                view(self.resume_view),
+                name="deliveries_destination_resume",
+            ),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        read_in_own_zone(request)  # before links are made of the address
+        extra_context = {
+            **(extra_context or {}),
+            "bulk_links": bulk_links(request),
+            "can_be_watched": True,
+            "status_help": STATUS_HELP.get(request.GET.get("status", "")),
+            **self.saved_links_context(request),
+            "export_links": [(self._export_url(request, kind), kind.upper()) for kind in EXPORTS],
+        }
+        return super().changelist_view(request, extra_context)
+
+    def read_details(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        return {
+            "details": read_details(
+                row, timezone.now(), is_masked=not sees_personal_data(request.user)
+            ),
+            "may_operate": self.has_operate_permission(request),
+        }
+
+    def export_view(self, request: HttpRequest, kind: str) -> HttpResponseBase:
+        """All that the list shows under the same filters, as a file that is written on the way."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if kind not in EXPORTS:
+            raise Http404
+        content_type, lines = EXPORTS[kind]
+        deliveries = self.get_changelist_instance(request).queryset
+        masks = not sees_personal_data(request.user)
+        day = timezone.localtime().strftime("%Y-%m-%d-%H%M")
+        return StreamingHttpResponse(
+            lines(newest_first(request, deliveries), masks=masks),
+            content_type=content_type,
+            headers={"Content-Disposition": f'attachment; filename="deliveries-{day}.{kind}"'},
+        )
+
+    def _export_url(self, request: HttpRequest, kind: str) -> str:
+        query = request.GET.copy()
+        for name in (BEFORE, AFTER):
+            query.pop(name, None)
+        url = reverse("admin:deliveries_delivery_export", args=[kind])
+        return f"{url}?{query.urlencode()}" if query else url
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """May retry and discard."""
+        return request.user.has_perm("deliveries.operate_delivery")
+
+    def retry_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not self.has_operate_permission(request):
+            raise PermissionDenied
+        count = retry(Delivery.objects.filter(pk=pk))
+        note_deliveries(request, [pk], f"Retried {count} of 1.")
+        self.report_retry(request, count, 1)
+        return HttpResponseRedirect(self._after_change(pk))
+
+    def discard_view(self, request: HttpRequest) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not self.has_operate_permission(request):
+            raise PermissionDenied
+        ids = [int(pk) for pk in request.POST.getlist("delivery") if pk.isdecimal()]
+        if "confirmed" not in request.POST:
+            return self.ask_before_discard(request, ids)
+        reason = request.POST.get("reason", "").strip()[:500]
+        count = discard(Delivery.objects.filter(pk__in=ids), reason=reason)
+        left = len(ids) - count
+        said = f"Discarded {count:,} of {len(ids):,}"
+        note_deliveries(request, ids, f"{said}: {reason}" if reason else f"{said}.")
+        if count:
+            messages.success(
+                request,
+                ngettext("%(count)s delivery discarded.", "%(count)s deliveries discarded.", count)
+                % {"count": f"{count:,}"},
+            )
+        if left:
+            messages.warning(
+                request,
+                ngettext(
+                    "%(count)s delivery left as it is: delivered, in flight or discarded already.",
+                    "%(count)s deliveries left as they are: delivered, in flight or discarded already.",
+                    left,
+                )
+                % {"count": f"{left:,}"},
+            )
+        if len(ids) == 1:
+            return HttpResponseRedirect(self._after_change(ids[0]))
+        filters = QueryDict(request.POST.get("filters", "")).urlencode()
+        return HttpResponseRedirect(
+            reverse("admin:deliveries_delivery_changelist") + (f"?{filters}" if filters else "")
+        )
+
+    def ask_before_discard(self, request: HttpRequest, ids: list[int]) -> HttpResponse:
+        """The page that says how many deliveries it is about, and asks why."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": gettext("Discard deliveries"),
+            "opts": self.opts,
+            "ids": ids,
+            "count": len(ids),
+            "filters": request.GET.urlencode(),
+        }
+        return TemplateResponse(request, "admin/deliveries/delivery/discard.html", context)
+
+    def report_retry(self, request: HttpRequest, count: int, chosen: int) -> None:
+        """Say how many will be sent again and how many were left alone."""
+        if count:
+            messages.success(
+                request,
+                ngettext(
+                    "%(count)s delivery will be sent again now.",
+                    "%(count)s deliveries will be sent again now.",
+                    count,
+                )
+                % {"count": f"{count:,}"},
+            )
+        if count < chosen:
+            left = chosen - count
+            messages.warning(
+                request,
+                ngettext(
+                    "%(count)s delivery left as it is: delivered or waiting already, or still "
+                    "without a Pinterest event.",
+                    "%(count)s deliveries left as they are: delivered or waiting already, or still "
+                    "without a Pinterest event.",
+                    left,
+                )
+                % {"count": f"{left:,}"},
+            )
+
+    def pause_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        destination = self._destination_to_operate(request, pk)
+        if isinstance(destination, HttpResponse):
+            return destination
+        reason = request.POST.get("reason", "").strip()[:500]
+        said = f"{request.user.get_username()} paused it" + (f": {reason}" if reason else ".")
+        if pause(destination.pk, PAUSED_BY_A_PERSON, said):
+            self._note(request, destination, f"Paused: {reason}" if reason else "Paused.")
+            messages.success(
+                request,
+                gettext("“%(destination)s” is paused. New deliveries wait.")
+                % {"destination": destination},
+            )
+        else:
+            messages.info(
+                request,
+                gettext("“%(destination)s” was paused already.") % {"destination": destination},
+            )
+        return HttpResponseRedirect(_destination_url(destination))
+
+    def resume_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        destination = self._destination_to_operate(request, pk)
+        if isinstance(destination, HttpResponse):
+            return destination
+        if resume(destination.pk):
+            waiting = _count_waiting(destination)
+            self._note(request, destination, f"Resumed. {waiting}")
+            messages.success(
+                request,
+                gettext("“%(destination)s” is resumed. %(waiting)s")
+                % {"destination": destination, "waiting": waiting},
+            )
+        else:
+            messages.info(
+                request, gettext("“%(destination)s” was not paused.") % {"destination": destination}
+            )
+        return HttpResponseRedirect(_destination_url(destination))
+
+    def _destination_to_operate(self, request: HttpRequest, pk: int) -> Destination | HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not request.user.has_perm("destinations.operate_destination"):
+            raise PermissionDenied
+        return get_object_or_404(Destination, pk=pk)
+
+    def _note(self, request: HttpRequest, destination: Destination, message: str) -> None:
+        """Who did it, in the destination's history."""
+        LogEntry.objects.log_actions(
+            request.user.pk, [destination], CHANGE, change_message=message, single_object=True
+        )
+
+    def _after_change(self, pk: int) -> str:
+        """The delivery's page; a retry may have replaced a row that had no Pinterest event."""
+        if Delivery.objects.filter(pk=pk).exists():
+            return self.detail_url(pk)
+        return reverse("admin:deliveries_delivery_changelist")
+
+
+class BatchPages(LogAdmin):
+    """The page of one batch, and its exact bodies to download."""
+
+    detail_template = "admin/deliveries/batch/detail.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        return [
+            path(
+                "<int:pk>/<str:side>.json",
+                self.admin_site.admin_view(self.body_view),
+                name="deliveries_batch_body",
+            ),
+            *super().get_urls(),
+        ]
+
+    def read_details(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        is_masked = not sees_personal_data(request.user)
+        deliveries = list(Delivery.objects.filter(batch_id=row.pk).order_by("batch_position")[:50])
+        if is_masked:
+            for one in (row, *deliveries):
+                mask_row(one)
+        return {
+            "request_words": gettext("personal data is hidden")
+            if is_masked
+            else gettext("exactly as it was sent"),
+            "response_words": gettext("personal data is hidden")
+            if is_masked
+            else gettext("exactly as it came back"),
+            "panes": batch_panes(row, is_masked),
+            "destination": Destination.objects.filter(pk=row.destination_id).first(),
+            "rate_limit_headers": sorted(row.rate_limit_headers.items()),
+            "deliveries": deliveries,
+        }
+
+    def body_view(self, request: HttpRequest, pk: int, side: str) -> HttpResponse:
+        """The exact bytes of a request or response; masked without the permission to see them."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if side not in ("request", "response"):
+            raise Http404
+        batch = get_object_or_404(Batch, pk=pk)
+        stored = batch.request_body if side == "request" else batch.response_body
+        if stored is None:
+            raise Http404
+        is_masked = not sees_personal_data(request.user)
+        name = f"batch-{pk}-{side}{'-masked' if is_masked else ''}.json"
+        return HttpResponse(
+            batch_body(stored, is_masked),
+            content_type="application/octet-stream",
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )
+
+
+def note_deliveries(request: HttpRequest, ids: list[int], message: str) -> None:
+    """Who did what with which deliveries: one entry, in the history of a single one."""
+    LogEntry.objects.create(
+        user_id=request.user.pk,
+        content_type=ContentType.objects.get_for_model(Delivery),
+        object_id=str(ids[0]) if len(ids) == 1 else None,
+        object_repr=f"Delivery {ids[0]}" if len(ids) == 1 else _deliveries(len(ids)),
+        action_flag=CHANGE,
+        change_message=message,
+    )
+
+
+def _deliveries(count: int) -> str:
+    """For the history, which is kept in English."""
+    return "1 delivery" if count == 1 else f"{count:,} deliveries"
+
+
+def _destination_url(destination: Destination) -> str:
+    return reverse("admin:destinations_destination_change", args=[destination.pk])
+
+
+def _count_waiting(destination: Destination) -> str:
+    """How many deliveries wait there, counted only as far as it is quick."""
+    waiting = Delivery.objects.filter(destination=destination, due_at__isnull=False)
+    count = len(waiting.values_list("pk")[: MOST_COUNTED + 1])
+    if count > MOST_COUNTED:
+        more = gettext("More than %(count)s deliveries that waited are sent now.")
+        return more % {"count": f"{MOST_COUNTED:,}"}
+    if count == 0:
+        return gettext("Nothing was waiting.")
+    return ngettext(
+        "%(count)s delivery that waited is sent now.",
+        "%(count)s deliveries that waited are sent now.",
+        count,
+    ) % {"count": f"{count:,}"}

@@ -1,0 +1,183 @@
+"""How a destination is doing, in a word and a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils import dateformat, timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+
+from deliveries.admin.phrases import say_ago, say_duration
+from deliveries.engine.circuit import CIRCUIT_OPENS_AT
+from deliveries.error_codes import remedy_of
+from deliveries.models import Lane
+from deliveries.stats.figures import Waiting
+from destinations.badges import show_badge
+from destinations.connection_check import advise
+from destinations.models import ConnectionCheck, Destination
+
+LATE_AFTER = timedelta(minutes=1)
+"""A delivery that has been due for so long is late: a batch lingers for seconds only."""
+
+IDLE_AFTER = timedelta(minutes=15)
+
+
+ORDER = ("paused", "failing", "held", "behind", "delivering", "idle", "test", "off")
+"""The keys of states; what needs a person comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """``key`` is for the code; ``badge`` and ``sentence`` are for a person, with what to do."""
+
+    key: str
+    badge: SafeString
+    sentence: str
+    remedy: str = ""
+
+    @property
+    def rank(self) -> int:
+        return ORDER.index(self.key)
+
+
+def read_state(
+    destination: Destination, lane: Lane | None, waiting: Waiting, now: datetime
+) -> State:
+    """The first of these that is true, worst first."""
+    if destination.paused_at is not None:
+        return _paused(destination, destination.paused_at, now)
+    if not destination.enabled:
+        left = (
+            f" {gettext('What waits already goes out once it is on again.')}"
+            if waiting.count
+            else ""
+        )
+        return _state(
+            "off",
+            "discarded",
+            "power_settings_new",
+            gettext("Off"),
+            gettext("New events make no deliveries here.") + left,
+        )
+    if lane is not None and lane.hold_until is not None and lane.hold_until > now:
+        return _held(lane, lane.hold_until, now)
+    if lane is not None and lane.failure_count:
+        return _state(
+            "failing",
+            "pending",
+            "warning",
+            gettext("Failing"),
+            gettext("%(failures)s The next try is due.")
+            % {"failures": _say_failures(lane.failure_count)},
+        )
+    if waiting.due_at is not None and now - waiting.due_at > LATE_AFTER:
+        late = say_duration((now - waiting.due_at).total_seconds())
+        return _state(
+            "behind",
+            "pending",
+            "schedule",
+            gettext("Behind"),
+            gettext("The oldest has been due for %(late)s.") % {"late": late},
+            gettext(
+                "If this grows, check that a worker is running (/readyz says so) or add workers."
+            ),
+        )
+    return _flowing(destination, lane, waiting, now)
+
+
+def say_failed_check(destination: Destination, lane: Lane | None, now: datetime) -> str:
+    """What the last connection check found and no request has disproved since; "" if nothing."""
+    check = getattr(destination, "connection_check", None)  # there may be none yet
+    if check is None or check.verdict == ConnectionCheck.Verdict.FINE:
+        return ""
+    if destination.paused_at is not None or not destination.enabled:
+        return ""  # its state says more
+    if lane is not None and (lane.last_success_at or check.checked_at) > check.checked_at:
+        return ""
+    return gettext("The connection check failed %(ago)s. %(meaning)s Its page says what to do.") % {
+        "ago": say_ago(check.checked_at, now),
+        "meaning": advise(check.verdict)[0],
+    }
+
+
+def _paused(destination: Destination, paused_at: datetime, now: datetime) -> State:
+    since = timezone.localtime(paused_at)
+    reason = destination.paused_reason or gettext("no reason was given.")
+    return _state(
+        "paused",
+        "dead",
+        "pause_circle",
+        gettext("Paused"),
+        gettext("Since %(since)s (%(duration)s), because: %(reason)s")
+        % {
+            "since": dateformat.format(since, "d M H:i"),
+            "duration": say_duration((now - paused_at).total_seconds()),
+            "reason": reason,
+        },
+        remedy_of(destination.paused_code),
+    )
+
+
+def _held(lane: Lane, until: datetime, now: datetime) -> State:
+    rest = say_duration((until - now).total_seconds())
+    clock = f"{timezone.localtime(until):%H:%M:%S}"
+    if lane.failure_count >= CIRCUIT_OPENS_AT:
+        return _state(
+            "failing",
+            "pending",
+            "warning",
+            gettext("Failing"),
+            gettext("%(failures)s Next probe in %(rest)s, at %(clock)s.")
+            % {"failures": _say_failures(lane.failure_count), "rest": rest, "clock": clock},
+            gettext(
+                "Nothing is lost: one request at a time is tried until Pinterest answers again."
+            ),
+        )
+    return _state(
+        "held",
+        "pending",
+        "hourglass_top",
+        gettext("Held by Pinterest"),
+        gettext("Pinterest asked for a pause until %(clock)s (in %(rest)s).")
+        % {"clock": clock, "rest": rest},
+    )
+
+
+def _flowing(destination: Destination, lane: Lane | None, waiting: Waiting, now: datetime) -> State:
+    last = lane.last_success_at if lane is not None else None
+    if last is None:
+        sentence = gettext("Nothing has been delivered yet.")
+    else:
+        sentence = gettext("Pinterest last took a request %(ago)s.") % {"ago": say_ago(last, now)}
+    if destination.test_mode:
+        return _state(
+            "test",
+            "sending",
+            "science",
+            gettext("Test mode"),
+            gettext("Pinterest checks the conversions and records nothing. %(sentence)s")
+            % {"sentence": sentence},
+        )
+    if waiting.count or (last is not None and now - last < IDLE_AFTER):
+        return _state("delivering", "delivered", "check_circle", gettext("Delivering"), sentence)
+    return _state(
+        "idle",
+        "discarded",
+        "bedtime",
+        gettext("Idle"),
+        gettext("Nothing waits. %(sentence)s") % {"sentence": sentence},
+    )
+
+
+def _say_failures(count: int) -> str:
+    if count == 1:
+        return gettext("The last request failed.")
+    return ngettext(
+        "%(count)s request in a row failed.", "%(count)s requests in a row failed.", count
+    ) % {"count": count}
+
+
+def _state(key: str, look: str, icon: str, word: str, sentence: str, remedy: str = "") -> State:
+    return State(key, show_badge(look, icon, word), sentence, remedy)

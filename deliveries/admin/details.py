@@ -1,0 +1,280 @@
+"""What the page of one delivery, or of one batch, shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+
+from deliveries.admin.phrases import pretty, pretty_json, say_next_try
+from deliveries.admin.status_help import STATUS_HELP
+from deliveries.admin.todays_conversion import Today, compare_with_today
+from deliveries.db.compression import unpack
+from deliveries.error_codes import meaning_of, remedy_of
+from deliveries.models import Attempt, Batch, Delivery, Event
+from deliveries.privacy.masked_rows import mask_pretty, mask_row
+from deliveries.privacy.masking import mask_body, mask_text, personal_values
+from deliveries.statuses import OPEN, RETRYABLE_BY_A_PERSON, DeliveryStatus
+from destinations.models import Destination, Source
+
+MOST_SIBLINGS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Pane:
+    """One of the three panes: its JSON, or the reason why there is none."""
+
+    title: str
+    text: str = ""
+    absence: str = ""
+    summary: str = ""
+    """Pinterest's own sentence, shown above the JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryDetails:
+    delivery: Delivery
+    event: Event | None
+    source: Source | None
+    destination: Destination | None
+    batch: Batch | None
+    panes: tuple[Pane, Pane, Pane]
+    attempts: list[Attempt]
+    siblings: list[Delivery]
+    today: Today | None
+    """What would be sent under today's configuration, when that differs."""
+    next_try: str
+    status_help: tuple[Promise, Promise]
+    """What its status means, and what to do about it."""
+    explanation: str
+    remedy: str
+    """What to do about the error code."""
+    can_be_retried: bool
+    can_be_discarded: bool
+
+    @property
+    def ended_by_itself(self) -> bool:
+        """Whether its status is not just what the last attempt came to."""
+        return not self.attempts or self.attempts[-1].outcome != self.delivery.status
+
+    @property
+    def timeline(self) -> list[tuple[bool, Attempt]]:
+        """The attempts as they came, each with whether a retry by a person stands before it."""
+        numbers = [0, *(attempt.number for attempt in self.attempts)]
+        return [
+            (attempt.number <= before, attempt)
+            for before, attempt in zip(numbers, self.attempts, strict=False)
+        ]
+
+    @property
+    def event_id(self) -> str:
+        """The ``event_id`` that Pinterest saw or will see, as far as it is known."""
+        return self.delivery.conversion_event_id or (self.event.message_id if self.event else "")
+
+
+def read_details(delivery: Delivery, now: datetime, is_masked: bool = False) -> DeliveryDetails:
+    """Everything about one delivery; a constant number of queries, whatever rows are gone.
+
+    ``is_masked``: for somebody who may not see personal data; ``delivery`` is masked in place.
+    """
+    event = Event.objects.filter(pk=delivery.event_id).first()
+    source = Source.objects.filter(pk=event.source_id).first() if event else None
+    destination = Destination.objects.filter(pk=delivery.destination_id).first()
+    batch = Batch.objects.filter(pk=delivery.batch_id).first() if delivery.batch_id else None
+    siblings = list(
+        Delivery.objects.filter(event_id=delivery.event_id)
+        .exclude(pk=delivery.pk)
+        .prefetch_related("destination")
+        .order_by("pk")[:MOST_SIBLINGS]
+    )
+    today = _compare_with_today(delivery, event, destination, batch, now, is_masked)
+    panes = (
+        _received_pane(event),
+        _sent_pane(delivery, batch),
+        _answered_pane(delivery, batch),
+    )
+    attempts = list(Attempt.objects.filter(delivery_id=delivery.pk).order_by("pk"))
+    if is_masked:
+        known = _personal_values(panes[0]) | _personal_values(panes[1])
+        panes = tuple(_mask_pane(pane, known) for pane in panes)
+        for row in (delivery, *attempts):
+            mask_row(row, known)
+    return DeliveryDetails(
+        delivery=delivery,
+        event=event,
+        source=source,
+        destination=destination,
+        batch=batch,
+        panes=panes,
+        attempts=attempts,
+        siblings=siblings,
+        today=today,
+        next_try=say_next_try(delivery, destination, now),
+        status_help=STATUS_HELP[delivery.status],
+        explanation=meaning_of(delivery.error_code),
+        remedy=remedy_of(delivery.error_code, delivery.status),
+        can_be_retried=delivery.status in RETRYABLE_BY_A_PERSON,
+        can_be_discarded=delivery.status == DeliveryStatus.PENDING
+        or (
+            delivery.status in RETRYABLE_BY_A_PERSON and delivery.status != DeliveryStatus.DISCARDED
+        ),
+    )
+
+
+def _compare_with_today(
+    delivery: Delivery,
+    event: Event | None,
+    destination: Destination | None,
+    batch: Batch | None,
+    now: datetime,
+    is_masked: bool,
+) -> Today | None:
+    received = _read(event.body) if event is not None and event.body is not None else None
+    sent = None
+    if delivery.batch_id is not None:
+        stored = batch.request_body if batch is not None else None
+        if stored is None:
+            return None  # what went out is not known, so neither is whether it differs
+        sent = _at(_list_in(_read(stored), "data"), delivery.batch_position)
+    return compare_with_today(
+        received, sent, delivery.conversion_name, destination, now, is_masked=is_masked
+    )
+
+
+def batch_body(stored: bytes | memoryview, is_masked: bool) -> bytes:
+    """A stored request or response as exact bytes, or with its personal data hidden."""
+    body = unpack(stored)
+    return mask_body(body) if is_masked else body
+
+
+def batch_panes(batch: Batch, is_masked: bool = False) -> tuple[Pane, Pane]:
+    """The whole request and the whole response of a batch."""
+    request = Pane(
+        gettext("Request"),
+        absence=gettext("The request is no longer kept: its retention time is over."),
+    )
+    response = Pane(
+        gettext("Response"), absence=gettext("The response is no longer kept, or none came.")
+    )
+    if batch.request_body is not None:
+        request = Pane(gettext("Request"), pretty_json(batch_body(batch.request_body, is_masked)))
+    if batch.response_body is not None:
+        body = batch_body(batch.response_body, is_masked)
+        response = Pane(
+            gettext("Response"), pretty_json(body), gettext("The response had no body.")
+        )
+    elif batch.status_code is None:
+        response = Pane(
+            gettext("Response"),
+            absence=gettext("No response came: %(reason)s")
+            % {"reason": batch.error_message or "?"},
+        )
+    return request, response
+
+
+def _personal_values(pane: Pane) -> frozenset[str]:
+    try:
+        return personal_values(orjson.loads(pane.text))
+    except orjson.JSONDecodeError:
+        return frozenset()
+
+
+def _mask_pane(pane: Pane, known: frozenset[str]) -> Pane:
+    return replace(
+        pane,
+        text=mask_pretty(pane.text, known) if pane.text else "",
+        absence=mask_text(pane.absence, known),
+        summary=mask_text(pane.summary, known),
+    )
+
+
+def _received_pane(event: Event | None) -> Pane:
+    title = gettext("Received")
+    if event is None:
+        return Pane(title, absence=gettext("The event is no longer in the log."))
+    if event.body is None:
+        return Pane(
+            title, absence=gettext("The event is no longer kept: its retention time is over.")
+        )
+    return Pane(title, pretty_json(unpack(event.body)))
+
+
+def _sent_pane(delivery: Delivery, batch: Batch | None) -> Pane:
+    title = gettext("Sent")
+    if delivery.batch_id is None:
+        return Pane(title, absence=_why_not_sent(delivery))
+    if batch is None:
+        return Pane(title, absence=gettext("The batch is no longer in the log."))
+    if batch.request_body is None:
+        return Pane(
+            title, absence=gettext("The request is no longer kept: its retention time is over.")
+        )
+    conversion = _at(_list_in(_read(batch.request_body), "data"), delivery.batch_position)
+    if conversion is None:
+        return Pane(
+            title, absence=gettext("The stored request has no conversion at this position.")
+        )
+    return Pane(title, pretty(conversion))
+
+
+def _answered_pane(delivery: Delivery, batch: Batch | None) -> Pane:
+    title = gettext("Answered")
+    if delivery.batch_id is None:
+        return Pane(title, absence=gettext("Pinterest was not asked about this event."))
+    if batch is None:
+        return Pane(title, absence=gettext("The batch is no longer in the log."))
+    if batch.response_body is None:
+        if batch.status_code is None:
+            return Pane(title, absence=f"{gettext('No answer came.')} {batch.error_message}")
+        return Pane(title, absence=gettext("The response is no longer kept, or it had no body."))
+    answer = _read(batch.response_body)
+    result = _at(_results_in(answer), delivery.batch_position)
+    if result is None:  # a refusal of the whole request, or something unreadable: show all of it
+        return Pane(title, pretty_json(unpack(batch.response_body)), summary=_words(answer))
+    return Pane(title, pretty(result), summary=_words(result))
+
+
+def _why_not_sent(delivery: Delivery) -> str:
+    if delivery.status in OPEN:
+        return gettext("Not sent yet.")
+    if delivery.status == DeliveryStatus.FILTERED:
+        return f"{gettext('Not sent: this event is not meant for Pinterest.')} {delivery.error_message}"
+    if delivery.status == DeliveryStatus.DISCARDED:
+        return gettext("Not sent: somebody decided against it.")
+    return f"{gettext('Not sent: it was rejected before a request was made.')} {delivery.error_message}"
+
+
+def _read(stored: bytes | memoryview) -> Any:
+    try:
+        return orjson.loads(unpack(stored))
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _list_in(value: Any, key: str) -> list[Any]:
+    found = value.get(key) if isinstance(value, dict) else None
+    return found if isinstance(found, list) else []
+
+
+def _results_in(answer: Any) -> list[Any]:
+    """The per-event results: ``events``, or ``details.events`` of a 422."""
+    details = answer.get("details") if isinstance(answer, dict) else None
+    return _list_in(details, "events") or _list_in(answer, "events")
+
+
+def _at(values: list[Any], position: int | None) -> Any:
+    return values[position] if position is not None and position < len(values) else None
+
+
+def _words(result: Any) -> str:
+    if not isinstance(result, dict):
+        return ""
+    sentences: Iterable[Any] = (
+        result.get(key) for key in ("error_message", "warning_message", "message")
+    )
+    return " ".join(text for text in sentences if isinstance(text, str) and text)

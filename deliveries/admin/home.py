@@ -1,0 +1,294 @@
+"""The home page: does it flow, what went wrong, is it set up? Read from tallies, never the log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import Count
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import dateformat, timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+
+from deliveries.admin.charts import Chart, draw_bars
+from deliveries.admin.destination_states import ORDER, State, read_state, say_failed_check
+from deliveries.admin.phrases import say_duration, show_status
+from deliveries.error_codes import meaning_of, remedy_of
+from deliveries.models import Batch, Event, Lane
+from deliveries.search.zones import ZONE, write_moment
+from deliveries.stats.figures import (
+    DEFAULT_SPAN,
+    MOST_COUNTED,
+    SPANS,
+    Figures,
+    Flow,
+    Span,
+    Waiting,
+    read_figures,
+    read_waiting,
+)
+from deliveries.stats.match_coverage import read_coverage
+from deliveries.stats.tallies import DELIVERED
+from destinations.models import Destination, Source
+
+MOST_ERRORS = 12
+LOG = "admin:deliveries_delivery_changelist"
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationCard:
+    """One destination on the home page."""
+
+    destination: Destination
+    state: State
+    flow: Flow
+    chart: Chart
+    waiting: str
+    oldest: str
+    """How long ago the oldest that waits came in; "" if nothing waits."""
+    median: str
+    slowest: str
+    ended: list[tuple[str, int, str]]
+    """(name, count, address in the log) of what was rejected, dead or filtered in the range."""
+    failed_check: str
+    """What the last connection check found and no request has disproved since; "" if nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorLine:
+    """All failures with one code and the same end."""
+
+    badge: SafeString
+    status: str
+    code: str
+    count: int
+    meaning: str
+    remedy: str
+    url: str
+
+
+def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add what ``admin/index.html`` shows to its context (django-unfold's DASHBOARD_CALLBACK).
+
+    A constant number of queries, however many destinations and deliveries there are.
+    """
+    user = request.user
+    now = timezone.now()
+    span = next((one for one in SPANS if one.key == request.GET.get("range")), DEFAULT_SPAN)
+    sees_destinations = user.has_perm("destinations.view_destination")
+    sees_log = user.has_perm("deliveries.view_delivery")
+    context |= {"span": span, "spans": SPANS, "sees_log": sees_log}
+    destinations = list(
+        Destination.objects.select_related("connection_check").annotate(
+            source_count=Count("sources")
+        )
+    )
+    figures = read_figures(span, now)
+    context["steps"] = _steps(destinations, figures)
+    if not destinations or not (sees_destinations or sees_log):
+        return context
+    waiting = read_waiting(one.pk for one in destinations)
+    if sees_destinations:
+        context["cards"] = _cards(destinations, figures, waiting, span, now)
+    if sees_log and (context["steps"] is None or Event.objects.exists()):
+        context["summary"] = _summary(figures, list(waiting.values()), now)
+        context["errors"] = _errors(figures.total, figures.starts[0])
+        context["coverage"] = read_coverage(figures.total)
+    return context
+
+
+def _steps(destinations: list[Any], figures: Figures) -> list[dict[str, Any]] | None:
+    """The first steps with what is done already; None once an event has been delivered."""
+    if (
+        figures.total.delivered
+        or Batch.objects.filter(delivered_count__gt=0).order_by("pk").exists()
+    ):
+        return None
+    has_event = Event.objects.exists()
+    return [
+        {
+            "done": Source.objects.exists(),
+            "title": gettext("Add a source"),
+            "text": gettext("A site or app that sends events. It gets a write key of its own."),
+            "url": "admin:destinations_source_add",
+        },
+        {
+            "done": bool(destinations),
+            "title": gettext("Add a destination"),
+            "text": gettext("Your Pinterest ad account and its conversion token, or the sandbox."),
+            "url": "admin:destinations_destination_add",
+        },
+        {
+            "done": any(one.source_count for one in destinations),
+            "title": gettext("Join them"),
+            "text": gettext("Tick the destination on the source's page."),
+            "url": "admin:destinations_source_changelist",
+        },
+        {
+            "done": has_event,
+            "title": gettext("Send an event"),
+            "text": gettext("The source's page has a curl line and SDK lines ready to copy."),
+            "url": "admin:destinations_source_changelist",
+        },
+        {
+            "done": False,
+            "title": gettext("See it delivered"),
+            "text": gettext("The log has every delivery with Pinterest's own answer.")
+            + (
+                f" {gettext('Nothing has been delivered yet: the log says why.')}"
+                if has_event
+                else ""
+            ),
+            "url": LOG,
+        },
+    ]
+
+
+def _summary(figures: Figures, waiting: list[Waiting], now: datetime) -> dict[str, Any]:
+    total = figures.total
+    urls = [url for _, _, url in _ended(total, figures.starts[0])]
+    return {
+        "received": figures.received,
+        "refused": figures.refused,
+        "delivered": total.delivered,
+        "rejected": total.rejected,
+        "dead": total.dead,
+        "filtered": total.filtered,
+        "waiting": say_count(waiting),
+        "share": say_share(total.delivered_share),
+        "oldest": _say_oldest(waiting, now),
+        "median": say_latency(total.latency_seconds(0.5)),
+        "slowest": say_latency(total.latency_seconds(0.95)),
+        **dict(zip(("rejected_url", "dead_url", "filtered_url"), urls, strict=True)),
+    }
+
+
+def _cards(
+    destinations: list[Destination],
+    figures: Figures,
+    waiting: dict[int, Waiting],
+    span: Span,
+    now: datetime,
+) -> list[DestinationCard]:
+    lanes = Lane.objects.in_bulk([one.pk for one in destinations])
+    cards = []
+    for destination in destinations:
+        flow = figures.of_destination.get(destination.pk, Flow())
+        its_waiting = waiting.get(destination.pk, Waiting())
+        cards.append(
+            DestinationCard(
+                destination=destination,
+                state=read_state(destination, lanes.get(destination.pk), its_waiting, now),
+                flow=flow,
+                chart=draw_bars(_slots(flow, figures, span)),
+                waiting=say_count([its_waiting]),
+                oldest=_say_oldest([its_waiting], now),
+                median=say_latency(flow.latency_seconds(0.5)),
+                slowest=say_latency(flow.latency_seconds(0.95)),
+                ended=_ended(flow, figures.starts[0], destination=destination.pk),
+                failed_check=say_failed_check(destination, lanes.get(destination.pk), now),
+            )
+        )
+    return sorted(cards, key=_rank)
+
+
+def _rank(card: DestinationCard) -> int:
+    """What needs a person comes first; nobody has noticed yet what a check found."""
+    return min(card.state.rank, ORDER.index("failing")) if card.failed_check else card.state.rank
+
+
+def _slots(flow: Flow, figures: Figures, span: Span) -> list[tuple[str, int, int]]:
+    return [
+        (
+            _say_start(timezone.localtime(start), span),
+            flow.slots[position][DELIVERED],
+            flow.slots[position]["failed"],
+        )
+        for position, start in enumerate(figures.starts)
+    ]
+
+
+def _say_start(start: datetime, span: Span) -> str:
+    """A slot is named for when it begins; days are those of UTC, and begin elsewhere at some hour."""
+    is_day = span.slot_seconds >= 86_400 and (start.hour, start.minute) == (0, 0)
+    return dateformat.format(start, "d M" if is_day else "d M H:i")
+
+
+def _errors(total: Flow, since: datetime) -> list[ErrorLine]:
+    """What stays undone first, then what is tried again, then what was left out on purpose."""
+    ranks = {"rejected": 0, "dead": 0, "pending": 1, "filtered": 2}
+    lines = [
+        ErrorLine(
+            badge=show_status(status, label=gettext("Tried again") if status == "pending" else ""),
+            status=status,
+            code=code,
+            count=count,
+            meaning=meaning_of(code),
+            remedy=remedy_of(code, status),
+            url=_log_url(since, status=status, error_code=code),
+        )
+        for status, code, count in total.codes()
+    ]
+    lines.sort(key=lambda line: (ranks[line.status], -line.count, line.code))
+    return lines[:MOST_ERRORS]
+
+
+def _log_url(since: datetime, *, status: str, **filters: Any) -> str:
+    """The log filtered to these. What is to be tried again is open, and so has not settled."""
+    query = {"status": status, **filters}
+    if status != "pending":
+        query["settled_since"] = write_moment(since.replace(second=0, microsecond=0))
+        query[ZONE] = timezone.get_current_timezone_name()
+    return f"{reverse(LOG)}?{urlencode(query)}"
+
+
+def _ended(flow: Flow, since: datetime, **filters: Any) -> list[tuple[str, int, str]]:
+    """(name, count, its part of the log or "") for what ended and was not delivered."""
+    counts = (
+        ("rejected", gettext("rejected"), flow.rejected),
+        ("dead", gettext("dead"), flow.dead),
+        ("filtered", gettext("filtered"), flow.filtered),
+    )
+    return [
+        (name, count, _log_url(since, status=status, **filters) if count else "")
+        for status, name, count in counts
+    ]
+
+
+def say_count(waiting: list[Waiting]) -> str:
+    """``1,234``, or ``10,000+`` where counting stopped."""
+    total = sum(min(one.count, MOST_COUNTED) for one in waiting)
+    return f"{total:,}" + ("+" if any(one.count > MOST_COUNTED for one in waiting) else "")
+
+
+def say_share(share: float | None) -> str:
+    """``98.4 %``; never 100 % while anything failed, never 0 % while anything went well."""
+    if share is None:
+        return "–"
+    if share in (0, 1):
+        return f"{share:.0%}".replace("%", " %")
+    return f"{min(max(share * 100, 0.1), 99.9):.1f} %"
+
+
+def say_latency(seconds: float | None) -> str:
+    """``about 340 ms``, ``about 4 s``: figures of a scale of steps, so in round numbers."""
+    if seconds is None:
+        return "–"
+    if seconds < 0.95:
+        return gettext("about %(milliseconds)s ms") % {
+            "milliseconds": f"{round(seconds * 1000, -1 if seconds >= 0.1 else 0):.0f}"
+        }
+    return (
+        (gettext("about %(seconds)s s") % {"seconds": f"{seconds:.1f}"})
+        if seconds < 10
+        else (gettext("about %(duration)s") % {"duration": say_duration(seconds)})
+    )
+
+
+def _say_oldest(waiting: list[Waiting], now: datetime) -> str:
+    moments = [one.oldest_at for one in waiting if one.oldest_at is not None]
+    return say_duration((now - min(moments)).total_seconds()) if moments else ""

@@ -1,0 +1,287 @@
+"""The browser's view of the log: deliveries, batches and refusals. Nothing here can be edited."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import Prefetch, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
+from unfold.decorators import action, display
+
+from deliveries.actions.operations import retry
+from deliveries.admin import filters
+from deliveries.admin.delivery_list import DeliveryList
+from deliveries.admin.delivery_pages import BatchPages, DeliveryPages, note_deliveries
+from deliveries.admin.log_admin import LogAdmin, related
+from deliveries.admin.phrases import say_next_try, show_answer, show_status, show_time
+from deliveries.models import Batch, Delivery, Event, Refusal
+from deliveries.privacy.masked_rows import mask_row, sees_personal_data
+from deliveries.search.search_keys import events_with
+from destinations.models import Destination, Source
+
+MOST_FOUND = 1000
+"""A search shows the newest this many: an event id that many deliveries share is no event id."""
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(DeliveryPages):
+    list_display = (
+        "shown_time",
+        "shown_event",
+        "shown_conversion",
+        "shown_destination",
+        "shown_status",
+        "shown_attempts",
+        "shown_error",
+        "shown_next_try",
+    )
+    list_filter = (
+        filters.StatusFilter,
+        filters.DestinationFilter,
+        filters.EventSourceFilter,
+        filters.EventNameFilter,
+        filters.ConversionNameFilter,
+        filters.ErrorCodeFilter,
+        filters.BatchFilter,
+        filters.SinceFilter,
+        filters.UntilFilter,
+        filters.SetDayFilter,
+        filters.SettledSinceFilter,
+    )
+    search_fields = ("event__message_id",)
+    search_placeholder = gettext_lazy("ID, order, e-mail, user")
+    search_help_text = gettext_lazy("Message ID, event ID, order ID, e-mail address or user ID")
+    actions = ("retry_selected", "discard_selected")
+    page_prefetches = (
+        Prefetch("event", Event.objects.defer("body")),
+        Prefetch("destination", Destination.objects.only("name", "paused_at", "enabled")),
+    )
+    empty_title = gettext_lazy("No deliveries yet")
+    empty_text = gettext_lazy(
+        "When a source sends an event, its delivery to each destination appears here within "
+        "seconds. The page of a source has a line to try it with."
+    )
+    empty_link = ("admin:destinations_source_changelist", gettext_lazy("Go to sources"))
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[DeliveryList]:
+        return DeliveryList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        """Exact matches only: each side is one look into an index."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        if len(term) > 256 or "\x00" in term:
+            return queryset.none(), False
+        event_ids = list(
+            Event.objects.filter(message_id=term).values_list("pk", flat=True)[:MOST_FOUND]
+        )
+        event_ids += events_with(term)[:MOST_FOUND]
+        found = Delivery.objects.filter(event_id__in=event_ids).values_list("pk", flat=True)
+        by_event_id = Delivery.objects.filter(
+            ~Q(conversion_event_id=""), conversion_event_id=term
+        ).values_list("pk", flat=True)
+        ids = {*found.order_by("-pk")[:MOST_FOUND], *by_event_id.order_by("-pk")[:MOST_FOUND]}
+        return queryset.filter(pk__in=ids), False
+
+    @display(description=gettext_lazy("Time"))
+    def shown_time(self, delivery: Delivery) -> SafeString:
+        return format_html(
+            '<a class="relay-link" href="{}">{}</a>',
+            self.detail_url(delivery.pk),
+            show_time(delivery.created_at),
+        )
+
+    @display(description=gettext_lazy("Source event"))
+    def shown_event(self, delivery: Delivery) -> SafeString | str:
+        event = related(delivery, "event")
+        if event is None:
+            return gettext("no longer kept")
+        return format_html(
+            '<a class="relay-link relay-link--strong" href="{}" title="{}">{}</a>'
+            '<small class="relay-under">{}</small>',
+            self.detail_url(delivery.pk),
+            event.message_id,
+            event.name or event.type,
+            event.type,
+        )
+
+    @display(description=gettext_lazy("Pinterest event"))
+    def shown_conversion(self, delivery: Delivery) -> SafeString | str:
+        if not delivery.conversion_name:
+            return "–"
+        return format_html("<code>{}</code>", delivery.conversion_name)
+
+    @display(description=gettext_lazy("Destination"))
+    def shown_destination(self, delivery: Delivery) -> SafeString:
+        return _clamp(_name_of(related(delivery, "destination"), delivery.destination_id))
+
+    @display(description=gettext_lazy("Status"))
+    def shown_status(self, delivery: Delivery) -> SafeString:
+        return show_status(delivery.status)
+
+    @display(description=gettext_lazy("Tries"))
+    def shown_attempts(self, delivery: Delivery) -> int:
+        return delivery.attempt_count
+
+    @display(description=gettext_lazy("Error"))
+    def shown_error(self, delivery: Delivery) -> SafeString | str:
+        if not delivery.error_code and not delivery.error_message:
+            return ""
+        return format_html(
+            '<span class="relay-error" title="{1}"><code>{0}</code><small>{1}</small></span>',
+            delivery.error_code,
+            delivery.error_message,
+        )
+
+    @display(description=gettext_lazy("Next try"))
+    def shown_next_try(self, delivery: Delivery) -> str:
+        return say_next_try(delivery, related(delivery, "destination"), timezone.now())
+
+    @action(description=gettext_lazy("Retry"), permissions=["operate"])
+    def retry_selected(self, request: HttpRequest, queryset: QuerySet) -> None:
+        chosen = len(request.POST.getlist(ACTION_CHECKBOX_NAME))
+        ids = list(queryset.values_list("pk", flat=True))
+        count = retry(queryset)
+        note_deliveries(request, ids, f"Retried {count:,} of {chosen:,}.")
+        self.report_retry(request, count, chosen)
+
+    @action(description=gettext_lazy("Discard …"), permissions=["operate"])
+    def discard_selected(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
+        ids = [int(pk) for pk in request.POST.getlist(ACTION_CHECKBOX_NAME) if pk.isdecimal()]
+        return self.ask_before_discard(request, ids)
+
+
+@admin.register(Batch)
+class BatchAdmin(BatchPages):
+    list_display = (
+        "shown_time",
+        "shown_destination",
+        "shown_answer",
+        "shown_counts",
+        "shown_duration",
+        "shown_request_id",
+    )
+    list_filter = (filters.DestinationFilter, filters.SentDayFilter)
+    page_prefetches = (Prefetch("destination", Destination.objects.only("name")),)
+    empty_title = gettext_lazy("No batches yet")
+    empty_text = gettext_lazy(
+        "A batch is one request to Pinterest with up to 1000 conversions. The first one appears "
+        "when the first event is delivered."
+    )
+    empty_link = ("admin:deliveries_delivery_changelist", gettext_lazy("Go to the delivery log"))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Batch]:
+        return super().get_queryset(request).defer("request_body", "response_body")
+
+    @display(description=gettext_lazy("Sent"))
+    def shown_time(self, batch: Batch) -> SafeString:
+        return format_html(
+            '<a class="relay-link" href="{}">{}</a>',
+            self.detail_url(batch.pk),
+            show_time(batch.sent_at),
+        )
+
+    @display(description=gettext_lazy("Destination"))
+    def shown_destination(self, batch: Batch) -> SafeString:
+        name = _name_of(related(batch, "destination"), batch.destination_id)
+        return _clamp(
+            (gettext("%(name)s (test mode)") % {"name": name}) if batch.test_mode else name
+        )
+
+    @display(description=gettext_lazy("Answer"))
+    def shown_answer(self, batch: Batch) -> SafeString:
+        return format_html(
+            '{}<span class="relay-error" title="{}"><small>{}</small></span>',
+            show_answer(batch),
+            batch.error_message,
+            batch.error_message or batch.error_code,
+        )
+
+    @display(description=gettext_lazy("Conversions"))
+    def shown_counts(self, batch: Batch) -> SafeString:
+        return format_html(
+            '<span class="relay-counts"><b>{}</b> {}{}{}{}</span>',
+            batch.conversion_count,
+            _count(batch.delivered_count, gettext("delivered")),
+            _count(batch.rejected_count, gettext("rejected")),
+            _count(batch.retryable_count, gettext("to try again")),
+            format_html("<small>{}</small>", gettext("split to find the cause"))
+            if batch.was_split
+            else "",
+        )
+
+    @display(description=gettext_lazy("Duration"))
+    def shown_duration(self, batch: Batch) -> str:
+        return gettext("%(duration_ms)s ms") % {"duration_ms": f"{batch.duration_ms:,}"}
+
+    @display(description=gettext_lazy("Pinterest request ID"))
+    def shown_request_id(self, batch: Batch) -> SafeString | str:
+        return format_html("<code>{}</code>", batch.request_id) if batch.request_id else "–"
+
+
+@admin.register(Refusal)
+class RefusalAdmin(LogAdmin):
+    list_display = ("shown_time", "shown_source", "shown_reason", "shown_field", "shown_excerpt")
+    list_filter = (filters.SourceFilter, filters.ReceivedDayFilter)
+    page_prefetches = (Prefetch("source", Source.objects.only("name")),)
+    detail_template = "admin/deliveries/refusal/detail.html"
+    empty_title = gettext_lazy("Nothing was refused")
+    empty_text = gettext_lazy(
+        "Events that cannot be taken are listed here with the reason. There are none."
+    )
+    empty_link = ("admin:deliveries_delivery_changelist", gettext_lazy("Go to the delivery log"))
+
+    @display(description=gettext_lazy("Received"))
+    def shown_time(self, refusal: Refusal) -> SafeString:
+        return format_html(
+            '<a class="relay-link" href="{}">{}</a>',
+            self.detail_url(refusal.pk),
+            show_time(refusal.received_at),
+        )
+
+    @display(description=gettext_lazy("Source"))
+    def shown_source(self, refusal: Refusal) -> SafeString:
+        return _clamp(_name_of(related(refusal, "source"), refusal.source_id))
+
+    def read_details(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        if not sees_personal_data(request.user):
+            mask_row(row)
+        return {"source": Source.objects.filter(pk=row.source_id).first()}
+
+    @display(description=gettext_lazy("Reason"))
+    def shown_reason(self, refusal: Refusal) -> SafeString:
+        return format_html(
+            '<span class="relay-error" title="{1}"><code>{0}</code><small>{1}</small></span>',
+            refusal.code,
+            refusal.message,
+        )
+
+    @display(description=gettext_lazy("Field"))
+    def shown_field(self, refusal: Refusal) -> SafeString | str:
+        return format_html("<code>{}</code>", refusal.field) if refusal.field else "–"
+
+    @display(description=gettext_lazy("What was sent"))
+    def shown_excerpt(self, refusal: Refusal) -> SafeString:
+        return format_html('<code class="relay-excerpt">{}</code>', refusal.excerpt[:200])
+
+
+def _name_of(row: Destination | Source | None, pk: int) -> str:
+    return row.name if row else (gettext("deleted (no. %(number)s)") % {"number": pk})
+
+
+def _clamp(text: str) -> SafeString:
+    """At most two lines, the whole text as its title."""
+    return format_html('<span class="relay-clamp" title="{0}">{0}</span>', text)
+
+
+def _count(number: int, word: str) -> SafeString | str:
+    return format_html("<small>{} {}</small>", number, word) if number else ""

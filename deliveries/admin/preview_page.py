@@ -1,0 +1,259 @@
+"""The preview: what an event would become at a destination, before anything is saved or sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.forms import inlineformset_factory
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from deliveries.admin.phrases import pretty, pretty_json
+from deliveries.db.compression import unpack
+from deliveries.models import Event
+from deliveries.privacy.masked_rows import mask_pretty, sees_personal_data
+from deliveries.privacy.masking import mask, mask_text, personal_values
+from destinations.connections import send_as_test
+from destinations.event_map_advice import advise_event_map
+from destinations.examples import EXAMPLES
+from destinations.forms import DestinationForm, EventMappingForm
+from destinations.models import Destination, EventMapping
+from destinations.pinterest.client import Reply
+from destinations.pinterest.match_advice import Advice, missing_for_a_match
+from destinations.pinterest.preview import preview_event
+from destinations.pinterest.replies import read_reply
+from destinations.pinterest.transform import TransformConfig
+from destinations.secrets import SecretUnreadable
+
+RECENT_COUNT = 15
+RECENT_AMONG = 100_000
+"""IDs: no index knows the events of a source, and the newest of a busy log are enough."""
+MOST_CHARACTERS = 200_000
+NEVER_CARRIED = frozenset(
+    {"csrfmiddlewaretoken", "conversion_token", "event", "example", "recent", "send"}
+)
+"""What of a posted form is not handed on from page to page: above all a typed token."""
+
+ENOUGH_FOR_A_MATCH = ("em", "hashed_maids", "client_ip_address", "client_user_agent")
+MATCHABLE_BY = [
+    advice
+    for advice in missing_for_a_match({"action_source": "app_ios"})
+    if advice.field in ENOUGH_FOR_A_MATCH
+]
+
+EventMappingFormSet = inlineformset_factory(
+    Destination, EventMapping, form=EventMappingForm, extra=0
+)
+
+
+@dataclass(slots=True)
+class Trial:
+    """One event tried out: what it gave, and what Pinterest said if it was sent as a test."""
+
+    answer: dict[str, Any]
+    conversions: list[tuple[str, str, list[Advice]]] = field(default_factory=list)
+    """(event name, pretty JSON, what is missing for a better match)"""
+    missing: list[Advice] = field(default_factory=list)
+    """What would let an event through that nobody can match."""
+    sent: dict[str, Any] | None = None
+
+
+def preview_view(request: HttpRequest, pk: int | None = None) -> HttpResponse:
+    """Shows a form for an event and, when one was posted, what it becomes.
+
+    The destination is the saved one, or what the posted fields of its form make of it. Nothing is
+    saved; with ``send`` the conversions go out with ``?test=true``, which records nothing.
+    """
+    if not request.user.has_perm("destinations.view_destination"):
+        raise PermissionDenied
+    destination = get_object_or_404(Destination, pk=pk) if pk else Destination()
+    config, problems, is_unsaved = _read_config(request, destination)
+    recent = _recent_events(destination)
+    text, problem, is_real = _event_text(request, recent)
+    trial = None
+    if problem:
+        problems.append(problem)
+    elif config is not None and request.method == "POST":
+        trial = _try_out(orjson.loads(text), config)
+        if "send" in request.POST and pk and trial.conversions:
+            if not request.user.has_perm("destinations.change_destination"):
+                raise PermissionDenied
+            trial.sent = _send(destination, trial.answer["conversions"])
+    if is_masked := is_real and not sees_personal_data(request.user):
+        known = personal_values(orjson.loads(text))
+        text = mask_pretty(text, known)
+        if trial is not None:
+            _mask_trial(trial, known)
+    context = {
+        **admin.site.each_context(request),
+        "title": (gettext("Preview: %(name)s") % {"name": destination.name})
+        if destination.name
+        else gettext("Preview"),
+        "opts": Destination._meta,
+        "original": destination if pk else None,
+        "text": text,
+        "is_masked": is_masked,
+        "problems": problems,
+        "trial": trial,
+        "examples": EXAMPLES,
+        "recent": recent,
+        "carried": _carried(request),
+        "is_unsaved": is_unsaved,
+        "advice": advise_event_map(config.event_map, config.unmapped_events)
+        if config is not None and is_unsaved
+        else [],
+        "may_send": bool(pk) and request.user.has_perm("destinations.change_destination"),
+    }
+    return TemplateResponse(request, "admin/destinations/destination/preview.html", context)
+
+
+def _read_config(
+    request: HttpRequest, destination: Destination
+) -> tuple[TransformConfig | None, list[str], bool]:
+    """The configuration to use, mistakes in the posted form, and whether it was a posted one."""
+    if request.method != "POST" or "advertiser_id" not in request.POST:
+        if destination.pk:
+            return destination.transform_config(), [], False
+        return TransformConfig(), [], False
+    posted = request.POST.copy()
+    posted.pop("conversion_token", None)  # a preview needs none, and a test event has the saved one
+    form = DestinationForm(posted, instance=destination)
+    rows = EventMappingFormSet(request.POST, instance=destination)
+    # A new destination has no token yet, and the preview needs none.
+    form.instance.clean = lambda: None  # type: ignore[method-assign]
+    problems = [
+        f"{form.fields[name].label if name in form.fields else gettext('Form')}: {message}"
+        for name, messages in form.errors.items()
+        for message in messages
+    ]
+    if rows.management_form.is_valid() and not rows.is_valid():
+        problems += [
+            (
+                gettext("Event map, row %(number)s: %(message)s")
+                % {"number": number, "message": message}
+            )
+            for number, errors in enumerate(rows.errors, start=1)
+            for messages in errors.values()
+            for message in messages
+        ]
+    if problems:
+        return None, problems, True
+    event_map = tuple(
+        (row.cleaned_data["source_event_name"], row.cleaned_data["pinterest_event_name"])
+        for row in (rows.forms if rows.management_form.is_valid() else ())
+        if row.cleaned_data.get("source_event_name") and not row.cleaned_data.get("DELETE")
+    )
+    return form.instance.transform_config(event_map), [], True
+
+
+def _event_text(request: HttpRequest, recent: list[Event]) -> tuple[str, str, bool]:
+    """The event to try as JSON text, what is wrong with it, and whether a source sent it."""
+    chosen = request.POST.get("example") or request.GET.get("example", "")
+    for example in EXAMPLES:
+        if example.key == chosen:
+            return pretty(example.event), "", False
+    if chosen := request.POST.get("recent", "") or request.GET.get("event", ""):
+        ids = {str(event.pk) for event in recent}
+        event = Event.objects.filter(pk=chosen).first() if chosen in ids else None
+        if event is None or event.body is None:
+            return (
+                "",
+                gettext("That event is no longer kept. Choose another one, or paste one."),
+                False,
+            )
+        return pretty_json(unpack(event.body)), "", True
+    text = request.POST.get("event", "").strip() or pretty(EXAMPLES[0].event)
+    if len(text) > MOST_CHARACTERS:
+        return text[:MOST_CHARACTERS], gettext("This event is too large to try out here."), False
+    try:
+        event = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        return text, gettext("The event is not JSON: %(error)s.") % {"error": error}, False
+    if not isinstance(event, dict):
+        return text, gettext("The event must be one JSON object, beginning with {."), False
+    return text, "", False
+
+
+def _recent_events(destination: Destination) -> list[Event]:
+    """The newest events of its sources, without their bodies, among the newest of all."""
+    if not destination.pk:
+        return []
+    source_ids = list(destination.sources.values_list("pk", flat=True))
+    newest = Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    found = Event.objects.filter(source_id__in=source_ids, pk__gt=newest - RECENT_AMONG)
+    return list(found.defer("body").order_by("-pk")[:RECENT_COUNT])
+
+
+def _try_out(event: dict[str, Any], config: TransformConfig) -> Trial:
+    answer = preview_event(event, config, timezone.now().timestamp())
+    return Trial(
+        answer,
+        [
+            (conversion["event_name"], pretty(conversion), missing_for_a_match(conversion))
+            for conversion in answer.get("conversions", ())
+        ],
+        MATCHABLE_BY if _is_unmatchable(answer) else [],
+    )
+
+
+def _mask_trial(trial: Trial, known: frozenset[str]) -> None:
+    """Hide what the trial says of the person, for somebody who may not see it."""
+    known |= personal_values(trial.answer.get("conversions", []))
+    trial.conversions = [
+        (mask_text(name, known), mask_pretty(text, known), missing)
+        for name, text, missing in trial.conversions
+    ]
+    trial.answer = mask(trial.answer, known)
+    if trial.sent is not None:
+        trial.sent |= {
+            "outcomes": [
+                replace(
+                    outcome,
+                    message=mask_text(outcome.message, known),
+                    warning=mask_text(outcome.warning, known),
+                )
+                for outcome in trial.sent.get("outcomes", ())
+            ],
+            "body": mask_pretty(trial.sent["body"], known) if trial.sent.get("body") else "",
+            "summary": mask_text(trial.sent["summary"], known),
+        }
+
+
+def _is_unmatchable(answer: dict[str, Any]) -> bool:
+    return any(error["code"] == "missing_user_data" for error in answer.get("errors", ()))
+
+
+def _send(destination: Destination, conversions: list[dict[str, Any]]) -> dict[str, Any]:
+    """Pinterest's answer to the conversions as test events, ready to be shown."""
+    try:
+        reply = send_as_test(destination, [orjson.dumps(one) for one in conversions])
+    except SecretUnreadable as error:
+        return {"summary": gettext(str(error)), "is_good": False}
+    reading = read_reply(reply, len(conversions))
+    return {
+        "status": reply.status if isinstance(reply, Reply) else None,
+        "duration_ms": reply.duration_ms,
+        "outcomes": reading.outcomes,
+        "is_good": all(outcome.kind == "delivered" for outcome in reading.outcomes),
+        "body": pretty_json(reply.body) if isinstance(reply, Reply) else "",
+        "summary": "" if isinstance(reply, Reply) else reply.message,
+    }
+
+
+def _carried(request: HttpRequest) -> list[tuple[str, str]]:
+    """The unsaved values of the destination's form, for the next try on this page."""
+    if "advertiser_id" not in request.POST:
+        return []
+    return [
+        (name, value)
+        for name, values in request.POST.lists()
+        if name not in NEVER_CARRIED and not name.startswith("_")
+        for value in values
+    ]

@@ -1,0 +1,90 @@
+"""What a delivery would send under today's configuration, beside what it did send."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.utils.translation import gettext
+
+from deliveries.admin.phrases import pretty
+from deliveries.privacy.masking import mask, personal_values
+from destinations.models import Destination
+from destinations.pinterest.findings import EventFiltered, EventRejected
+from destinations.pinterest.transform import conversion_names, transform
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """``lines`` are (sign, text): "-" was sent, "+" would be sent, " " is the same in both."""
+
+    sentence: str
+    lines: tuple[tuple[str, str], ...] = ()
+
+
+def compare_with_today(
+    event: dict[str, Any] | None,
+    sent: dict[str, Any] | None,
+    conversion_name: str,
+    destination: Destination | None,
+    now: datetime,
+    *,
+    is_masked: bool = False,
+) -> Today | None:
+    """None when nothing would differ, or when event or destination are gone.
+
+    ``sent`` is the conversion that went out last, None when none did. With ``is_masked`` the
+    difference shows which fields there are and no personal value. One query (the event map).
+    """
+    if event is None or destination is None:
+        return None
+    config = destination.transform_config()
+    try:
+        names = conversion_names(event, config)
+        if conversion_name and conversion_name not in names:
+            return Today(
+                gettext(
+                    "Today's configuration sends this event as %(names)s, not as "
+                    "%(conversion_name)s. A retry keeps the name; a replay adds the others."
+                )
+                % {"names": ", ".join(names), "conversion_name": conversion_name}
+            )
+        name = conversion_name or names[0]
+        fields = transform(event, name, config, now.timestamp()).fields
+    except EventFiltered as filtered:
+        return Today(
+            gettext("Today's configuration would not send it: %(message)s")
+            % {"message": filtered.message}
+        )
+    except EventRejected as rejected:
+        if sent is None:
+            return None  # the same as what the page says at its top
+        return Today(
+            gettext("Today it would be rejected before sending: %(message)s")
+            % {"message": rejected.errors[0].message}
+        )
+    todays = orjson.loads(orjson.dumps(fields))
+    if todays == sent:
+        return None
+    if is_masked:
+        known = personal_values(event)
+        todays, sent = mask(todays, known), mask(sent, known)
+    if sent is None:
+        return Today(gettext("Today's configuration would send this:"), _signed("", pretty(todays)))
+    return Today(
+        gettext(
+            "A retry would send something else than what went out: the configuration has changed."
+        ),
+        _signed(pretty(sent), pretty(todays)),
+    )
+
+
+def _signed(before: str, after: str) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (line[0], line[2:])
+        for line in difflib.ndiff(before.splitlines(), after.splitlines())
+        if line[0] != "?"
+    )

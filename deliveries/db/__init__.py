@@ -1,0 +1,1 @@
+"""SQL that the ORM doesn't write, and how bodies are stored."""

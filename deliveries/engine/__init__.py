@@ -1,0 +1,1 @@
+"""From what is owed to what Pinterest said: claim, transform, send, settle."""

@@ -1,0 +1,126 @@
+"""Claiming: a worker takes a lease on deliveries of one destination that are due."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
+
+from deliveries.engine.circuit import CIRCUIT_OPENS_AT
+from deliveries.models import Claim, Delivery, Lane
+from deliveries.statuses import DeliveryStatus
+from destinations.models import Destination
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRules:
+    """How much one claim may take, and when a small queue is worth a request."""
+
+    size: int
+    linger: timedelta
+    lease: timedelta
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A lease on ``delivery_ids`` (oldest due first) until ``expires_at``, fenced by ``token``."""
+
+    token: uuid.UUID
+    destination_id: int
+    expires_at: datetime
+    delivery_ids: tuple[int, ...]
+
+
+def destinations_with_due_deliveries(now: datetime) -> QuerySet[Destination]:
+    """Destinations that a delivery run could do something for right now: one index probe each."""
+    due = Delivery.objects.filter(destination=OuterRef("pk")).due(now)
+    return Destination.objects.filter(
+        Exists(due),
+        Q(lane__hold_until__isnull=True) | Q(lane__hold_until__lte=now),
+        enabled=True,
+        paused_at__isnull=True,
+    )
+
+
+def claim(destination_id: int, rules: ClaimRules, now: datetime, worker: str) -> Claimed | None:
+    """Lease up to ``rules.size`` due deliveries, or None when there is nothing to do now.
+
+    None also when the destination is held back, has its full number of requests in flight, or
+    has so few and so young deliveries that waiting fills the batch better. The attempt is
+    counted here, before any request leaves, so that a crash loop ends.
+    """
+    Lane.objects.get_or_create(destination_id=destination_id)
+    with transaction.atomic():
+        lane = Lane.objects.select_for_update(no_key=connection.vendor == "postgresql").get(
+            destination_id=destination_id
+        )
+        if lane.hold_until is not None and lane.hold_until > now:
+            return None
+        Claim.objects.filter(destination_id=destination_id, expires_at__lte=now).delete()
+        probing = lane.failure_count >= CIRCUIT_OPENS_AT
+        in_flight = Claim.objects.filter(destination_id=destination_id).count()
+        if in_flight >= (1 if probing else rules.concurrency):
+            return None
+        # A thousand moments cost more to read than the rows: the database compares them.
+        is_young = ExpressionWrapper(Q(due_at__gt=now - rules.linger), BooleanField())
+        due = list(
+            Delivery.objects.filter(destination_id=destination_id)
+            .due(now)
+            .order_by("due_at")
+            .select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+            .values_list("id", is_young)[: rules.size]
+        )
+        if not due or (len(due) < rules.size and due[0][1]):
+            return None
+        token, expires_at = uuid.uuid4(), now + rules.lease
+        ids = [delivery_id for delivery_id, _ in due]
+        mine = Delivery.objects.filter(id__any_of=ids)
+        taken_count = mine.due(now).update(
+            status=DeliveryStatus.SENDING,
+            due_at=expires_at,
+            claim_token=token,
+            attempt_count=F("attempt_count") + 1,
+        )
+        if taken_count != len(ids):  # without row locks another worker may have been first
+            ours = set(mine.filter(claim_token=token).values_list("id", flat=True))
+            ids = [delivery_id for delivery_id in ids if delivery_id in ours]
+        if not ids:
+            return None
+        Claim.objects.create(
+            token=token,
+            destination_id=destination_id,
+            worker=worker,
+            claimed_at=now,
+            expires_at=expires_at,
+            delivery_count=len(ids),
+        )
+    return Claimed(token, destination_id, expires_at, tuple(ids))
+
+
+def release(claimed: Claimed, in_doubt: Collection[int] = ()) -> int:
+    """Give back what was claimed and not settled, as if it had not been tried; ends the claim.
+
+    Deliveries ``in_doubt`` may have reached Pinterest: those keep their try, and are claimed again
+    when the lease ends, as if the worker had died. Returns how many deliveries went back.
+    """
+    untried = [one for one in claimed.delivery_ids if one not in in_doubt]
+    with transaction.atomic():
+        count = Delivery.objects.filter(id__any_of=untried, claim_token=claimed.token).update(
+            status=DeliveryStatus.PENDING,
+            due_at=F("created_at"),
+            claim_token=None,
+            attempt_count=F("attempt_count") - 1,
+        )
+        Claim.objects.filter(token=claimed.token).delete()
+    return count
+
+
+def forget_ended_claims(now: datetime) -> int:
+    """Delete what is left of claims whose worker died; says how many there were."""
+    count, _ = Claim.objects.filter(expires_at__lte=now).delete()
+    return count

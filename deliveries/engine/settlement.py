@@ -1,0 +1,250 @@
+"""Settling: write what became of claimed deliveries, in one transaction, if they are still ours."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from deliveries.db.bulk_sql import insert_rows, update_rows
+from deliveries.db.compression import pack
+from deliveries.engine.circuit import note_reply
+from deliveries.engine.claims import Claimed
+from deliveries.engine.retry import RetryPolicy, next_step
+from deliveries.models import Attempt, Batch, Delivery
+from deliveries.stats.tallies import tally_settled
+from deliveries.statuses import OPEN, DeliveryStatus
+from destinations.models import Destination
+from destinations.pinterest.client import NoReply, Reply
+from destinations.pinterest.findings import EventFiltered, Finding
+from destinations.pinterest.outcomes import Outcome, OutcomeKind, Stage
+from destinations.pinterest.replies import Reading, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What one try did to one delivery: an outcome, or ``filtered`` when it is not to be sent.
+
+    ``attempts_used`` counts this try. ``position`` is its place in the batch, None if it was not
+    sent. ``batch_id`` is set when that is an earlier batch than the one being settled.
+    ``conversion_event_id`` is "" when it equals the message ID. ``matchable`` says what Pinterest
+    may match a person by (``tallies.MATCH_BITS``).
+    """
+
+    delivery_id: int
+    attempts_used: int
+    outcome: Outcome
+    filtered: EventFiltered | None = None
+    position: int | None = None
+    batch_id: int | None = None
+    conversion_event_id: str = ""
+    warnings: tuple[Finding, ...] = ()
+    matchable: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SentRequest:
+    """One HTTP request and what came of it."""
+
+    destination: Destination
+    sent_at: datetime
+    body: bytes
+    size: int
+    reply: Reply | NoReply
+    reading: Reading
+
+
+ROW_COLUMNS = (
+    "status",
+    "due_at",
+    "claim_token",
+    "attempt_count",
+    "settled_at",
+    "batch_id",
+    "batch_position",
+    "conversion_event_id",
+    "error_stage",
+    "error_code",
+    "error_field",
+    "error_message",
+    "warnings",
+)
+_STATUS, _CODE = (1 + ROW_COLUMNS.index(name) for name in ("status", "error_code"))
+ATTEMPT_COLUMNS = (
+    "delivery_id",
+    "number",
+    "batch_id",
+    "batch_position",
+    "outcome",
+    "error_stage",
+    "error_code",
+    "error_field",
+    "error_message",
+    "ended_at",
+)
+
+
+def settle(
+    claimed: Claimed,
+    judged: Sequence[Judged],
+    sent: SentRequest | None,
+    *,
+    policy: RetryPolicy,
+    now: datetime,
+    draw_jitter: Callable[[], float],
+    retry_after_seconds: float | None = None,
+) -> int | None:
+    """Write the batch, the deliveries and their attempts; a constant number of statements.
+
+    ``retry_after_seconds`` is what Pinterest asked for earlier in this claim; the reply in
+    ``sent``, if there is one, speaks for itself. Deliveries whose claim has passed to another worker in the meantime are left alone. Returns
+    the ID of the batch, None when nothing was sent.
+    """
+    draft = _draft_batch(sent, judged) if sent is not None else None
+    with transaction.atomic():
+        batch_id = None
+        if draft is not None:
+            draft.save(force_insert=True)
+            batch_id = draft.pk
+        earlier = Counter(one.batch_id for one in judged if one.batch_id is not None)
+        for earlier_id, count in earlier.items():  # rare: blame that was held back for a while
+            Batch.objects.filter(pk=earlier_id).update(rejected_count=F("rejected_count") + count)
+        if sent is not None:
+            retry_after_seconds = sent.reading.retry_after_seconds
+        rows = [
+            _delivery_row(one, batch_id, policy, now, retry_after_seconds, draw_jitter())
+            for one in judged
+        ]
+        ours: dict[int, datetime] = dict(
+            update_rows(
+                Delivery,
+                "id",
+                ROW_COLUMNS,
+                rows,
+                guard={"claim_token": claimed.token},
+                returning=("id", "created_at"),
+            )
+        )
+        insert_rows(
+            Attempt,
+            ATTEMPT_COLUMNS,
+            [
+                _attempt_row(one, batch_id, now)
+                for one in judged
+                if one.delivery_id in ours and _was_tried(one)
+            ],
+        )
+        tally_settled(
+            claimed.destination_id,
+            [
+                (created_at, row[_STATUS], row[_CODE], one.matchable)
+                for one, row in zip(judged, rows, strict=True)
+                if one.outcome.kind is not OutcomeKind.PAUSED
+                and (created_at := ours.get(one.delivery_id)) is not None
+            ],
+            now,
+        )
+        if sent is not None:
+            note_reply(claimed.destination_id, sent.reply, sent.reading, now)
+    return batch_id
+
+
+def _was_tried(one: Judged) -> bool:
+    """A pause judges nothing and a filter tries nothing: neither is an attempt."""
+    return one.filtered is None and one.outcome.kind is not OutcomeKind.PAUSED
+
+
+def _delivery_row(
+    one: Judged,
+    batch_id: int | None,
+    policy: RetryPolicy,
+    now: datetime,
+    retry_after_seconds: float | None,
+    jitter: float,
+) -> tuple[object, ...]:
+    outcome = one.outcome
+    if one.filtered is not None:
+        status, due_at, attempts_used = DeliveryStatus.FILTERED, None, one.attempts_used - 1
+        stage, code, field, message = Stage.TRANSFORM, one.filtered.code, "", one.filtered.message
+    else:
+        step = next_step(outcome.kind, one.attempts_used, policy, now, retry_after_seconds, jitter)
+        status, due_at, attempts_used = DeliveryStatus(step.status), step.due_at, step.attempts_used
+        stage, code, field, message = (
+            outcome.stage or "",
+            outcome.code,
+            outcome.field,
+            outcome.message,
+        )
+    return (
+        one.delivery_id,
+        status.value,
+        due_at,
+        None,
+        attempts_used,
+        None if status in OPEN else now,
+        one.batch_id or batch_id,
+        one.position,
+        one.conversion_event_id,
+        str(stage),
+        code,
+        field[:255],
+        message,
+        [
+            {"code": warning.code, "field": warning.field, "message": warning.message}
+            for warning in one.warnings
+        ],
+    )
+
+
+def _attempt_row(one: Judged, batch_id: int | None, now: datetime) -> tuple[object, ...]:
+    outcome = one.outcome
+    return (
+        one.delivery_id,
+        one.attempts_used,
+        one.batch_id or batch_id,
+        one.position,
+        str(outcome.kind),
+        str(outcome.stage or ""),
+        outcome.code,
+        outcome.field[:255],
+        outcome.message,
+        now,
+    )
+
+
+def _draft_batch(sent: SentRequest, judged: Sequence[Judged]) -> Batch:
+    """The batch's row, compressed outside the transaction that stores it."""
+    counts = Counter(one.outcome.kind for one in judged if one.batch_id is None)
+    reply = sent.reply
+    batch = Batch(
+        destination=sent.destination,
+        sent_at=sent.sent_at,
+        duration_ms=reply.duration_ms,
+        api_version=sent.destination.api_version,
+        test_mode=sent.destination.test_mode,
+        conversion_count=sent.size,
+        delivered_count=counts[OutcomeKind.DELIVERED],
+        rejected_count=counts[OutcomeKind.REJECTED],
+        retryable_count=counts[OutcomeKind.RETRYABLE] + counts[OutcomeKind.UNKNOWN],
+        was_split=sent.reading.refused_whole and sent.size > 1,
+        request_id=sent.reading.request_id[:200],
+        request_body=pack(sent.body),
+    )
+    if isinstance(reply, Reply):
+        batch.status_code = reply.status if reply.status < 32768 else None
+        batch.response_body = pack(reply.body)
+        batch.rate_limit_headers = {
+            name: value[:200]
+            for name, value in reply.headers.items()
+            if name.startswith("x-ratelimit-") or name == "retry-after"
+        }
+    else:
+        batch.error_code, batch.error_message = reply.code, reply.message
+    if sent.reading.verdict is not Verdict.SETTLE:
+        first = sent.reading.outcomes[0]
+        batch.error_code, batch.error_message = first.code, first.message
+    return batch

@@ -1,0 +1,230 @@
+"""The writes of ingest: one statement on PostgreSQL, one short transaction elsewhere.
+
+On PostgreSQL a round trip costs more than the rows it carries. So events, what is owed for those
+of them that are new, and refusals go out as one statement, which is a transaction by itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import accumulate
+from typing import Any
+
+import psycopg
+from django.db import connection, transaction
+
+from deliveries.db.bulk_sql import insert_rows
+from deliveries.models import Delivery, Event, Refusal, Tally
+from deliveries.stats.tallies import COLUMNS as TALLY_COLUMNS
+from deliveries.stats.tallies import COUNTED_WITH_CODE, RECEIVED, REFUSED, bucket_of
+from deliveries.statuses import OPEN
+
+EventRow = tuple[int, str, str, str, datetime, bytes]
+"""``EVENT_COLUMNS``"""
+OwedRow = tuple[int, int, str, str, str, str, str, str]
+"""Position of its event, then ``OWED_COLUMNS``."""
+RefusalRow = tuple[int, datetime, str, str, str, str]
+"""``REFUSAL_COLUMNS``"""
+
+EVENT_COLUMNS = ("source_id", "message_id", "type", "name", "received_at", "body")
+OWED_COLUMNS = (
+    "destination_id",
+    "conversion_name",
+    "status",
+    "error_stage",
+    "error_code",
+    "error_field",
+    "error_message",
+)
+REFUSAL_COLUMNS = ("source_id", "received_at", "code", "field", "message", "excerpt")
+_TIMES = ("due_at", "created_at", "settled_at")
+_EMPTY = ("attempt_count", "conversion_event_id", "warnings")
+_EMPTY_VALUES = (0, "", [])
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What to write. Events have different keys (source and message ID) and are in their order:
+    two writers with the same events then wait for each other and cannot deadlock."""
+
+    events: Sequence[EventRow]
+    owed: Sequence[OwedRow]
+    refusals: Sequence[RefusalRow]
+
+
+def write_rows(rows: Rows) -> set[int]:
+    """Write all or nothing; events that are known already are left out, and what they owe.
+
+    Returns the destinations that have something to be sent now. Raises django.db.Error.
+    """
+    if connection.vendor == "postgresql":
+        return _write_at_once(rows)
+    return _write_in_turn(rows)
+
+
+_ONE_STATEMENT = """
+WITH sent AS (
+    SELECT * FROM unnest(
+        %s::bigint[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::int[], %s::int[]
+    ) WITH ORDINALITY
+    AS s(source_id, message_id, type, name, received_at, body_start, body_length, position)
+), bodies AS MATERIALIZED (
+    SELECT %s::bytea AS joined
+), new_event AS (
+    INSERT INTO deliveries_event (source_id, message_id, type, name, received_at, body)
+    SELECT source_id, message_id, type, name, received_at,
+        substring(bodies.joined FROM body_start FOR body_length)
+    FROM sent, bodies ORDER BY position
+    ON CONFLICT DO NOTHING
+    RETURNING id, source_id, message_id, received_at
+), owed AS (
+    SELECT * FROM unnest(
+        %s::int[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+        %s::text[]
+    ) AS o(position, destination_id, conversion_name, status, error_stage, error_code,
+           error_field, error_message)
+), new_delivery AS (
+    INSERT INTO deliveries_delivery (
+        event_id, destination_id, conversion_name, status, error_stage, error_code, error_field,
+        error_message, due_at, created_at, settled_at, attempt_count, conversion_event_id, warnings
+    )
+    SELECT new_event.id, destination_id, conversion_name, status, error_stage, error_code,
+        error_field, error_message,
+        CASE WHEN status = 'pending' THEN new_event.received_at END,
+        new_event.received_at,
+        CASE WHEN status <> 'pending' THEN new_event.received_at END,
+        0, '', '[]'
+    FROM new_event JOIN sent USING (source_id, message_id) JOIN owed USING (position)
+    RETURNING destination_id, due_at, created_at, status, error_code
+), new_refusal AS (
+    INSERT INTO deliveries_refusal (source_id, received_at, code, field, message, excerpt)
+    SELECT * FROM unnest(
+        %s::bigint[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[]
+    )
+    RETURNING source_id, received_at
+), happened AS (
+    SELECT received_at AS moment, source_id, NULL::bigint AS destination_id, 'received' AS metric
+    FROM new_event
+    UNION ALL
+    SELECT received_at, source_id, NULL, 'refused' FROM new_refusal
+    UNION ALL
+    SELECT created_at, NULL, destination_id, status || ':' || error_code
+    FROM new_delivery WHERE due_at IS NULL
+), new_tally AS (
+    INSERT INTO deliveries_tally (level, bucket, source_id, destination_id, metric, count)
+    SELECT 0, floor(extract(epoch FROM moment) / 300)::bigint * 300 AS bucket,
+        source_id, destination_id, metric, count(*)
+    FROM happened GROUP BY bucket, source_id, destination_id, metric
+)
+SELECT DISTINCT destination_id FROM new_delivery WHERE due_at IS NOT NULL
+"""
+
+
+class _ServerCursor(psycopg.Cursor[Any]):
+    """Sends parameters apart from the statement, which the server then need not read again.
+
+    Django's cursors write every value into the statement. A pooler that hands each transaction
+    another connection knows no prepared statements; who uses one tells Django so.
+    """
+
+    def execute(self, query: Any, params: Any = None, **_: Any) -> _ServerCursor:
+        prepare = not connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
+        return super().execute(query, params, prepare=prepare)
+
+
+def _write_at_once(rows: Rows) -> set[int]:
+    sources, message_ids, types, names, times, bodies = _columns(rows.events, len(EVENT_COLUMNS))
+    positions, destinations, *owed_texts = _columns(rows.owed, 1 + len(OWED_COLUMNS))
+    refusing_sources, refusal_times, *refusal_texts = _columns(rows.refusals, len(REFUSAL_COLUMNS))
+    lengths = [len(body) for body in bodies]
+    starts = list(accumulate(lengths[:-1], initial=1)) if lengths else []
+    connection.ensure_connection()
+    with connection._prepare_cursor(_ServerCursor(connection.connection)) as cursor:
+        cursor.execute(
+            _ONE_STATEMENT,
+            [
+                plain_array(sources),
+                text_array(message_ids),
+                text_array(types),
+                text_array(names),
+                text_array(times),
+                plain_array(starts),
+                plain_array(lengths),
+                b"".join(bodies),
+                plain_array(positions),
+                plain_array(destinations),
+                *map(text_array, owed_texts),
+                plain_array(refusing_sources),
+                text_array(refusal_times),
+                *map(text_array, refusal_texts),
+            ],
+        )
+        return {destination_id for (destination_id,) in cursor.fetchall()}
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> list[Sequence[Any]]:
+    return list(zip(*rows, strict=True)) or [()] * count
+
+
+def plain_array(numbers: Sequence[int]) -> str:
+    """PostgreSQL's text for an array. psycopg's own way costs microseconds for each element."""
+    return "{" + ",".join(map(str, numbers)) + "}"
+
+
+def text_array(texts: Sequence[object]) -> str:
+    """The same for texts, and for what PostgreSQL reads from its ``str``."""
+    if not texts:
+        return "{}"
+    joined = "\x00".join(map(str, texts))
+    if joined.count("\x00") != len(texts) - 1:
+        raise ValueError("PostgreSQL's texts cannot hold NUL.")
+    escaped = joined.replace("\\", "\\\\").replace('"', '\\"').replace("\x00", '","')
+    return f'{{"{escaped}"}}'
+
+
+def _write_in_turn(rows: Rows) -> set[int]:
+    with transaction.atomic():
+        ids = {}
+        if rows.events:
+            returning = ("id", "source_id", "message_id")
+            for event_id, *key in insert_rows(
+                Event, EVENT_COLUMNS, rows.events, returning=returning, ignore_conflicts=True
+            ):
+                ids[tuple(key)] = event_id
+        deliveries = []
+        for position, *owed in rows.owed:
+            source_id, message_id, _, _, received_at, _ = rows.events[position - 1]
+            if event_id := ids.get((source_id, message_id)):
+                is_open = owed[1 + 1] in OPEN
+                times = (received_at if is_open else None, received_at)
+                deliveries.append(
+                    (event_id, *owed, *times, None if is_open else received_at, *_EMPTY_VALUES)
+                )
+        if deliveries:
+            insert_rows(Delivery, ("event_id", *OWED_COLUMNS, *_TIMES, *_EMPTY), deliveries)
+        if rows.refusals:
+            insert_rows(Refusal, REFUSAL_COLUMNS, rows.refusals)
+        insert_rows(Tally, TALLY_COLUMNS, _tally_rows(ids, rows, deliveries))
+    return {row[1] for row in deliveries if row[3] in OPEN}
+
+
+def _tally_rows(
+    new_keys: Collection[tuple[int, str]], rows: Rows, deliveries: Sequence[tuple[Any, ...]]
+) -> list[tuple[Any, ...]]:
+    """What came in, and what was closed when it was planned."""
+    counts: Counter[tuple[Any, ...]] = Counter()
+    for source_id, message_id, _, _, received_at, _ in rows.events:
+        if (source_id, message_id) in new_keys:
+            counts[bucket_of(received_at), None, source_id, RECEIVED] += 1
+    for source_id, received_at, *_ in rows.refusals:
+        counts[bucket_of(received_at), None, source_id, REFUSED] += 1
+    for one in deliveries:
+        closed = dict(zip(("event_id", *OWED_COLUMNS, *_TIMES), one, strict=False))
+        if closed["settled_at"] is not None:
+            metric = COUNTED_WITH_CODE[closed["status"]] + closed["error_code"]
+            moment = bucket_of(closed["settled_at"])
+            counts[moment, closed["destination_id"], None, metric] += 1
+    return [(Tally.Level.APPENDED.value, *key, count) for key, count in counts.items()]

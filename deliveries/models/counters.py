@@ -1,0 +1,125 @@
+"""What is kept beside the log so that nobody reads all of it: sums, search keys, block contents."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy
+
+from deliveries.models.log import Event
+from destinations.models import Destination, Source
+
+
+class Tally(models.Model):
+    """How many of what, in which five minutes? What the home page adds up, instead of the log.
+
+    Rows are only ever added: two transactions that count the same thing never wait for each
+    other. ``tally_merging`` replaces many rows by their sum.
+    """
+
+    class Level(models.IntegerChoices):
+        APPENDED = 0
+        MERGED = 1
+        HOURLY = 2
+        DAILY = 3
+
+    level = models.PositiveSmallIntegerField(choices=Level, default=Level.APPENDED)
+    bucket = models.BigIntegerField(
+        help_text=gettext_lazy(
+            "Unix time at which its five minutes begin; its hour or day, by the level."
+        )
+    )
+    destination = models.ForeignKey(
+        Destination,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        null=True,
+        related_name="+",
+        db_index=False,
+    )
+    source = models.ForeignKey(
+        Source,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        null=True,
+        related_name="+",
+        db_index=False,
+    )
+    metric = models.CharField(max_length=64)
+    count = models.BigIntegerField()
+
+    class Meta:
+        verbose_name_plural = gettext_lazy("tallies")
+        indexes = [models.Index("level", "bucket", name="tally_bucket")]
+
+    def __str__(self) -> str:
+        return f"{self.metric}: {self.count}"
+
+
+class SearchKey(models.Model):
+    """By which order, e-mail address or user ID can an event be found? Keyed hashes, no values."""
+
+    digest = models.BigIntegerField(
+        help_text=gettext_lazy("8 bytes of a keyed hash (deliveries.search.search_keys).")
+    )
+    event = models.ForeignKey(
+        Event, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+    )
+
+    class Meta:
+        indexes = [models.Index("digest", name="search_key_digest")]
+
+    def __str__(self) -> str:
+        return f"Key of event {self.event_id}"
+
+
+class LogContents(models.Model):
+    """Which kinds of deliveries are in a block of the log, and where (deliveries.search.block_index)?"""
+
+    block = models.BigIntegerField(help_text=gettext_lazy("Delivery IDs from this many blocks on."))
+    destination = models.ForeignKey(
+        Destination,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
+        db_index=False,
+    )
+    source = models.ForeignKey(
+        Source, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+", db_index=False
+    )
+    event_name = models.CharField(max_length=255, null=True, help_text=gettext_lazy("NULL: any."))
+    conversion_name = models.CharField(
+        max_length=100, null=True, help_text=gettext_lazy("NULL: any.")
+    )
+    places = models.BinaryField(
+        null=True,
+        help_text=gettext_lazy(
+            "Two bytes for each delivery, from the block's start; NULL: too many."
+        ),
+    )
+
+    class Meta:
+        verbose_name_plural = gettext_lazy("log contents")
+        indexes = [models.Index("block", name="log_contents_block")]
+
+    def __str__(self) -> str:
+        return f"Contents of block {self.block}"
+
+
+class PruneMark(models.Model):
+    """How far has a walk of the retention come? Its row is the lock under which steps are made."""
+
+    name = models.CharField(max_length=30, primary_key=True)
+    position = models.BigIntegerField(
+        default=0, help_text=gettext_lazy("Rows up to this ID were looked at.")
+    )
+    kept_from = models.BigIntegerField(
+        null=True,
+        help_text=gettext_lazy(
+            "The first row of this round that had to stay: it is looked at again."
+        ),
+    )
+    round_started_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.name} up to {self.position}"

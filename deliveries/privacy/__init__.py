@@ -1,0 +1,1 @@
+"""Who sees personal data, and how long it is kept."""

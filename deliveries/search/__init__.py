@@ -1,0 +1,1 @@
+"""Which deliveries, how many, which page: what every list, count and export asks."""

@@ -1,0 +1,141 @@
+"""Finding events by order, e-mail address or user ID, without storing any of them in plain text.
+
+A key is 8 bytes of a keyed hash of the value, spelled as it is when it is sent to Pinterest. Keys
+are written after the events, in steps of a task of the lowest priority: ingest and delivery pay
+nothing for them, and an event can be found about a minute after it came in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+from deliveries.db.bulk_sql import insert_rows
+from deliveries.db.compression import unpack
+from deliveries.models import Event, PruneMark, SearchKey
+from destinations.pinterest.normalise import email as normalise_email
+
+STEP = 1000
+SETTLING = timedelta(seconds=30)
+"""Younger events wait: ids are given before the commit, and a lower one may still appear."""
+
+MARK = "search keys"
+_HASH_DIGITS = 64
+_EMAIL_PATHS = (
+    ("context", "traits", "email"),
+    ("traits", "email"),
+    ("properties", "email"),
+    ("context", "email"),
+)
+_ORDER_PATHS = (
+    ("properties", "order_id"),
+    ("properties", "orderId"),
+)
+
+
+def index_step(now: datetime) -> int:
+    """Write the keys of the next events; returns how many events were looked at."""
+    PruneMark.objects.get_or_create(name=MARK, defaults={"round_started_at": now})
+    with transaction.atomic():
+        mark = (
+            PruneMark.objects.select_for_update(
+                skip_locked=connection.features.has_select_for_update_skip_locked
+            )
+            .filter(pk=MARK)
+            .first()
+        )
+        if mark is None:  # another worker is at it
+            return 0
+        rows = []
+        for row in (
+            Event.objects.filter(pk__gt=mark.position)
+            .order_by("pk")
+            .values_list("pk", "received_at", "body")[:STEP]
+        ):
+            if row[1] > now - SETTLING:
+                break
+            rows.append(row)
+        if not rows:
+            return 0
+        keys = [
+            (digest, pk)
+            for pk, _, body in rows
+            if body is not None
+            for digest in sorted(set(_digests_of(orjson.loads(unpack(body)))))
+        ]
+        if keys:
+            insert_rows(SearchKey, ("digest", "event_id"), keys)
+        mark.position = rows[-1][0]
+        mark.save()
+    return len(rows)
+
+
+def index_events(now: datetime, is_over: Callable[[], bool] = lambda: False) -> int:
+    """Go on until every event has its keys, or ``is_over``; returns how many events."""
+    total = 0
+    while not is_over():
+        count = index_step(now)
+        total += count
+        if count < STEP:
+            break
+    return total
+
+
+def events_with(term: str) -> QuerySet[SearchKey, int]:
+    """IDs of the events of this order, e-mail address (or its SHA-256) or user ID; newest first."""
+    digests = [_digest("order", term.strip()), _digest("user", term.strip())]
+    if hashed := _hashed_email(term):
+        digests.append(_digest("email", hashed))
+    return (
+        SearchKey.objects.filter(digest__in=digests)
+        .order_by("-event_id")
+        .values_list("event_id", flat=True)
+    )
+
+
+def _digests_of(event: Any) -> Iterator[int]:
+    for path in _EMAIL_PATHS:
+        text = _text_at(event, path)
+        if text and (hashed := _hashed_email(text)):
+            yield _digest("email", hashed)
+    for path in _ORDER_PATHS:
+        if text := _text_at(event, path):
+            yield _digest("order", text)
+    if text := _text_at(event, ("userId",)):
+        yield _digest("user", text)
+
+
+def _hashed_email(text: str) -> str:
+    """As Pinterest gets it: SHA-256 of the normalised address; a hash stays as it is."""
+    stripped = text.strip().lower()
+    if len(stripped) == _HASH_DIGITS and not set(stripped) - set("0123456789abcdef"):
+        return stripped
+    normalised = normalise_email(stripped)
+    if not isinstance(normalised, str) or not normalised:
+        return ""
+    return hashlib.sha256(normalised.encode("utf-8", "replace")).hexdigest()
+
+
+def _text_at(event: Any, path: tuple[str, ...]) -> str:
+    value = event
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _digest(kind: str, text: str) -> int:
+    raw = hashlib.blake2b(
+        f"{kind}:{text}".encode("utf-8", "replace"),
+        digest_size=8,
+        key=settings.SECRET_KEY.encode()[:64],
+    ).digest()
+    return int.from_bytes(raw, "big", signed=True)

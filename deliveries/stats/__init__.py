@@ -1,0 +1,1 @@
+"""Counts over time, and what is read from them."""

@@ -1,0 +1,116 @@
+"""How much Pinterest gets to match people by, against what it recommends; in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.utils.translation import gettext, gettext_lazy
+
+from deliveries.stats.figures import Flow
+
+GOOD_SHARE = 0.9
+FAIR_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """One key: the share of conversions that have it, and what that means."""
+
+    key: str
+    title: str
+    advice: str
+    """What Pinterest says of it, and where it comes from."""
+    percent: int
+    """Of the conversions that can have it at all."""
+    share: str
+    verdict: str
+    look: str
+
+
+_KEYS: Sequence[tuple[str, str, str, str]] = (
+    (
+        "em",
+        gettext_lazy("Hashed e-mail"),
+        "all",
+        gettext_lazy("Matches best of all. From traits.email."),
+    ),
+    (
+        "external_id",
+        gettext_lazy("External ID"),
+        "all",
+        gettext_lazy(
+            "Pinterest recommends it on every event. From userId, with “send external ID” on."
+        ),
+    ),
+    (
+        "click_id",
+        gettext_lazy("Click ID"),
+        "online",
+        gettext_lazy(
+            "Pinterest recommends it on every event. From the _epik cookie: properties.clickId, or "
+            "epik= in the page's URL. Only visitors who came through an ad have one."
+        ),
+    ),
+    (
+        "ip_ua",
+        gettext_lazy("IP address and user agent"),
+        "online",
+        gettext_lazy(
+            "Enough for a match where there is no e-mail. From context.ip and context.userAgent."
+        ),
+    ),
+    (
+        "ph",
+        gettext_lazy("Hashed phone number"),
+        "all",
+        gettext_lazy("Helps where the e-mail differs. From traits.phone."),
+    ),
+    (
+        "hashed_maids",
+        gettext_lazy("Hashed advertising ID"),
+        "app",
+        gettext_lazy("For apps, if the person allowed it. From context.device.advertisingId."),
+    ),
+)
+_NEVER_FOR_ALL = frozenset({"click_id", "hashed_maids", "ph"})
+"""Nobody can have these for every conversion, so a small share is no fault."""
+
+_NONE_TO_COUNT: dict[str, str] = {
+    "online": gettext_lazy("offline events only"),
+    "app": gettext_lazy("no app events"),
+}
+"""Why a key has no share: there was no conversion that can have it."""
+
+
+def read_coverage(total: Flow) -> list[Coverage]:
+    """Coverage of the delivered conversions for each key; empty if there are none."""
+    delivered, of_app = total.delivered, total.match_count("of_app")
+    bases = {
+        "all": delivered,
+        "online": delivered - total.match_count("of_offline"),
+        "app": of_app,
+    }
+    if not delivered:
+        return []
+    return [
+        _coverage(key, title, advice, total.match_count(key), bases[base])
+        if bases[base]
+        else Coverage(key, title, advice, 0, "–", str(_NONE_TO_COUNT[base]), "discarded")
+        for key, title, base, advice in _KEYS
+    ]
+
+
+def _coverage(key: str, title: str, advice: str, count: int, base: int) -> Coverage:
+    share = min(1.0, count / base)
+    if share >= GOOD_SHARE:
+        verdict, look = gettext("good"), "delivered"
+    elif key in _NEVER_FOR_ALL:
+        verdict, look = (gettext("some"), "filtered") if count else (gettext("missing"), "pending")
+    elif share >= FAIR_SHARE:
+        verdict, look = gettext("could be better"), "pending"
+    else:
+        verdict, look = (gettext("low") if count else gettext("missing")), "pending"
+    percent = min(round(share * 100), 100 if count >= base else 99)
+    said = gettext("below 1 %") if count and not percent else f"{percent} %"
+    return Coverage(key, title, advice, percent, said, verdict, look)

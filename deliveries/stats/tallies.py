@@ -1,0 +1,138 @@
+"""Counting while settling: a few rows for each settle, so that no page ever counts the log.
+
+What is counted is what happens, in the five minutes in which it happens: a delivery that is
+rejected, sent again by a person and delivered counts once as each. The metrics:
+
+=================== ===========================================================================
+received            new events of a source
+refused             what reached ingest for a source and could not become an event
+delivered           conversions that Pinterest took, of a destination
+rejected:CODE       conversions that can never succeed; also dead:CODE and filtered:CODE
+retryable:CODE      failed tries after which another follows
+latency:N           delivered ones by the time from receipt to settling (``latency_step``)
+match:KEY           delivered ones with what Pinterest matches people by (``MATCH_BITS``)
+=================== ===========================================================================
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import lru_cache
+from math import ceil, log2
+from typing import Any
+
+from deliveries.db.bulk_sql import insert_rows
+from deliveries.models import Tally
+from deliveries.statuses import DeliveryStatus
+
+BUCKET_SECONDS = 300
+COLUMNS = ("level", "bucket", "destination_id", "source_id", "metric", "count")
+
+RECEIVED = "received"
+REFUSED = "refused"
+DELIVERED = "delivered"
+LATENCY = "latency:"
+MATCH = "match:"
+COUNTED_WITH_CODE = {
+    DeliveryStatus.REJECTED.value: "rejected:",
+    DeliveryStatus.DEAD.value: "dead:",
+    DeliveryStatus.FILTERED.value: "filtered:",
+    DeliveryStatus.PENDING.value: "retryable:",
+}
+"""Status after settling → beginning of the metric."""
+
+MATCH_BITS = {
+    "em": 1,
+    "ph": 2,
+    "external_id": 4,
+    "click_id": 8,
+    "hashed_maids": 16,
+    "ip_ua": 32,
+    "of_app": 64,
+    "of_offline": 128,
+}
+"""The last two are denominators: only an app knows advertising IDs, and only something online a
+click, an address and a user agent."""
+
+_APP_ACTION_SOURCES = frozenset({"app_android", "app_ios"})
+
+
+Settled = tuple[datetime, str, str, int]
+"""What settling did to one delivery: when it was created, its status now, the error code, and
+what a match may use (``read_matchable``)."""
+
+
+def read_matchable(conversion: Mapping[str, Any]) -> int:
+    """``MATCH_BITS`` of a conversion's fields."""
+    return _bits_of(tuple(conversion["user_data"]), conversion.get("action_source"))
+
+
+@lru_cache(maxsize=4096)
+def _bits_of(keys: tuple[str, ...], action_source: str | None) -> int:
+    """Of the few combinations of keys there are; looking one up is what is done for each event."""
+    found = {*keys}
+    if {"client_ip_address", "client_user_agent"} <= found:
+        found.add("ip_ua")
+    if action_source in _APP_ACTION_SOURCES:
+        found.add("of_app")
+    elif action_source == "offline":
+        found.add("of_offline")
+    return sum(bit for key, bit in MATCH_BITS.items() if key in found)
+
+
+def bucket_of(moment: datetime) -> int:
+    """Unix time at which the five minutes of ``moment`` begin."""
+    return int(moment.timestamp()) // BUCKET_SECONDS * BUCKET_SECONDS
+
+
+def latency_step(seconds: float) -> int:
+    """Step N holds what took up to ``longest_of_step(N)``, and longer than the step before."""
+    return ceil(2 * log2(seconds * 1000)) if seconds > 0.001 else 0
+
+
+def longest_of_step(step: int) -> float:
+    """Seconds. Steps grow by the square root of two, so a figure is at most 41 % too high."""
+    return 2 ** (step / 2) / 1000
+
+
+def tally_settled(destination_id: int, settled: Iterable[Settled], now: datetime) -> None:
+    """Count what one settle did, with one INSERT; nothing when it did nothing."""
+    counts: Counter[str] = Counter()
+    matchable: defaultdict[int, int] = defaultdict(int)
+    steps: defaultdict[int, int] = defaultdict(int)
+    moment = now.timestamp()
+    for created_at, status, code, bits in settled:
+        if status == DELIVERED:
+            matchable[bits] += 1
+            steps[latency_step(moment - created_at.timestamp())] += 1
+        else:
+            counts[COUNTED_WITH_CODE[status] + code] += 1
+    for step, count in steps.items():
+        counts[f"{LATENCY}{step}"] = count
+    for bits, count in matchable.items():
+        counts[DELIVERED] += count
+        for key, bit in MATCH_BITS.items():
+            if bits & bit:
+                counts[MATCH + key] += count
+    append(counts, now, destination_id=destination_id)
+
+
+def append(
+    counts: Mapping[str, int],
+    now: datetime,
+    *,
+    destination_id: int | None = None,
+    source_id: int | None = None,
+) -> None:
+    """Add metric → count to the five minutes of ``now``."""
+    bucket, level = bucket_of(now), Tally.Level.APPENDED.value
+    insert_rows(
+        Tally,
+        COLUMNS,
+        [
+            (level, bucket, destination_id, source_id, metric, count)
+            for metric, count in counts.items()
+        ],
+    )

@@ -1,0 +1,1 @@
+"""bin/run: starts the parts of CAPI Relay and keeps them running."""

@@ -1,0 +1,116 @@
+"""The sandbox as a program: its options, its one line of greeting, its way to end."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from . import faults
+from .faults import FaultRefused
+from .sandbox import MAX_BODY_BYTES, Sandbox
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `manage.py pinterest_sandbox` and `python -m pinterest_sandbox`."""
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument("--port", type=int, default=8100, help="0 picks a free one (%(default)s)")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME[=ARG]",
+        help="what goes wrong, e.g. poison=ID, status=500:0.3, latency=0.05; may be repeated",
+    )
+    parser.add_argument(
+        "--token",
+        action="append",
+        default=[],
+        help="accept only this token; may be repeated (else any that does not start with bad)",
+    )
+    parser.add_argument(
+        "--account",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="permit only this ad account; may be repeated (else any; 403… and 404… are refused)",
+    )
+    parser.add_argument(
+        "--ledger", type=Path, metavar="FILE", help="keep the ledger in this file across restarts"
+    )
+    parser.add_argument("--seed", type=int, help="makes faults at a rate repeatable")
+    parser.add_argument(
+        "--keep-conversions",
+        type=int,
+        default=50_000,
+        metavar="N",
+        help="how many conversions stay readable in full (%(default)s)",
+    )
+    parser.add_argument(
+        "--max-body-bytes",
+        type=int,
+        default=MAX_BODY_BYTES,
+        metavar="N",
+        help="larger request bodies get 413 (%(default)s)",
+    )
+
+
+def run_sandbox(options: dict[str, Any]) -> int:
+    """Serve until SIGINT or SIGTERM. Returns the exit code; must be called in the main thread."""
+    try:
+        sandbox = Sandbox(
+            host=options["host"],
+            port=options["port"],
+            faults=options["fault"],
+            tokens=options["token"],
+            accounts=options["account"],
+            ledger_file=options["ledger"],
+            seed=options["seed"],
+            keep_conversions=options["keep_conversions"],
+            max_body_bytes=options["max_body_bytes"],
+        )
+    except FaultRefused as refused:
+        print(f"--fault: {refused}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"The ledger file cannot be used: {error}", file=sys.stderr)
+        return 1
+    _spare_the_garbage_collector()
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        sandbox.start()
+    except OSError as error:
+        place = f"{options['host']}:{options['port']}"
+        print(f"The Pinterest sandbox cannot listen on {place}: {error}", file=sys.stderr)
+        return 1
+    print(f"Pinterest sandbox on {sandbox.url} (open it to see what it can do)", flush=True)
+    stop.wait()
+    sandbox.close()
+    return 0
+
+
+def _spare_the_garbage_collector() -> None:
+    """Every request makes some ten thousand short-lived dicts and no cycle among them.
+
+    With the default thresholds the collector takes about 40 % of the sandbox's CPU time.
+    """
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 100)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m pinterest_sandbox",
+        description="A stand-in for the Pinterest Conversions API, for trying out and testing.",
+        epilog=faults.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_arguments(parser)
+    return run_sandbox(vars(parser.parse_args(arguments)))

@@ -1,0 +1,100 @@
+"""The log as CSV and JSONL: what is filtered, streamed, harmless in a spreadsheet, nobody named."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import orjson
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from deliveries.admin import delivery_list
+from tests.deliveries.log_rows import make_rejected, settle
+from tests.factories import make_deliveries, make_destination, make_event
+
+LOG = "/admin/deliveries/delivery/"
+pytestmark = pytest.mark.django_db
+
+
+def read_csv(client, query=""):
+    response = client.get(f"{LOG}export/csv/{query}")
+    assert response.status_code == 200
+    assert response.streaming
+    text = b"".join(response.streaming_content).decode()
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_exactly_what_is_filtered_is_exported_newest_first(admin_client, monkeypatch):
+    monkeypatch.setattr(delivery_list, "EXPORT_PAGE", 2)
+    destination = make_destination(name="Pinterest US")
+    deliveries = make_deliveries(destination, 5)
+    batch = settle(deliveries, [{"status": "processed"}] * 5)
+    rejected = make_rejected(destination)
+    rows = read_csv(admin_client, "?status=delivered")
+    assert [int(row["delivery"]) for row in rows] == [one.pk for one in reversed(deliveries)]
+    assert rows[0]["message_id"] == rows[0]["event_id"] == deliveries[-1].event.message_id
+    assert (rows[0]["destination"], rows[0]["status"]) == ("Pinterest US", "delivered")
+    assert rows[0]["batch"] == str(batch.pk)
+    response = admin_client.get(f"{LOG}export/jsonl/?status=rejected")
+    (line,) = b"".join(response.streaming_content).splitlines()
+    row = orjson.loads(line)
+    assert (row["delivery"], row["error_code"]) == (rejected.pk, "missing_user_data")
+    assert len(read_csv(admin_client)) == 6
+
+
+def test_an_export_has_three_queries_a_page(admin_client, monkeypatch):
+    monkeypatch.setattr(delivery_list, "EXPORT_PAGE", 2)
+    destination = make_destination()
+    make_deliveries(destination, 3)
+
+    def query_count() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            read_csv(admin_client)
+        return len(queries)
+
+    before = query_count()
+    make_deliveries(destination, 2)
+    assert query_count() == before + 3
+
+
+@pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(1)", "\tx"])
+def test_a_name_that_a_spreadsheet_would_calculate_is_kept_as_a_text(admin_client, name):
+    make_deliveries(make_destination(), events=[make_event(event=name)])
+    (row,) = read_csv(admin_client)
+    assert row["source_event"] == f"'{name}"
+
+
+def test_the_export_names_nobody(admin_client):
+    make_deliveries(make_destination())
+    for kind in ("csv", "jsonl"):
+        response = admin_client.get(f"{LOG}export/{kind}/")
+        text = b"".join(response.streaming_content).decode()
+        assert "@example.com" not in text
+        assert "user-" not in text
+        assert response["Content-Disposition"].startswith("attachment; filename=")
+
+
+def test_an_error_message_shows_its_values_only_to_who_may_see_personal_data(client):
+    make_rejected(make_destination(), error_message="Invalid em: 'alex@example.com'")
+    person = User.objects.create_user("viewer", password="x", is_staff=True)
+    person.user_permissions.add(Permission.objects.get(codename="view_delivery"))
+    client.force_login(person)
+    (row,) = read_csv(client)
+    assert "alex@example.com" not in row["error_message"]
+    person.user_permissions.add(Permission.objects.get(codename="view_personal_data"))
+    (row,) = read_csv(client)
+    assert "alex@example.com" in row["error_message"]
+
+
+def test_who_may_not_see_the_log_gets_no_export(client):
+    person = User.objects.create_user("nobody", password="x", is_staff=True)
+    client.force_login(person)
+    assert client.get(f"{LOG}export/csv/").status_code == 403
+
+
+def test_an_export_of_another_kind_or_of_an_unreadable_filter_is_not_a_file(admin_client):
+    assert admin_client.get(f"{LOG}export/xml/").status_code == 404
+    assert read_csv(admin_client, "?destination=x") == []

@@ -1,0 +1,207 @@
+"""The preview in the browser: what an event becomes, with values that are not saved yet."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+
+from deliveries.models import Delivery, Event
+from destinations.models import Destination
+from pinterest_sandbox.sandbox import Sandbox
+from tests.factories import make_deliveries, make_destination, make_event
+
+pytestmark = pytest.mark.django_db
+
+FORM = {
+    "name": "Renamed",
+    "service": "sandbox",
+    "advertiser_id": "123",
+    "conversion_token": "typed-secret-token",
+    "unmapped_events": "filter",
+    "default_action_source": "offline",
+    "api_version": "v5",
+    "event_mappings-TOTAL_FORMS": "2",
+    "event_mappings-INITIAL_FORMS": "0",
+    "event_mappings-0-source_event_name": "Lead Won",
+    "event_mappings-0-pinterest_event_name": "Lead",
+    "event_mappings-1-source_event_name": "",
+    "event_mappings-1-pinterest_event_name": "",
+}
+
+
+def url_of(destination: Destination) -> str:
+    return reverse("destination_preview", args=[destination.pk])
+
+
+def event_text(**fields: Any) -> str:
+    return json.dumps({**make_event(), "timestamp": "2026-01-01T00:00:00Z", **fields})
+
+
+def test_an_empty_visit_offers_examples(admin_client: Client) -> None:
+    page = admin_client.get(url_of(make_destination())).content.decode()
+    assert "Order Completed in a browser" in page
+    assert "its conversions appear here" in page
+
+
+def test_a_pasted_event_shows_its_conversion_and_what_is_missing(admin_client: Client) -> None:
+    page = admin_client.post(url_of(make_destination()), {"event": event_text()}).content.decode()
+    assert "Sent as <code>checkout</code>" in page
+    assert "Missing for a better match" in page
+    assert "<code>click_id</code>" in page
+    assert not Event.objects.exists()
+    assert not Delivery.objects.exists()
+
+
+def test_every_example_can_be_tried(admin_client: Client) -> None:
+    from destinations.examples import EXAMPLES
+
+    destination = make_destination()
+    for example in EXAMPLES:
+        response = admin_client.post(url_of(destination), {"example": example.key})
+        page = response.content.decode()
+        assert ("missing_user_data" in page) == (example.key == "anonymous"), example.key
+        assert ("Sent as" in page) == (example.key != "anonymous"), example.key
+        assert ("What would let it through" in page) == (example.key == "anonymous"), example.key
+
+
+def test_unsaved_values_decide_and_nothing_is_saved(admin_client: Client) -> None:
+    destination = make_destination(name="Saved")
+    page = admin_client.post(
+        url_of(destination), {**FORM, "event": event_text(event="lead won")}
+    ).content.decode()
+    assert "Sent as <code>lead</code>" in page
+    assert "&quot;action_source&quot;: &quot;offline&quot;" in page
+    assert "they are not saved" in page
+    saved = Destination.objects.get()
+    assert (saved.name, saved.advertiser_id, saved.event_mappings.count()) == (
+        "Saved",
+        destination.advertiser_id,
+        0,
+    )
+    filtered = admin_client.post(url_of(destination), {**FORM, "event": event_text(event="x")})
+    assert "unmapped_event" in filtered.content.decode()
+
+
+def test_unsaved_values_are_carried_on_but_never_the_token(admin_client: Client) -> None:
+    page = admin_client.post(url_of(make_destination()), FORM).content.decode()
+    assert '<input type="hidden" name="unmapped_events" value="filter">' in page
+    assert '<input type="hidden" name="event_mappings-0-source_event_name"' in page
+    assert "typed-secret-token" not in page
+
+
+def test_rows_that_cannot_fire_are_named_before_they_are_saved(admin_client: Client) -> None:
+    form = {**FORM, "event_mappings-0-source_event_name": "identify"}
+    page = admin_client.post(url_of(make_destination()), {**form, "event": event_text()})
+    assert "identify calls are never sent" in page.content.decode()
+
+
+def test_a_test_event_goes_out_with_the_saved_token_whatever_was_typed(
+    admin_client: Client, sandbox: Sandbox
+) -> None:
+    destination = make_destination()
+    typed = {**FORM, "conversion_token": "bad-token", "unmapped_events": "by_name", "send": "1"}
+    page = admin_client.post(url_of(destination), {**typed, "event": event_text()})
+    assert page.context["trial"].sent["status"] == 200
+
+
+def test_a_destination_that_is_not_saved_yet_can_be_tried(admin_client: Client) -> None:
+    url = reverse("new_destination_preview")
+    page = admin_client.post(
+        url, {**FORM, "conversion_token": "", "event": event_text(event="Lead Won")}
+    ).content.decode()
+    assert "Sent as <code>lead</code>" in page
+    assert "Send as a test event" not in page
+    assert not Destination.objects.exists()
+
+
+def test_mistakes_in_the_form_are_named(admin_client: Client) -> None:
+    page = admin_client.post(
+        url_of(make_destination()), {**FORM, "advertiser_id": "abc"}
+    ).content.decode()
+    assert "Digits only, at most 18." in page
+    assert "Sent as" not in page
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [("{", "The event is not JSON"), ("[1]", "must be one JSON object"), ("7", "must be one")],
+)
+def test_what_is_no_event_gets_a_sentence(admin_client: Client, text: str, problem: str) -> None:
+    page = admin_client.post(url_of(make_destination()), {"event": text}).content.decode()
+    assert problem in page
+    assert "Sent as" not in page
+
+
+def test_a_recent_event_of_its_sources_can_be_chosen(admin_client: Client) -> None:
+    destination = make_destination()
+    (delivery,) = make_deliveries(destination)
+    (foreign,) = make_deliveries(make_destination())
+    page = admin_client.post(url_of(destination), {"recent": delivery.event_id}).content.decode()
+    assert delivery.event.message_id in page
+    page = admin_client.post(url_of(destination), {"recent": foreign.event_id}).content.decode()
+    assert foreign.event.message_id not in page
+    assert "no longer kept" in page
+
+
+def test_markup_in_an_event_stays_text(admin_client: Client) -> None:
+    page = admin_client.post(
+        url_of(make_destination()), {"event": event_text(event="<script>alert(1)</script>")}
+    ).content.decode()
+    assert "<script>alert(1)</script>" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_a_test_event_goes_out_as_a_test_and_pinterests_words_are_shown(
+    admin_client: Client, sandbox: Sandbox
+) -> None:
+    destination = make_destination()
+    page = admin_client.post(
+        url_of(destination), {"event": event_text(), "send": "1"}
+    ).content.decode()
+    assert "status 200" in page
+    assert "num_events_processed" in page
+    summary = sandbox.summary()
+    assert (summary["test_requests"], summary["events_processed"]) == (1, 0)
+
+
+def test_a_refused_test_event_says_why(admin_client: Client, sandbox: Sandbox) -> None:
+    destination = make_destination(conversion_token="bad-token")
+    page = admin_client.post(
+        url_of(destination), {"event": event_text(), "send": "1"}
+    ).content.decode()
+    assert "status 401" in page
+    assert "Authentication failed" in page
+    assert Destination.objects.get().paused_at is None
+
+
+def test_who_may_only_look_can_preview_but_not_send(client: Client, sandbox: Sandbox) -> None:
+    viewer = User.objects.create_user("viewer", password="x", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_destination"))
+    client.force_login(viewer)
+    url = url_of(make_destination())
+    page = client.post(url, {"event": event_text()}).content.decode()
+    assert "Sent as <code>checkout</code>" in page
+    assert "Send as a test event" not in page
+    assert client.post(url, {"event": event_text(), "send": "1"}).status_code == 403
+    assert sandbox.summary()["requests"] == 0
+
+
+def test_who_may_see_no_destinations_sees_no_preview(client: Client) -> None:
+    client.force_login(User.objects.create_user("staff", password="x", is_staff=True))
+    assert client.get(url_of(make_destination())).status_code == 403
+
+
+def test_personal_values_are_not_logged(
+    admin_client: Client, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    event = event_text(context={"traits": {"email": "secret.person@example.com"}})
+    admin_client.post(url_of(make_destination()), {"event": event, "send": "1"})
+    admin_client.post(url_of(make_destination()), {"event": event[:-1]})
+    assert "secret.person" not in caplog.text

@@ -1,0 +1,56 @@
+"""Every status has plain words, on the pages and in the documentation alike."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from deliveries.admin.status_help import STATUS_HELP
+from deliveries.models import Delivery
+from deliveries.statuses import DeliveryStatus
+from tests.factories import make_deliveries, make_destination
+from tests.test_architecture import BASE_DIR
+
+LOG = "/admin/deliveries/delivery/"
+WORDS_OF_DEAD = "Every try failed for a reason that could have passed by"
+
+
+def test_every_status_is_explained_and_the_document_says_the_same() -> None:
+    document = (BASE_DIR / "docs" / "errors.md").read_text(encoding="utf-8")
+    assert set(STATUS_HELP) == set(DeliveryStatus.values)
+    for status, (meaning, remedy) in STATUS_HELP.items():
+        assert f"| {status} | {meaning} | {remedy} |" in document
+
+
+@pytest.mark.django_db
+def test_a_dead_letter_says_what_it_is_and_what_to_do(admin_client: Client) -> None:
+    (delivery,) = make_deliveries(make_destination())
+    Delivery.objects.update(status="dead", due_at=None, settled_at=timezone.now())
+    page = admin_client.get(f"{LOG}{delivery.pk}/change/").content.decode()
+    assert WORDS_OF_DEAD in page
+    assert "each gets a fresh set of tries" in page
+    page = admin_client.get(LOG, {"status": "dead"}).content.decode()
+    assert WORDS_OF_DEAD in page
+    assert "each gets a fresh set of tries" in page
+    assert WORDS_OF_DEAD not in admin_client.get(LOG).content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ({}, ["Retry all that match …", "Discard all that match …"]),
+        ({"status": "dead"}, ["Retry all that are dead …", "Discard all that are dead …"]),
+        ({"status": "pending"}, ["Discard all that are pending …"]),
+        ({"status": "discarded"}, ["Retry all that are discarded …"]),
+        ({"status": "delivered"}, []),
+        ({"q": "order-1"}, []),
+    ],
+)
+def test_the_buttons_say_what_they_are_about_and_promise_to_ask(
+    admin_client: Client, query: dict[str, str], words: list[str]
+) -> None:
+    links = admin_client.get(LOG, query).context["bulk_links"]
+    assert [said for _, _, said, _ in links] == [*words, "Replay a time range …"]
+    assert all("First it shows how many there are, and asks." in link[3] for link in links)

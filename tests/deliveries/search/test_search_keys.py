@@ -1,0 +1,96 @@
+"""An order, an e-mail address or a user ID leads to its deliveries, and none of them is stored."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from deliveries.models import Event, SearchKey
+from deliveries.privacy.retention import prune
+from deliveries.search import search_keys
+from deliveries.search.search_keys import index_events
+from deliveries.tasks import index_events as index_events_task
+from tests.deliveries.log_rows import make_rejected
+from tests.factories import make_deliveries, make_destination, make_event
+
+LOG = "/admin/deliveries/delivery/"
+pytestmark = pytest.mark.django_db
+
+
+def wanted_and_other():
+    destination = make_destination()
+    return make_deliveries(
+        destination,
+        events=[
+            make_event(
+                userId="customer-7",
+                properties={"order_id": 1042, "value": 3},
+                context={"traits": {"email": " Alex@Example.com "}},
+            ),
+            make_event(),
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        "1042",
+        "customer-7",
+        "alex@example.com",
+        " ALEX@example.com ",
+        hashlib.sha256(b"alex@example.com").hexdigest(),
+    ],
+)
+def test_a_delivery_is_found_by_what_a_customer_knows(admin_client, term):
+    wanted, _ = wanted_and_other()
+    index_events(timezone.now())
+    found = admin_client.get(LOG, {"q": term}).context["cl"].result_list
+    assert [row.pk for row in found] == [wanted.pk]
+
+
+def test_what_is_not_whole_or_of_another_kind_finds_nothing(admin_client):
+    wanted_and_other()
+    index_events(timezone.now())
+    for term in (
+        "104",
+        "alex@example",
+        "@",
+        "customer-8",
+        "\ud800".encode("utf-8", "replace").decode(),
+    ):
+        assert list(admin_client.get(LOG, {"q": term}).context["cl"].result_list) == []
+
+
+def test_every_event_is_looked_at_once_and_young_ones_wait(monkeypatch):
+    monkeypatch.setattr(search_keys, "STEP", 1)
+    wanted_and_other()
+    young = Event.objects.create(
+        source_id=1, message_id="young", type="track", received_at=timezone.now()
+    )
+    assert index_events(timezone.now()) == 2
+    count = SearchKey.objects.count()
+    assert count == 6
+    assert index_events(timezone.now()) == 0
+    assert SearchKey.objects.count() == count
+    assert index_events(young.received_at + timedelta(minutes=1)) == 1
+
+
+def test_the_setting_switches_the_keys_off(settings):
+    wanted_and_other()
+    settings.SEARCH_KEYS = False
+    assert index_events_task() == 0
+    assert SearchKey.objects.count() == 0
+
+
+def test_keys_go_with_their_event():
+    delivery = make_rejected(make_destination())
+    index_events(timezone.now())
+    assert SearchKey.objects.filter(event_id=delivery.event_id).count() == 3
+    later = timezone.now() + timedelta(days=1)
+    prune(bodies_before=later, log_before=later, now=later)
+    assert Event.objects.count() == 0
+    assert SearchKey.objects.count() == 0
