@@ -103,7 +103,8 @@ def time_claim(destination_id: int) -> float:
 
     from django.utils import timezone
 
-    from deliveries.engine.claims import Claimed, ClaimRules, claim, release
+    from deliveries.engine.claims import ClaimRules, claim, release
+    from deliveries.engine.types import Claimed
 
     rules = ClaimRules(1000, timedelta(seconds=2), timedelta(seconds=120), 2 * REPEATS)
     claims: list[Claimed] = []

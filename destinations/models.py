@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from datetime import datetime
+from typing import Self
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator, MinValueValidator, RegexValidator
@@ -77,6 +79,16 @@ class Source(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class DestinationQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    def sendable(self, now: datetime) -> Self:
+        """On, not paused, and not held back by a rate limit or after failures."""
+        return self.filter(
+            models.Q(lane__hold_until__isnull=True) | models.Q(lane__hold_until__lte=now),
+            enabled=True,
+            paused_at__isnull=True,
+        )
 
 
 class Destination(models.Model):
@@ -214,6 +226,8 @@ class Destination(models.Model):
     paused_code = models.CharField(max_length=50, blank=True, editable=False)
     paused_reason = models.TextField(blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = DestinationQuerySet.as_manager()
 
     class Meta:
         verbose_name = gettext_lazy("destination")

@@ -16,7 +16,7 @@ from deliveries.actions.replay import name_nameless, reopen
 from deliveries.engine.wakeups import ring
 from deliveries.models import Delivery, Lane
 from deliveries.statuses import RETRYABLE_BY_A_PERSON, DeliveryStatus
-from destinations.models import Destination
+from destinations.pausing import lift_pause
 from destinations.routing import forget_routes
 
 AT_ONCE_LIMIT = 1000
@@ -97,24 +97,13 @@ def discard_by_id(delivery_ids: Sequence[int], reason: str, now: datetime) -> in
         )
 
 
-def pause(destination_id: int, code: str, reason: str, now: datetime | None = None) -> bool:
-    """Hold everything for this destination; what waits stays pending. False: it was paused."""
-    return bool(
-        Destination.objects.filter(pk=destination_id, paused_at__isnull=True).update(
-            paused_at=now or timezone.now(), paused_code=code, paused_reason=reason
-        )
-    )
-
-
 def resume(destination_id: int, now: datetime | None = None) -> int:
     """Let a paused destination go on at once. Returns 1 when it was paused, else 0."""
     with transaction.atomic():
-        count = Destination.objects.filter(pk=destination_id, paused_at__isnull=False).update(
-            paused_at=None, paused_code="", paused_reason=""
-        )
+        was_paused = lift_pause(destination_id)
         drain_now(destination_id, now)
     forget_routes()
-    return count
+    return int(was_paused)
 
 
 def drain_now(destination_id: int, now: datetime | None = None) -> int:

@@ -24,7 +24,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 
-from deliveries.actions.operations import discard, pause, resume, retry
+from deliveries.actions.operations import discard, resume, retry
 from deliveries.admin.bulk_pages import bulk_links
 from deliveries.admin.delivery_list import newest_first
 from deliveries.admin.details import batch_body, batch_panes, read_details
@@ -37,6 +37,7 @@ from deliveries.models import Batch, Delivery
 from deliveries.privacy.masked_rows import mask_row, sees_personal_data
 from deliveries.search.zones import read_in_own_zone
 from destinations.models import Destination
+from destinations.pausing import pause
 
 EXPORTS = {
     "csv": ("text/csv; charset=utf-8", csv_lines),

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 
 from deliveries.engine.circuit import CIRCUIT_OPENS_AT
+from deliveries.engine.types import Claimed
 from deliveries.models import Claim, Delivery, Lane
 from deliveries.statuses import DeliveryStatus
 from destinations.models import Destination
@@ -26,25 +27,10 @@ class ClaimRules:
     concurrency: int
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A lease on ``delivery_ids`` (oldest due first) until ``expires_at``, fenced by ``token``."""
-
-    token: uuid.UUID
-    destination_id: int
-    expires_at: datetime
-    delivery_ids: tuple[int, ...]
-
-
 def destinations_with_due_deliveries(now: datetime) -> QuerySet[Destination]:
     """Destinations that a delivery run could do something for right now: one index probe each."""
     due = Delivery.objects.filter(destination=OuterRef("pk")).due(now)
-    return Destination.objects.filter(
-        Exists(due),
-        Q(lane__hold_until__isnull=True) | Q(lane__hold_until__lte=now),
-        enabled=True,
-        paused_at__isnull=True,
-    )
+    return Destination.objects.sendable(now).filter(Exists(due))
 
 
 def claim(destination_id: int, rules: ClaimRules, now: datetime, worker: str) -> Claimed | None:

@@ -4,43 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from deliveries.db.compression import unpack
 from deliveries.engine.retry import RetryPolicy
-from deliveries.engine.settlement import Judged
+from deliveries.engine.types import ClaimedDelivery, Judged, Ready
 from deliveries.stats.tallies import read_matchable
-from destinations.pinterest.findings import EventFiltered, EventRejected, Finding
+from destinations.pinterest.findings import EventFiltered, EventRejected
 from destinations.pinterest.outcomes import Outcome, OutcomeKind, Stage
 from destinations.pinterest.transform import TransformConfig, transform
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimedDelivery:
-    """What dispatch needs to know of a claimed delivery and its event."""
-
-    id: int
-    attempts_used: int
-    conversion_name: str
-    message_id: str
-    body: bytes | memoryview | None
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A delivery's conversion, encoded: the event it was made of is not kept beside it."""
-
-    delivery_id: int
-    attempts_used: int
-    conversion: bytes
-    event_id: str
-    warnings: tuple[Finding, ...]
-    matchable: int
 
 
 def transform_all(

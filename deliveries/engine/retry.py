@@ -54,7 +54,7 @@ class RetryPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class NextState:
     """What becomes of a delivery: a value of DeliveryStatus, its due_at (None when closed)."""
 
     status: str
@@ -70,14 +70,14 @@ class ScheduleRow(NamedTuple):
     since_first_seconds: float
 
 
-def next_step(
+def next_state(
     kind: OutcomeKind,
     attempts_used: int,
     policy: RetryPolicy,
     now: datetime,
     retry_after_seconds: float | None,
     jitter: float,
-) -> Step:
+) -> NextState:
     """Say what follows from the outcome of a try.
 
     ``attempts_used`` counts that try already (it was booked when the delivery was claimed).
@@ -91,15 +91,15 @@ def next_step(
     if not 0 <= jitter < 1:
         raise ValueError(f"The jitter must be in [0, 1), not {jitter}.")
     if kind is OutcomeKind.DELIVERED:
-        return Step("delivered", None, attempts_used)
+        return NextState("delivered", None, attempts_used)
     if kind is OutcomeKind.REJECTED:
-        return Step("rejected", None, attempts_used)
+        return NextState("rejected", None, attempts_used)
     if kind is OutcomeKind.PAUSED:
-        return Step("pending", now, attempts_used - 1)
+        return NextState("pending", now, attempts_used - 1)
     if attempts_used >= policy.budget_attempts:
-        return Step("dead", None, attempts_used)
+        return NextState("dead", None, attempts_used)
     wait = _wait_seconds(attempts_used, policy, retry_after_seconds, jitter)
-    return Step("pending", now + timedelta(seconds=wait), attempts_used)
+    return NextState("pending", now + timedelta(seconds=wait), attempts_used)
 
 
 def _wait_seconds(

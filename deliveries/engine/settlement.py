@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import F
@@ -13,79 +14,48 @@ from django.db.models import F
 from deliveries.db.bulk_sql import insert_rows, update_rows
 from deliveries.db.compression import pack
 from deliveries.engine.circuit import note_reply
-from deliveries.engine.claims import Claimed
-from deliveries.engine.retry import RetryPolicy, next_step
+from deliveries.engine.retry import RetryPolicy, next_state
+from deliveries.engine.types import Claimed, Judged, SentRequest
 from deliveries.models import Attempt, Batch, Delivery
-from deliveries.stats.tallies import tally_settled
+from deliveries.stats.tallies import Settled, tally_settled
 from deliveries.statuses import OPEN, DeliveryStatus
-from destinations.models import Destination
-from destinations.pinterest.client import NoReply, Reply
-from destinations.pinterest.findings import EventFiltered, Finding
-from destinations.pinterest.outcomes import Outcome, OutcomeKind, Stage
-from destinations.pinterest.replies import Reading, Verdict
+from destinations.pinterest.client import Reply
+from destinations.pinterest.outcomes import OutcomeKind, Stage
+from destinations.pinterest.replies import Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What one try did to one delivery: an outcome, or ``filtered`` when it is not to be sent.
+class DeliveryRow(NamedTuple):
+    """What settling writes to a delivery; its ID, then columns by their names."""
 
-    ``attempts_used`` counts this try. ``position`` is its place in the batch, None if it was not
-    sent. ``batch_id`` is set when that is an earlier batch than the one being settled.
-    ``conversion_event_id`` is "" when it equals the message ID. ``matchable`` says what Pinterest
-    may match a person by (``tallies.MATCH_BITS``).
-    """
+    id: int
+    status: str
+    due_at: datetime | None
+    claim_token: uuid.UUID | None
+    attempt_count: int
+    settled_at: datetime | None
+    batch_id: int | None
+    batch_position: int | None
+    conversion_event_id: str
+    error_stage: str
+    error_code: str
+    error_field: str
+    error_message: str
+    warnings: list[dict[str, str]]
+
+
+class AttemptRow(NamedTuple):
+    """What settling writes of an attempt."""
 
     delivery_id: int
-    attempts_used: int
-    outcome: Outcome
-    filtered: EventFiltered | None = None
-    position: int | None = None
-    batch_id: int | None = None
-    conversion_event_id: str = ""
-    warnings: tuple[Finding, ...] = ()
-    matchable: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class SentRequest:
-    """One HTTP request and what came of it."""
-
-    destination: Destination
-    sent_at: datetime
-    body: bytes
-    size: int
-    reply: Reply | NoReply
-    reading: Reading
-
-
-ROW_COLUMNS = (
-    "status",
-    "due_at",
-    "claim_token",
-    "attempt_count",
-    "settled_at",
-    "batch_id",
-    "batch_position",
-    "conversion_event_id",
-    "error_stage",
-    "error_code",
-    "error_field",
-    "error_message",
-    "warnings",
-)
-_STATUS, _CODE = (1 + ROW_COLUMNS.index(name) for name in ("status", "error_code"))
-ATTEMPT_COLUMNS = (
-    "delivery_id",
-    "number",
-    "batch_id",
-    "batch_position",
-    "outcome",
-    "error_stage",
-    "error_code",
-    "error_field",
-    "error_message",
-    "ended_at",
-)
+    number: int
+    batch_id: int | None
+    batch_position: int | None
+    outcome: str
+    error_stage: str
+    error_code: str
+    error_field: str
+    error_message: str
+    ended_at: datetime
 
 
 def settle(
@@ -123,7 +93,7 @@ def settle(
             update_rows(
                 Delivery,
                 "id",
-                ROW_COLUMNS,
+                DeliveryRow._fields[1:],
                 rows,
                 guard={"claim_token": claimed.token},
                 returning=("id", "created_at"),
@@ -131,7 +101,7 @@ def settle(
         )
         insert_rows(
             Attempt,
-            ATTEMPT_COLUMNS,
+            AttemptRow._fields,
             [
                 _attempt_row(one, batch_id, now)
                 for one in judged
@@ -141,7 +111,7 @@ def settle(
         tally_settled(
             claimed.destination_id,
             [
-                (created_at, row[_STATUS], row[_CODE], one.matchable)
+                Settled(created_at, row.status, row.error_code, one.matchable)
                 for one, row in zip(judged, rows, strict=True)
                 if one.outcome.kind is not OutcomeKind.PAUSED
                 and (created_at := ours.get(one.delivery_id)) is not None
@@ -165,21 +135,27 @@ def _delivery_row(
     now: datetime,
     retry_after_seconds: float | None,
     jitter: float,
-) -> tuple[object, ...]:
+) -> DeliveryRow:
     outcome = one.outcome
     if one.filtered is not None:
         status, due_at, attempts_used = DeliveryStatus.FILTERED, None, one.attempts_used - 1
         stage, code, field, message = Stage.TRANSFORM, one.filtered.code, "", one.filtered.message
     else:
-        step = next_step(outcome.kind, one.attempts_used, policy, now, retry_after_seconds, jitter)
-        status, due_at, attempts_used = DeliveryStatus(step.status), step.due_at, step.attempts_used
+        after = next_state(
+            outcome.kind, one.attempts_used, policy, now, retry_after_seconds, jitter
+        )
+        status, due_at, attempts_used = (
+            DeliveryStatus(after.status),
+            after.due_at,
+            after.attempts_used,
+        )
         stage, code, field, message = (
             outcome.stage or "",
             outcome.code,
             outcome.field,
             outcome.message,
         )
-    return (
+    return DeliveryRow(
         one.delivery_id,
         status.value,
         due_at,
@@ -200,9 +176,9 @@ def _delivery_row(
     )
 
 
-def _attempt_row(one: Judged, batch_id: int | None, now: datetime) -> tuple[object, ...]:
+def _attempt_row(one: Judged, batch_id: int | None, now: datetime) -> AttemptRow:
     outcome = one.outcome
-    return (
+    return AttemptRow(
         one.delivery_id,
         one.attempts_used,
         one.batch_id or batch_id,

@@ -12,7 +12,7 @@ from celery import current_app
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -49,15 +49,7 @@ def oldest_due_at(now: datetime) -> datetime | None:
         .order_by("due_at")
         .values("due_at")[:1]
     )
-    moments = (
-        Destination.objects.filter(
-            Q(lane__hold_until__isnull=True) | Q(lane__hold_until__lte=now),
-            enabled=True,
-            paused_at__isnull=True,
-        )
-        .order_by()
-        .values_list(Subquery(first), flat=True)
-    )
+    moments = Destination.objects.sendable(now).order_by().values_list(Subquery(first), flat=True)
     return min((moment for moment in moments if moment is not None), default=None)
 
 

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from math import ceil, log2
-from typing import Any
+from typing import Any, NamedTuple
 
 from deliveries.db.bulk_sql import insert_rows
 from deliveries.models import Tally
@@ -59,9 +59,13 @@ click, an address and a user agent."""
 _APP_ACTION_SOURCES = frozenset({"app_android", "app_ios"})
 
 
-Settled = tuple[datetime, str, str, int]
-"""What settling did to one delivery: when it was created, its status now, the error code, and
-what a match may use (``read_matchable``)."""
+class Settled(NamedTuple):
+    """What settling did to one delivery; ``matchable``: see ``read_matchable``."""
+
+    created_at: datetime
+    status: str
+    error_code: str
+    matchable: int
 
 
 def read_matchable(conversion: Mapping[str, Any]) -> int:

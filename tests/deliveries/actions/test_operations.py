@@ -11,10 +11,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from deliveries.actions import operations
-from deliveries.actions.operations import discard, drain_now, pause, resume, retry
+from deliveries.actions.operations import discard, drain_now, resume, retry
 from deliveries.models import Delivery, Lane
 from deliveries.statuses import DeliveryStatus
 from destinations.models import Destination, EventMapping
+from destinations.pausing import pause
 from tests.factories import make_deliveries, make_destination, make_event
 
 pytestmark = pytest.mark.django_db

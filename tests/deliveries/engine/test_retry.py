@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliveries.engine.retry import RetryPolicy, ScheduleRow, Step, next_step, schedule_table
+from deliveries.engine.retry import NextState, RetryPolicy, ScheduleRow, next_state, schedule_table
 from deliveries.statuses import DeliveryStatus
 from destinations.pinterest.outcomes import OutcomeKind
 
@@ -42,16 +42,20 @@ def test_nine_of_the_tries_fall_into_the_first_hour_while_a_web_event_still_coun
 
 
 def test_delivered_and_rejected_close_and_keep_the_count():
-    assert next_step(OutcomeKind.DELIVERED, 3, POLICY, NOW, 60, 0.5) == Step("delivered", None, 3)
-    assert next_step(OutcomeKind.REJECTED, 1, POLICY, NOW, 60, 0.5) == Step("rejected", None, 1)
+    assert next_state(OutcomeKind.DELIVERED, 3, POLICY, NOW, 60, 0.5) == NextState(
+        "delivered", None, 3
+    )
+    assert next_state(OutcomeKind.REJECTED, 1, POLICY, NOW, 60, 0.5) == NextState(
+        "rejected", None, 1
+    )
 
 
 def test_paused_gives_the_attempt_back_and_is_due_at_once():
-    assert next_step(OutcomeKind.PAUSED, 1, POLICY, NOW, 60, 0.9) == Step("pending", NOW, 0)
+    assert next_state(OutcomeKind.PAUSED, 1, POLICY, NOW, 60, 0.9) == NextState("pending", NOW, 0)
 
 
 def test_paused_never_kills_even_with_the_budget_spent():
-    assert next_step(OutcomeKind.PAUSED, 13, POLICY, NOW, None, 0) == Step("pending", NOW, 12)
+    assert next_state(OutcomeKind.PAUSED, 13, POLICY, NOW, None, 0) == NextState("pending", NOW, 12)
 
 
 @pytest.mark.parametrize("kind", AGAIN)
@@ -59,7 +63,7 @@ def test_paused_never_kills_even_with_the_budget_spent():
     ("attempts_used", "delay_seconds"), [*enumerate(POLICY.delays_seconds, start=1)]
 )
 def test_each_failed_try_waits_its_delay(kind, attempts_used, delay_seconds):
-    assert next_step(kind, attempts_used, POLICY, NOW, None, 0.5) == Step(
+    assert next_state(kind, attempts_used, POLICY, NOW, None, 0.5) == NextState(
         "pending", NOW + timedelta(seconds=delay_seconds), attempts_used
     )
 
@@ -67,18 +71,20 @@ def test_each_failed_try_waits_its_delay(kind, attempts_used, delay_seconds):
 @pytest.mark.parametrize("kind", AGAIN)
 @pytest.mark.parametrize("attempts_used", [13, 14, 100])
 def test_the_last_failed_try_is_the_end_even_if_pinterest_names_a_time(kind, attempts_used):
-    assert next_step(kind, attempts_used, POLICY, NOW, 30, 0.5) == Step("dead", None, attempts_used)
+    assert next_state(kind, attempts_used, POLICY, NOW, 30, 0.5) == NextState(
+        "dead", None, attempts_used
+    )
 
 
 def test_a_policy_without_delays_gives_one_try():
     policy = RetryPolicy(delays_seconds=())
 
-    assert next_step(OutcomeKind.UNKNOWN, 1, policy, NOW, None, 0) == Step("dead", None, 1)
+    assert next_state(OutcomeKind.UNKNOWN, 1, policy, NOW, None, 0) == NextState("dead", None, 1)
 
 
 def test_jitter_moves_the_wait_by_a_fifth_to_either_side():
     def wait_seconds(jitter: float) -> float:
-        due_at = next_step(OutcomeKind.RETRYABLE, 4, POLICY, NOW, None, jitter).due_at
+        due_at = next_state(OutcomeKind.RETRYABLE, 4, POLICY, NOW, None, jitter).due_at
         return (due_at - NOW).total_seconds()
 
     assert wait_seconds(0) == 48
@@ -87,28 +93,28 @@ def test_jitter_moves_the_wait_by_a_fifth_to_either_side():
 
 
 def test_retry_after_is_a_lower_bound_that_jitter_only_raises():
-    early = next_step(OutcomeKind.RETRYABLE, 1, POLICY, NOW, 100, 0.0)
-    late = next_step(OutcomeKind.RETRYABLE, 1, POLICY, NOW, 100, 0.5)
+    early = next_state(OutcomeKind.RETRYABLE, 1, POLICY, NOW, 100, 0.0)
+    late = next_state(OutcomeKind.RETRYABLE, 1, POLICY, NOW, 100, 0.5)
 
     assert early.due_at == NOW + timedelta(seconds=100)
     assert late.due_at == NOW + timedelta(seconds=110)
 
 
 def test_a_retry_after_shorter_than_the_delay_changes_nothing():
-    assert next_step(OutcomeKind.RETRYABLE, 8, POLICY, NOW, 1, 0.5).due_at == NOW + timedelta(
+    assert next_state(OutcomeKind.RETRYABLE, 8, POLICY, NOW, 1, 0.5).due_at == NOW + timedelta(
         minutes=15
     )
 
 
 def test_a_retry_after_of_a_year_counts_as_an_hour():
-    assert next_step(OutcomeKind.RETRYABLE, 1, POLICY, NOW, 31_536_000, 0).due_at == (
+    assert next_state(OutcomeKind.RETRYABLE, 1, POLICY, NOW, 31_536_000, 0).due_at == (
         NOW + timedelta(hours=1)
     )
 
 
 @pytest.mark.parametrize("nonsense", [0.0, -5.0, float("nan")])
 def test_a_retry_after_that_is_no_wait_is_ignored(nonsense):
-    step = next_step(OutcomeKind.RETRYABLE, 1, POLICY, NOW, nonsense, 0.5)
+    step = next_state(OutcomeKind.RETRYABLE, 1, POLICY, NOW, nonsense, 0.5)
 
     assert step.due_at == NOW + timedelta(seconds=5)
 
@@ -122,7 +128,7 @@ def test_a_retry_after_that_is_no_wait_is_ignored(nonsense):
 def test_every_step_is_a_known_status_and_due_exactly_when_open(
     kind, attempts_used, retry_after, jitter
 ):
-    step = next_step(kind, attempts_used, POLICY, NOW, retry_after, jitter)
+    step = next_state(kind, attempts_used, POLICY, NOW, retry_after, jitter)
 
     assert step.status in DeliveryStatus.values
     assert (step.due_at is not None) == (step.status == DeliveryStatus.PENDING)
@@ -136,7 +142,7 @@ def test_every_step_is_a_known_status_and_due_exactly_when_open(
 )
 def test_a_caller_that_miscounts_is_told(attempts_used, jitter):
     with pytest.raises(ValueError, match=r"attempt|jitter"):
-        next_step(OutcomeKind.RETRYABLE, attempts_used, POLICY, NOW, None, jitter)
+        next_state(OutcomeKind.RETRYABLE, attempts_used, POLICY, NOW, None, jitter)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from benchmarks.log_filling import analyze, fill_closed, fill_due
 from deliveries.actions.bulk import TOUCHED, count_preview, run_step, start_bulk_action
 from deliveries.engine import dispatch
 from deliveries.engine.claims import ClaimRules, claim, destinations_with_due_deliveries, release
-from deliveries.engine.settlement import Judged, settle
+from deliveries.engine.settlement import settle
+from deliveries.engine.types import Judged
 from deliveries.models import Delivery, PruneMark
 from deliveries.privacy.retention import WALKS, Walk, prune_step
 from deliveries.search.block_index import MARK, list_contents, list_step

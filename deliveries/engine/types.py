@@ -1,0 +1,79 @@
+"""What passes from one part of the engine to the next, in the order in which it comes to be."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from destinations.models import Destination
+from destinations.pinterest.client import NoReply, Reply
+from destinations.pinterest.findings import EventFiltered, Finding
+from destinations.pinterest.outcomes import Outcome
+from destinations.pinterest.replies import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A lease on ``delivery_ids`` (oldest due first) until ``expires_at``, fenced by ``token``."""
+
+    token: uuid.UUID
+    destination_id: int
+    expires_at: datetime
+    delivery_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedDelivery:
+    """What dispatch needs to know of a claimed delivery and its event."""
+
+    id: int
+    attempts_used: int
+    conversion_name: str
+    message_id: str
+    body: bytes | memoryview | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A delivery's conversion, encoded: the event it was made of is not kept beside it."""
+
+    delivery_id: int
+    attempts_used: int
+    conversion: bytes
+    event_id: str
+    warnings: tuple[Finding, ...]
+    matchable: int
+
+
+@dataclass(frozen=True, slots=True)
+class SentRequest:
+    """One HTTP request and what came of it."""
+
+    destination: Destination
+    sent_at: datetime
+    body: bytes
+    size: int
+    reply: Reply | NoReply
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What one try did to one delivery: an outcome, or ``filtered`` when it is not to be sent.
+
+    ``attempts_used`` counts this try. ``position`` is its place in the batch, None if it was not
+    sent. ``batch_id`` is set when that is an earlier batch than the one being settled.
+    ``conversion_event_id`` is "" when it equals the message ID. ``matchable`` says what Pinterest
+    may match a person by (``tallies.MATCH_BITS``).
+    """
+
+    delivery_id: int
+    attempts_used: int
+    outcome: Outcome
+    filtered: EventFiltered | None = None
+    position: int | None = None
+    batch_id: int | None = None
+    conversion_event_id: str = ""
+    warnings: tuple[Finding, ...] = ()
+    matchable: int = 0
