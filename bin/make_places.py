@@ -36,11 +36,14 @@ NO_COUNTRIES = {"eu", "ez", "un", "qo", "zz", "xa", "xb"}
 # What CLDR does not have: former and short names, official titles, other codes, parts of a country
 # that people take for one.
 COUNTRY_EXTRAS = """\
+lk Ceylon
+pg PNG
+nz NZ Aotearoa|Aotearoa
 ae UAE|Emirates|الإمارات
 as American Samoa
-ba Bosnia|BIH
+ba Bosnia|BIH|Bosnia-Herzegowina|Bosnia & Herz.|Bosnia & Herzegowina|Bosnien
 be BEL
-bg BUL
+bg BUL|Република България
 bn Brunei Darussalam
 bo Plurinational State of Bolivia
 bq Bonaire|Saba|Sint Eustatius|Bonaire, Sint Eustatius and Saba
@@ -51,41 +54,41 @@ cg Republic of the Congo|Congo Republic|Congo|Congo, Rep.
 ch SUI|Swiss
 ci Ivory Coast
 cl CHI
-cn People's Republic of China|PR China|PRC|P.R.C.|Mainland China
+cn People's Republic of China|PR China|PRC|P.R.C.|Mainland China|中华人民共和国|中華人民共和國
 cv Cape Verde
-cz Czech Republic
-de Federal Republic of Germany|GER|BRD|DDR|DD
+cz Czech Republic|Czech Rep.
+de Federal Republic of Germany|GER|BRD|DDR|DD|Bundesrepublik Deutschland
 dk DEN
-do Dom. Rep.|Dominican Rep.
-es Balearic Islands
+do Dom. Rep.|Dominican Rep.|República Dominicana
+es Balearic Islands|Islas Canarias|Reino de España|Islas Baleares
 fi Finnland
 fk Falkland Islands (Malvinas)|Malvinas
 fm Federated States of Micronesia
 fo Faeroe Islands
-fr Metropolitan France|FX
+fr Metropolitan France|FX|République française|French Republic
 gb UK|Great Britain|Britain|England|Scotland|Wales|Northern Ireland|United Kingdom of Great Britain and Northern Ireland|ENG|SCO|WLS|NIR|Engeland|Inglaterra|Angleterre|Inghilterra|Schottland|Großbritannien|Grande-Bretagne|Gran Bretaña|Gran Bretagna|Grã-Bretanha|Groot-Brittannië|Wielka Brytania|Anglia|Storbritannien
 gm The Gambia
-gr EL|GRE|Hellas|Ellada|Hellenic Republic
-hk Hong Kong SAR|Hong Kong SAR China|HKSAR
+gr EL|GRE|Hellas|Ellada|Hellenic Republic|Ελληνική Δημοκρατία
+hk Hong Kong SAR|Hong Kong SAR China|HKSAR|Hong Kong China
 hm Heard Island and McDonald Islands
 hr CRO
 id INA
-ie Republic of Ireland|Eire|Irish Republic
-ir Islamic Republic of Iran
-it Italian Republic
+ie Republic of Ireland|Eire|Irish Republic|Southern Ireland
+ir Islamic Republic of Iran|Persia
+it Italian Republic|Repubblica Italiana
 kn St Kitts and Nevis
-kp North Korea|Korea (North)|DPRK|Democratic People's Republic of Korea|Korea, Democratic People's Republic of
-kr South Korea|Korea (South)|Republic of Korea|Korea, Republic of|ROK|Korea
-la Lao People's Democratic Republic
+kp North Korea|Korea (North)|DPRK|Democratic People's Republic of Korea|Korea, Democratic People's Republic of|N. Korea|N Korea
+kr South Korea|Korea (South)|Republic of Korea|Korea, Republic of|ROK|Korea|S. Korea|S Korea|República de Corea|Südkorea
+la Lao People's Democratic Republic|Lao PDR|Laos PDR
 lv LAT
 ly Libyan Arab Jamahiriya|State of Libya
 md Republic of Moldova
 mf Saint Martin (French part)
 mk Macedonia|FYROM|FYR Macedonia|The former Yugoslav Republic of Macedonia|Former Yugoslav Republic of Macedonia
 mm Burma|BU
-mo Macau SAR|Macao SAR|Macao SAR China|Macau SAR China
+mo Macau SAR|Macao SAR|Macao SAR China|Macau SAR China|Macau China
 my MAS
-nl Holland|The Netherlands|NED|Kingdom of the Netherlands
+nl Holland|The Netherlands|NED|Kingdom of the Netherlands|Hollande|Holanda|Olanda|Hollanti
 pf Tahiti
 ph PHI|The Philippines
 ps Palestine|State of Palestine|Palestinian Territory|Palestinian Territory, Occupied|Occupied Palestinian Territory
@@ -94,7 +97,7 @@ pw Belau
 re Reunion Island
 ro ROM
 ru Russian Federation|Российская Федерация
-th ประเทศไทย
+th ประเทศไทย|Siam
 sa KSA|السعودية
 sh Saint Helena, Ascension and Tristan da Cunha|Ascension|Tristan da Cunha
 si SLO
@@ -106,9 +109,9 @@ tc Turks and Caicos
 tl East Timor|TMP|TP
 tr Türkiye|Turkiye|Turkey|Republic of Türkiye
 tt Trinidad|Tobago
-tw Taiwan|Taiwan, Province of China|Chinese Taipei|TPE|Republic of China|Taiwan ROC
+tw Taiwan|Taiwan, Province of China|Chinese Taipei|TPE|Republic of China|Taiwan ROC|中華民國|台湾|臺灣
 tz United Republic of Tanzania
-us United States|United States of America|USA|America|The States|US of A|Estados Unidos de América|EEUU|EE. UU.|EUA|États-Unis d'Amérique|Vereinigte Staaten von Amerika|Stati Uniti d'America|Verenigde Staten van Amerika|VS
+us United States|United States of America|USA|America|The States|US of A|Estados Unidos de América|EEUU|EE. UU.|EUA|États-Unis d'Amérique|Vereinigte Staaten von Amerika|Stati Uniti d'America|Verenigde Staten van Amerika|VS|U.S. of A.|US of America|Etats Unis d'Amerique|EE.UU. de América|Amerika
 va Vatican|Holy See|Holy See (Vatican City State)|Vatican City State
 vc St Vincent and the Grenadines|St Vincent
 ve Bolivarian Republic of Venezuela
@@ -146,18 +149,23 @@ us ms Miss
 us mt Mont
 us ne Nebr|Neb
 us nv Nev
-us nm N. Mex
-us nd N. Dak
+us nm N. Mex|N. Mexico|N Mexico
+us nh N. Hampshire|N Hampshire
+us nj N. Jersey|N Jersey
+us ri R. Island|Rhode Is
+us nd N. Dak|N. Dakota|No. Dakota|N Dakota
+us nc N. Car|N. Carolina|No. Carolina|N Carolina
+us sc S. Car|S. Carolina|So. Carolina|S Carolina
 us ok Okla
 us or Ore|Oreg
 us pa Penn|Penna
-us sd S. Dak
+us sd S. Dak|S. Dakota|So. Dakota|S Dakota
 us tn Tenn
 us tx Tex
 us vt Verm
 us va Virg
 us wa Wash|Washington State
-us wv W. Va|W Virginia
+us wv W. Va|W Virginia|W. Virginia|West Va
 us wi Wis|Wisc
 us wy Wyo
 us ny New York State|NY State
@@ -195,6 +203,7 @@ in uk UT|Uttarakhand|Uttaranchal
 in cg CT|Chhattisgarh
 in py Pondicherry
 es md Madrid
+es ib Islas Baleares|Illes Balears|Baleares|Balears|Balearic Islands
 gb lnd London|Greater London|City of London
 jp 13 Tokyo|東京
 jp 26 京都
@@ -216,21 +225,6 @@ no Norwegian|Norsk
 el Greek
 """
 
-# Words for the kind of a subdivision that a name has and a form does not, or the other way round.
-KINDS = re.compile(
-    r"^(?:state|province|region|county|district|governorate|prefecture|department|canton|municipality|"
-    r"territory|republic|free state|community|autonomous community|emirate|parish|provincia|region[ea]|"
-    r"departamento|departement|estado|comunidad(?: autonoma)?|comunidade|comune|citta metropolitana|"
-    r"kanton|freistaat|land|bundesland|prafektur|provinz|wojewodztwo|voivodeship|oblast|zupanija|kraj|"
-    r"judetul|gobernacion|municipio|principado|principality|region metropolitana|llsted|lan|fylke)"
-    r"(?: of the| of| de la| de los| del| de| di| du| da| do| des| d[’']|)\s+"
-    r"|\s+(?:state|province|region|county|district|governorate|prefecture|department|canton|oblast|"
-    r"municipality|territory|voivodeship|krai|republic|emirate|parish|division|autonomous community|"
-    r"autonomous region|autonomous province|special region|metropolitan region|metropolitan area|"
-    r"lan|fylke|kraj|vilayeti|ili|megye|zupanija|apskritis|maakond|city|community|chartered community|"
-    r"provinsen|provinssi|maakunta|region(?:en)?|do|si|ken|fu|to)$",
-    re.IGNORECASE,
-)
 CJK_KINDS = re.compile(
     r"(?:特別行政區|特别行政区|壮族自治区|回族自治区|维吾尔自治区|自治区|自治區|特別自治道|省|市|都|府|県|縣|州|"
     r"특별자치시|특별자치도|특별시|광역시|도|시)$"
@@ -267,6 +261,10 @@ def variants(name: str) -> Iterator[str]:
         if form.endswith(" Islands"):
             forms += [form.removesuffix("s"), form.removesuffix(" Islands") + " Is"]
     yield from forms
+
+
+# Codes come first: ČR is no name of Costa Rica, but CR is its code.
+CODES = -1
 
 
 class Names:
@@ -346,7 +344,8 @@ def make_countries(cldr: Path, official: dict[str, list[str]]) -> Names:
             target = PARENTS.get(code, code)
             countries.append(code)
             codes = [code, row.get("alpha3"), row.get("numeric")]
-            names.add(target, [one for one in codes if one], 0)
+            names.add(target, [one for one in codes if one], CODES)
+    names.end_level()
     for code, *more in extras(COUNTRY_EXTRAS, 1):
         names.add(code, [form for name in more for form in variants(name)], 0)
     names.end_level()
@@ -382,7 +381,7 @@ def make_subdivisions(cldr: Path, official: dict[str, list[str]]) -> dict[str, N
     by_locale = {one: display_names(cldr, "subdivisions", one, "subdivision") for one in locales}
     found: dict[str, Names] = defaultdict(Names)
     for identity in sorted(current):
-        found[identity[:2]].add(identity[2:], [identity[2:]], 0)
+        found[identity[:2]].add(identity[2:], [identity[2:]], CODES)
     for country, part, *more in extras(SUBDIVISION_EXTRAS, 2):
         found[country].add(part, more, 0)
     for names in found.values():
@@ -416,10 +415,10 @@ def make_subdivisions(cldr: Path, official: dict[str, list[str]]) -> dict[str, N
 
 
 def shorter(name: str) -> list[str]:
-    bare = KINDS.sub("", name)
+    bare = KINDS_OF_SUBDIVISION.sub("", name)
     return [
         form
-        for form in {bare, KINDS.sub("", bare), CJK_KINDS.sub("", name)}
+        for form in {bare, KINDS_OF_SUBDIVISION.sub("", bare), CJK_KINDS.sub("", name)}
         if form and form != name
     ]
 
@@ -483,5 +482,6 @@ if __name__ == "__main__":
     for missing in ("countries.txt", "subdivisions.txt", "languages.txt"):
         (TABLES / missing).touch()
     from destinations.pinterest.place_tables import fold
+    from destinations.pinterest.regions import KINDS_OF_SUBDIVISION
 
     main(Path(sys.argv[1]))

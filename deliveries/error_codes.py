@@ -75,6 +75,8 @@ REMEDIES: dict[str, str] = {
     "email_invalid": _FIX_SENDER,
     "gender_unknown": gettext_noop("Send f, m or n, or female, male, non-binary."),
     "birthday_invalid": gettext_noop("Send YYYY-MM-DD."),
+    "country_unknown": gettext_noop("Send the ISO 3166 code, such as DE."),
+    "state_unknown": gettext_noop("Send the code, such as CA, and the country with it."),
     "ip_address_invalid": gettext_noop("Send the visitor's public address in context.ip."),
     "ip_address_private": (
         gettext_noop(

@@ -66,6 +66,10 @@ WARNING_CODES: dict[str, str] = {
     "birthday_invalid": gettext_noop(
         "A birthday is not YYYYMMDD, an ISO date or YYYY/MM/DD, or no such day."
     ),
+    "country_unknown": gettext_noop("A country is neither a code nor a name that is known."),
+    "state_unknown": gettext_noop(
+        "A state is none of the US or Canada, nor a region of the event's country."
+    ),
     "ip_address_invalid": gettext_noop("An IP address is not an IPv4 or IPv6 address."),
     "ip_address_private": gettext_noop(
         "An IP address is private, local or reserved, not a visitor's; it was not sent."

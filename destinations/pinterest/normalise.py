@@ -108,8 +108,8 @@ def postal_code(text: str) -> Normalised:
 
 
 def country(text: str) -> Normalised:
-    """ISO alpha-2, lower case; what is no country stays as it is, lower-cased."""
-    return country_code(text) or text.lower()
+    """ISO alpha-2, lower case."""
+    return country_code(text)
 
 
 def advertising_id(text: str) -> Normalised:

@@ -16,7 +16,15 @@ from .custom_data import AMOUNT_FIELDS, CUSTOM_FIELDS
 from .event import CONTEXT_TRAITS, PROPERTIES, TRAITS, Path, Sections, Shape, Step, steps_within
 from .event_fields import ACTION_SOURCE_PATHS, EVENT_FIELDS
 from .texts import TextRow, rows_within
-from .user_data import CLICK_URLS, HASHED_FIELDS, IP_PATHS, PLAIN_FIELDS, UserPlan, user_plan
+from .user_data import (
+    CLICK_URLS,
+    HASHED_FIELDS,
+    IP_PATHS,
+    PLAIN_FIELDS,
+    STATE_PATHS,
+    UserPlan,
+    user_plan,
+)
 
 
 class Plan(NamedTuple):
@@ -33,6 +41,7 @@ _ALL_PATHS: tuple[Path, ...] = (
     *ACTION_SOURCE_PATHS,
     *IP_PATHS,
     *CLICK_URLS,
+    *STATE_PATHS,
     *(
         path
         for row in (*EVENT_FIELDS, *CUSTOM_FIELDS, *AMOUNT_FIELDS, *PLAIN_FIELDS)

@@ -1,390 +1,188 @@
-"""Closed lists of places: ISO 3166 countries, US states and Canadian provinces.
+"""Countries and states as people and shops write them → ISO 3166.
 
-Codes are facts of ISO 3166-1 and 3166-2; the English names are those people type. A name is
-compared folded: without case, accents, spaces, punctuation and a leading "the".
+The names are in ``place_tables``; this is what stands around them: ``Germany (DE)``, ``US-CA``,
+``CA, USA``, ``USA - United States``, flags. What two places could be meant by is neither.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
+from hashlib import sha256
 
-# alpha-2, alpha-3, English names parted by "|".
-_COUNTRIES = """\
-AD AND Andorra
-AE ARE United Arab Emirates|UAE|Emirates
-AF AFG Afghanistan
-AG ATG Antigua and Barbuda
-AI AIA Anguilla
-AL ALB Albania
-AM ARM Armenia
-AO AGO Angola
-AQ ATA Antarctica
-AR ARG Argentina
-AS ASM American Samoa
-AT AUT Austria
-AU AUS Australia
-AW ABW Aruba
-AX ALA Åland Islands|Aland
-AZ AZE Azerbaijan
-BA BIH Bosnia and Herzegovina|Bosnia
-BB BRB Barbados
-BD BGD Bangladesh
-BE BEL Belgium
-BF BFA Burkina Faso
-BG BGR Bulgaria
-BH BHR Bahrain
-BI BDI Burundi
-BJ BEN Benin
-BL BLM Saint Barthélemy|St Barthelemy
-BM BMU Bermuda
-BN BRN Brunei|Brunei Darussalam
-BO BOL Bolivia|Plurinational State of Bolivia|Bolivia, Plurinational State of
-BQ BES Caribbean Netherlands|Bonaire, Sint Eustatius and Saba
-BR BRA Brazil
-BS BHS Bahamas|The Bahamas
-BT BTN Bhutan
-BV BVT Bouvet Island
-BW BWA Botswana
-BY BLR Belarus
-BZ BLZ Belize
-CA CAN Canada
-CC CCK Cocos Islands|Cocos (Keeling) Islands
-CD COD Democratic Republic of the Congo|DR Congo|Congo, Democratic Republic of the|Congo (Kinshasa)
-CF CAF Central African Republic
-CG COG Republic of the Congo|Congo|Congo (Brazzaville)
-CH CHE Switzerland
-CI CIV Côte d'Ivoire|Ivory Coast
-CK COK Cook Islands
-CL CHL Chile
-CM CMR Cameroon
-CN CHN China|People's Republic of China|PR China|Mainland China
-CO COL Colombia
-CR CRI Costa Rica
-CU CUB Cuba
-CV CPV Cape Verde|Cabo Verde
-CW CUW Curaçao
-CX CXR Christmas Island
-CY CYP Cyprus
-CZ CZE Czechia|Czech Republic
-DE DEU Germany|Federal Republic of Germany
-DJ DJI Djibouti
-DK DNK Denmark
-DM DMA Dominica
-DO DOM Dominican Republic
-DZ DZA Algeria
-EC ECU Ecuador
-EE EST Estonia
-EG EGY Egypt
-EH ESH Western Sahara
-ER ERI Eritrea
-ES ESP Spain
-ET ETH Ethiopia
-FI FIN Finland
-FJ FJI Fiji
-FK FLK Falkland Islands|Falkland Islands (Malvinas)
-FM FSM Micronesia|Federated States of Micronesia|Micronesia, Federated States of
-FO FRO Faroe Islands|Faeroe Islands
-FR FRA France
-GA GAB Gabon
-GB GBR United Kingdom|United Kingdom of Great Britain and Northern Ireland|UK|Great Britain|Britain|England|Scotland|Wales|Northern Ireland
-GD GRD Grenada
-GE GEO Georgia
-GF GUF French Guiana
-GG GGY Guernsey
-GH GHA Ghana
-GI GIB Gibraltar
-GL GRL Greenland
-GM GMB Gambia|The Gambia
-GN GIN Guinea
-GP GLP Guadeloupe
-GQ GNQ Equatorial Guinea
-GR GRC Greece
-GS SGS South Georgia and the South Sandwich Islands|South Georgia
-GT GTM Guatemala
-GU GUM Guam
-GW GNB Guinea-Bissau
-GY GUY Guyana
-HK HKG Hong Kong|Hong Kong SAR|Hong Kong SAR China
-HM HMD Heard Island and McDonald Islands
-HN HND Honduras
-HR HRV Croatia
-HT HTI Haiti
-HU HUN Hungary
-ID IDN Indonesia
-IE IRL Ireland|Republic of Ireland
-IL ISR Israel
-IM IMN Isle of Man
-IN IND India
-IO IOT British Indian Ocean Territory
-IQ IRQ Iraq
-IR IRN Iran|Islamic Republic of Iran|Iran, Islamic Republic of
-IS ISL Iceland
-IT ITA Italy
-JE JEY Jersey
-JM JAM Jamaica
-JO JOR Jordan
-JP JPN Japan
-KE KEN Kenya
-KG KGZ Kyrgyzstan
-KH KHM Cambodia
-KI KIR Kiribati
-KM COM Comoros
-KN KNA Saint Kitts and Nevis|St Kitts and Nevis
-KP PRK North Korea|Korea (North)|Democratic People's Republic of Korea|Korea, Democratic People's Republic of
-KR KOR South Korea|Korea|Korea (South)|Republic of Korea|Korea, Republic of
-KW KWT Kuwait
-KY CYM Cayman Islands
-KZ KAZ Kazakhstan
-LA LAO Laos|Lao People's Democratic Republic
-LB LBN Lebanon
-LC LCA Saint Lucia|St Lucia
-LI LIE Liechtenstein
-LK LKA Sri Lanka
-LR LBR Liberia
-LS LSO Lesotho
-LT LTU Lithuania
-LU LUX Luxembourg
-LV LVA Latvia
-LY LBY Libya
-MA MAR Morocco
-MC MCO Monaco
-MD MDA Moldova|Republic of Moldova|Moldova, Republic of
-ME MNE Montenegro
-MF MAF Saint Martin|St Martin|Saint Martin (French part)
-MG MDG Madagascar
-MH MHL Marshall Islands
-MK MKD North Macedonia|Macedonia
-ML MLI Mali
-MM MMR Myanmar|Burma
-MN MNG Mongolia
-MO MAC Macau|Macao|Macau SAR|Macao SAR China
-MP MNP Northern Mariana Islands
-MQ MTQ Martinique
-MR MRT Mauritania
-MS MSR Montserrat
-MT MLT Malta
-MU MUS Mauritius
-MV MDV Maldives
-MW MWI Malawi
-MX MEX Mexico
-MY MYS Malaysia
-MZ MOZ Mozambique
-NA NAM Namibia
-NC NCL New Caledonia
-NE NER Niger
-NF NFK Norfolk Island
-NG NGA Nigeria
-NI NIC Nicaragua
-NL NLD Netherlands|The Netherlands|Holland
-NO NOR Norway
-NP NPL Nepal
-NR NRU Nauru
-NU NIU Niue
-NZ NZL New Zealand
-OM OMN Oman
-PA PAN Panama
-PE PER Peru
-PF PYF French Polynesia
-PG PNG Papua New Guinea
-PH PHL Philippines
-PK PAK Pakistan
-PL POL Poland
-PM SPM Saint Pierre and Miquelon|St Pierre and Miquelon
-PN PCN Pitcairn|Pitcairn Islands
-PR PRI Puerto Rico
-PS PSE Palestine|State of Palestine|Palestine, State of|Palestinian Territories
-PT PRT Portugal
-PW PLW Palau
-PY PRY Paraguay
-QA QAT Qatar
-RE REU Réunion|Reunion Island
-RO ROU Romania
-RS SRB Serbia
-RU RUS Russia|Russian Federation
-RW RWA Rwanda
-SA SAU Saudi Arabia
-SB SLB Solomon Islands
-SC SYC Seychelles
-SD SDN Sudan
-SE SWE Sweden
-SG SGP Singapore
-SH SHN Saint Helena|St Helena|Saint Helena, Ascension and Tristan da Cunha
-SI SVN Slovenia
-SJ SJM Svalbard and Jan Mayen|Svalbard
-SK SVK Slovakia
-SL SLE Sierra Leone
-SM SMR San Marino
-SN SEN Senegal
-SO SOM Somalia
-SR SUR Suriname
-SS SSD South Sudan
-ST STP São Tomé and Príncipe
-SV SLV El Salvador
-SX SXM Sint Maarten|St Maarten|Sint Maarten (Dutch part)
-SY SYR Syria|Syrian Arab Republic
-SZ SWZ Eswatini|Swaziland
-TC TCA Turks and Caicos Islands|Turks and Caicos
-TD TCD Chad
-TF ATF French Southern Territories
-TG TGO Togo
-TH THA Thailand
-TJ TJK Tajikistan
-TK TKL Tokelau
-TL TLS Timor-Leste|East Timor
-TM TKM Turkmenistan
-TN TUN Tunisia
-TO TON Tonga
-TR TUR Turkey|Türkiye|Turkiye
-TT TTO Trinidad and Tobago|Trinidad
-TV TUV Tuvalu
-TW TWN Taiwan|Taiwan, Province of China
-TZ TZA Tanzania|United Republic of Tanzania|Tanzania, United Republic of
-UA UKR Ukraine
-UG UGA Uganda
-UM UMI United States Minor Outlying Islands|US minor outlying islands
-US USA United States|United States of America|America
-UY URY Uruguay
-UZ UZB Uzbekistan
-VA VAT Vatican City|Holy See|Vatican
-VC VCT Saint Vincent and the Grenadines|St Vincent and the Grenadines|St Vincent
-VE VEN Venezuela|Bolivarian Republic of Venezuela|Venezuela, Bolivarian Republic of
-VG VGB British Virgin Islands|Virgin Islands, British|Virgin Islands (UK)
-VI VIR US Virgin Islands|United States Virgin Islands|Virgin Islands, U.S.|Virgin Islands (US)
-VN VNM Vietnam|Viet Nam
-VU VUT Vanuatu
-WF WLF Wallis and Futuna
-WS WSM Samoa|Western Samoa
-YE YEM Yemen
-YT MYT Mayotte
-ZA ZAF South Africa
-ZM ZMB Zambia
-ZW ZWE Zimbabwe
-"""
+from .place_tables import COUNTRY_CODES, LANGUAGE_CODES, SUBDIVISIONS, fold
 
-# US states (with the District and the territories that have a postal code), then Canada's
-# provinces and territories in English and French: two-letter code, names parted by "|".
-_STATES = """\
-AL Alabama
-AK Alaska
-AZ Arizona
-AR Arkansas
-CA California
-CO Colorado
-CT Connecticut
-DE Delaware
-DC District of Columbia|Washington DC|Washington D.C.
-FL Florida
-GA Georgia
-HI Hawaii
-ID Idaho
-IL Illinois
-IN Indiana
-IA Iowa
-KS Kansas
-KY Kentucky
-LA Louisiana
-ME Maine
-MD Maryland
-MA Massachusetts
-MI Michigan
-MN Minnesota
-MS Mississippi
-MO Missouri
-MT Montana
-NE Nebraska
-NV Nevada
-NH New Hampshire
-NJ New Jersey
-NM New Mexico
-NY New York
-NC North Carolina
-ND North Dakota
-OH Ohio
-OK Oklahoma
-OR Oregon
-PA Pennsylvania
-RI Rhode Island
-SC South Carolina
-SD South Dakota
-TN Tennessee
-TX Texas
-UT Utah
-VT Vermont
-VA Virginia
-WA Washington
-WV West Virginia
-WI Wisconsin
-WY Wyoming
-AS American Samoa
-GU Guam
-MP Northern Mariana Islands
-PR Puerto Rico
-VI US Virgin Islands|United States Virgin Islands|Virgin Islands
-AB Alberta
-BC British Columbia|Colombie-Britannique
-MB Manitoba
-NB New Brunswick|Nouveau-Brunswick
-NL Newfoundland and Labrador|Newfoundland|Terre-Neuve-et-Labrador
-NS Nova Scotia|Nouvelle-Écosse
-NT Northwest Territories|Territoires du Nord-Ouest
-NU Nunavut
-ON Ontario
-PE Prince Edward Island|Île-du-Prince-Édouard
-QC Québec
-SK Saskatchewan
-YT Yukon|Yukon Territory
-"""
-
-
-def fold(name: str) -> str:
-    """A name as the tables know it: no case, accents, spaces, punctuation or leading "the"."""
-    decomposed = unicodedata.normalize("NFKD", name.replace("&", " and ").casefold())
-    return _NOT_A_LETTER.sub("", _LEADING_THE.sub("", decomposed))
-
-
-_LEADING_THE = re.compile(r"\s*the\s+")
-# \w leaves out combining marks, so the accents that NFKD split off go with the punctuation.
-_NOT_A_LETTER = re.compile(r"[\W_]+")
-
-
-def _spellings(table: str, codes_per_row: int) -> dict[str, str]:
-    """Every code and name of a table as it is written there → the row's first code, lower case."""
-    spellings: dict[str, str] = {}
-    for row in table.splitlines():
-        *codes, names = row.split(" ", codes_per_row)
-        spellings.update(dict.fromkeys((*codes, *names.split("|")), codes[0].lower()))
-    return spellings
-
-
-COUNTRY_SPELLINGS = _spellings(_COUNTRIES, 2)
-"""ISO alpha-2 and alpha-3 codes and English names → alpha-2, lower case."""
-
-STATE_SPELLINGS = _spellings(_STATES, 1)
-"""Two-letter codes and full names of US states and Canadian provinces → the code, lower case."""
-
-_COUNTRY_CODES = {fold(spelling): code for spelling, code in COUNTRY_SPELLINGS.items()}
-# Full names only: "N.Y." is no name, and stays what its sender wrote.
-_STATE_CODES = {
-    fold(spelling): code for spelling, code in STATE_SPELLINGS.items() if len(spelling) > 2
-}
-
-# Iowa and Ohio, and no name is longer than this many letters.
-_SHORTEST_NAME = 4
 _LONGEST_NAME = 100
+_LANGUAGES = frozenset(LANGUAGE_CODES.values())
+
+_PARENTHESIS = re.compile(r"([^()\[\]]*)[(\[]([^()\[\]]+)[)\]]([^()\[\]]*)")
+_SEPARATORS = re.compile(r"\s*[,;:/|_\u2013\u2014]+\s*|\s+-\s+")
+_CODE_PAIR = re.compile(r"([A-Za-z]{2,3})(?:\s*[-_:/]\s*([A-Za-z0-9]{1,3})|([0-9]{2}))")
+_TURNED_PAIR = re.compile(r"([A-Za-z]{2,3})[-_](US|USA|CA|CAN)", re.IGNORECASE)
+_LOCALE = re.compile(r"([a-z]{2})[-_]([A-Z]{2})")
+_DIALING_CODE = re.compile(r"\s*\(?\+\s?[0-9][0-9 -]*\)?\s*$")
+_POSTAL_CODE = re.compile(r"[\s,]+[0-9]{5}(?:-[0-9]{4})?\s*$")
+_FORM_OF_STATE = re.compile(
+    r"^(?:bundesrepublik|(?:federal|democratic|islamic|peoples|bolivarian)?republicof|(?:united)?kingdomof|stateof|"
+    r"commonwealthof|grandduchyof|principalityof|sultanateof|unionof|federationof|republik|republica(?:del?|d[ao])?|"
+    r"republique(?:du|dela|de)?|repubblica(?:d[ei](?:lla)?)?)"
+)
+KINDS_OF_SUBDIVISION = re.compile(
+    r"^(?:state|province|region|county|co\.?|district|governorate|prefecture|department|canton|territory|"
+    r"commonwealth|municipality|republic|free state|community|autonomous community|emirate|parish|"
+    r"provincia|provincie|provinz|region[ea]|departamento|d[eé]partement|estado|comunidad(?: aut[oó]noma)?|"
+    r"comunidade|comune|citt[aà] metropolitana|kanton|freistaat|bundesland|pr[aä]fektur|wojew[oó]dztwo|"
+    r"[zž]upanija|jude[tț]ul|gobernaci[oó]n|municipio|principado|principality)"
+    r"(?: of the| of| de la| de los| del| de| di| du| da| do| des| d[’'])?\s+"
+    r"|[\s-]+(?:state|province|prov\.?|region|county|district|governorate|prefecture|department|canton|"
+    r"oblast|municipality|territory|voivodeship|krai|republic|emirate|parish|division|"
+    r"autonomous (?:community|region|province)|special region|metropolitan (?:region|area)|l[aä]n|fylke|"
+    r"kraj|vil[aâ]yeti|ili|megye|[zž]upanija|apskritis|maakond|city|community|chartered community|"
+    r"provinsen|provinssi|maakunta|region(?:en)?|do|si|ken|fu|to)$",
+    re.IGNORECASE,
+)
+"""The word for its kind that a subdivision's name has or has not: "Estado de", " Province"."""
+
+COUNTRY_OF_DIGEST: dict[str, str] = {
+    sha256(code.encode()).hexdigest(): code for code in set(COUNTRY_CODES.values())
+}
+"""The digest of a country's code, as ``user_data.country`` has it → the code."""
 
 
 def country_code(text: str) -> str | None:
-    """ISO alpha-2, lower case, of a code or an English name; None when it is neither."""
-    return _COUNTRY_CODES.get(fold(text)) if len(text) <= _LONGEST_NAME else None
+    """ISO alpha-2, lower case, of a code or name in any larger language; None when it is neither."""
+    if len(text) > _LONGEST_NAME:
+        return None
+    return COUNTRY_CODES.get(fold(text)) or _country_among(text)
 
 
-def state_code(text: str) -> str:
-    """The two-letter code of a full US state or Canadian province name, else the text lower-cased.
+def _country_among(text: str) -> str | None:
+    flag = "".join(
+        chr(ord(sign) - 0x1F1E6 + 97) for sign in text if 0x1F1E6 <= ord(sign) <= 0x1F1FF
+    )
+    if len(flag) == 2 and not fold(text):
+        return COUNTRY_CODES.get(flag)
+    text = _DIALING_CODE.sub("", text)
+    locale = _LOCALE.fullmatch(text.strip())
+    if locale and locale[1] in _LANGUAGES and locale[2].lower() in COUNTRY_CODES:
+        return COUNTRY_CODES[locale[2].lower()]
+    pair = _subdivision_by_code(text)
+    if pair:
+        return pair[0]
+    parenthesis = _PARENTHESIS.fullmatch(text)
+    if parenthesis:
+        around, inner = f"{parenthesis[1]} {parenthesis[3]}", parenthesis[2]
+        return _one_country([f"{inner} {around}"]) or _one_country([around, inner])
+    parts = [part for part in _SEPARATORS.split(text) if part.strip()]
+    if len(parts) == 2:
+        # "Korea, Republic of"
+        turned = COUNTRY_CODES.get(fold(f"{parts[1]} {parts[0]}"))
+        if turned:
+            return turned
+        # "Georgia, USA"
+        last = _plain_country(parts[1])
+        if last and fold(parts[0]) in SUBDIVISIONS.get(last, ()):
+            return last
+    return _one_country(parts)
 
-    States of other countries have no code that Pinterest names, so they stay what they are.
+
+def _plain_country(text: str) -> str | None:
+    name = fold(text)
+    return COUNTRY_CODES.get(name) or COUNTRY_CODES.get(_FORM_OF_STATE.sub("", name))
+
+
+def _one_country(parts: list[str]) -> str | None:
+    """The country that all the parts that name one agree on."""
+    found = {code for part in parts if (code := _plain_country(part))}
+    return found.pop() if len(found) == 1 else None
+
+
+def state_code(text: str, country: str | None) -> str | None:
+    """The part of a subdivision's ISO 3166-2 code behind the country's, lower case.
+
+    ``country``: the event's, alpha-2, None when it has none that is known. US states and Canadian
+    provinces are known without it. A region of another country that ISO does not list stays as it is,
+    lower-cased; what is no state of the US or Canada, and of no known country, is None.
     """
-    lowered = text.lower()
-    if _SHORTEST_NAME <= len(lowered) <= _LONGEST_NAME:
-        return _STATE_CODES.get(fold(text)) or lowered
-    return lowered
+    if len(text) > _LONGEST_NAME:
+        return None
+    countries = _COUNTRIES_TO_ASK.get(country, (country,)) if country else _COUNTRIES_TO_ASK["us"]
+    name = fold(text)
+    for one in countries:
+        part = SUBDIVISIONS.get(one, _NONE).get(name)
+        if part:
+            return part
+    pair = _subdivision_by_code(text) or _subdivision_by_turned_code(text)
+    if pair:
+        return pair[1]
+    part = _part_among(text, countries)
+    if part:
+        return part
+    if not country:
+        return _CODES_ANYWHERE.get(name) or _NAMES_ANYWHERE.get(name) or None
+    if country in _COUNTRIES_TO_ASK:
+        return None
+    # As it is, where ISO 3166-2 does not know the region; a US state stays one whatever the country.
+    return next(
+        (part for one in ("us", "ca") if (part := SUBDIVISIONS[one].get(name)) and len(name) > 2),
+        text.lower() if name else None,
+    )
+
+
+_COUNTRIES_TO_ASK: dict[str, tuple[str, ...]] = {"us": ("us", "ca"), "ca": ("ca", "us")}
+_NONE: dict[str, str] = {}
+
+
+def _subdivision_by_code(text: str) -> tuple[str, str] | None:
+    """Country and part of a whole ISO 3166-2 code: US-CA, US:CA, USA/CA, JP13."""
+    pair = _CODE_PAIR.fullmatch(text.strip())
+    if pair is None:
+        return None
+    country, part = COUNTRY_CODES.get(pair[1].lower()), (pair[2] or pair[3]).lower()
+    if country and SUBDIVISIONS.get(country, _NONE).get(part) == part:
+        return country, part
+    return None
+
+
+def _subdivision_by_turned_code(text: str) -> tuple[str, str] | None:
+    """The same the other way round, for the US and Canada: CA-US."""
+    turned = _TURNED_PAIR.fullmatch(text.strip())
+    return _subdivision_by_code(f"{turned[2]}-{turned[1]}") if turned else None
+
+
+def _part_among(text: str, countries: tuple[str, ...]) -> str | None:
+    """The one subdivision that a decorated name has in it: "California (CA)", "CA, USA", "NY State"."""
+    bare = _POSTAL_CODE.sub("", text)
+    parenthesis = _PARENTHESIS.fullmatch(bare)
+    if parenthesis:
+        parts = [f"{parenthesis[1]} {parenthesis[3]}", parenthesis[2]]
+    else:
+        parts = _SEPARATORS.split(bare)
+    for without_kind in (False, True):
+        found = set()
+        for part in parts:
+            name = fold(KINDS_OF_SUBDIVISION.sub("", part.strip()) if without_kind else part)
+            for country in countries:
+                code = SUBDIVISIONS.get(country, _NONE).get(name)
+                if code:
+                    found.add(code)
+                    break
+        if found:
+            return found.pop() if len(found) == 1 else None
+    return None
+
+
+def _anywhere() -> tuple[dict[str, str], dict[str, str]]:
+    """Codes and names that mean the same part wherever they are found."""
+    codes: dict[str, str] = {}
+    names: dict[str, str] = {}
+    for parts in SUBDIVISIONS.values():
+        for name, part in parts.items():
+            if name == part:
+                if not part.isdecimal():
+                    codes[part] = part
+            else:
+                names[name] = part if names.get(name, part) == part else ""
+    return codes, names
+
+
+_CODES_ANYWHERE, _NAMES_ANYWHERE = _anywhere()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
@@ -27,7 +28,7 @@ from .normalise import (
     phone,
     postal_code,
 )
-from .regions import COUNTRY_SPELLINGS, STATE_SPELLINGS, state_code
+from .regions import COUNTRY_OF_DIGEST, state_code
 from .texts import TextField, TextRow, read_texts, rows_within, wrong_type
 from .values import decimal_text, usable_text, well_formed
 
@@ -110,13 +111,6 @@ HASHED_FIELDS: tuple[HashedField, ...] = (
     HashedField("fn", paths(*under(_TRAITS, "firstName", "firstname", "first_name")), str.lower),
     HashedField("ct", paths(*_address_paths(("city",), ("city",))), city, {}, is_place=True),
     HashedField(
-        "st",
-        paths(*_address_paths(("state",), ("state",))),
-        state_code,
-        _known(STATE_SPELLINGS),
-        is_place=True,
-    ),
-    HashedField(
         "zp",
         paths(*_address_paths(("zip", "postalCode", "postal_code"), ("zip", "postalCode"))),
         postal_code,
@@ -125,7 +119,10 @@ HASHED_FIELDS: tuple[HashedField, ...] = (
         "country",
         paths(*_address_paths(("country",), ("country",))),
         country,
-        _known(COUNTRY_SPELLINGS),
+        {},
+        "country_unknown",
+        "This is not the code or the name of a country.",
+        is_place=True,
     ),
     HashedField(
         "hashed_maids",
@@ -145,7 +142,10 @@ HASHED_FIELDS: tuple[HashedField, ...] = (
         str,
     ),
 )
-"""Everything that is hashed. ``context.externalId`` is read apart: it is a list of objects."""
+"""Everything that is hashed. ``context.externalId`` is read apart: it is a list of objects, and so is
+the state, which depends on the country."""
+
+STATE_PATHS = paths(*_address_paths(("state",), ("state",)))
 
 PLAIN_FIELDS: tuple[TextField, ...] = (
     TextField("client_user_agent", paths("context.userAgent", "properties.userAgent")),
@@ -185,6 +185,7 @@ class UserPlan(NamedTuple):
     """The tables of this module with only the paths that an event with certain objects can have."""
 
     hashed: tuple[HashedRow, ...]
+    states: tuple[Step, ...]
     plain: tuple[TextRow, ...]
     ip_addresses: tuple[Step, ...]
     click_urls: tuple[Step, ...]
@@ -209,6 +210,7 @@ def user_plan(shape: Shape) -> UserPlan:
             )
     return UserPlan(
         tuple(hashed),
+        steps_within(STATE_PATHS, shape),
         rows_within(PLAIN_FIELDS, shape),
         steps_within(IP_PATHS, shape),
         steps_within(CLICK_URLS, shape),
@@ -229,7 +231,7 @@ def read_user_data(
     Raises EventRejected ``missing_user_data`` when Pinterest could not match anybody.
     """
     user_data: dict[str, Any] = {}
-    hashed, plain, ip_addresses, click_urls = plan
+    hashed, states, plain, ip_addresses, click_urls = plan
     for name, section, key, path, others, normalise, known, is_place, field in hashed:
         value = sections[section].get(key)
         # One plain text at the first path is by far the most frequent: it does without a call.
@@ -259,6 +261,10 @@ def read_user_data(
                 if digests:
                     user_data[name] = digests
                     break
+    if states:
+        digests = _state(states, sections, user_data.get("country"), warnings)
+        if digests:
+            user_data["st"] = digests
     if not send_external_id and "external_id" in user_data:
         del user_data["external_id"]
     if "em" not in user_data:
@@ -278,6 +284,53 @@ def read_user_data(
     if "em" not in user_data and "hashed_maids" not in user_data:
         _require_ip_and_user_agent(user_data, warnings)
     return user_data
+
+
+def _state(
+    steps: tuple[Step, ...],
+    sections: Sections,
+    countries: list[str] | None,
+    warnings: list[Finding],
+) -> list[str]:
+    """The digests of the state, by the country of the event as far as that is known."""
+    country = COUNTRY_OF_DIGEST.get(countries[0]) if countries and len(countries) == 1 else None
+    field = _STATE_FIELDS.get(country) or _state_field(country)
+    for section, key, path in steps:
+        value = sections[section].get(key)
+        if value is None:
+            continue
+        if type(value) is str:
+            text = value.strip()
+            digest = field.known.get(text)
+            if digest is not None:
+                return [digest]
+        digests = _digests(value, field, path, warnings)
+        if digests:
+            if (
+                type(value) is str
+                and len(text) <= _LONGEST_PLACE
+                and len(field.known) < MOST_STATES
+            ):
+                field.known[text] = digests[0]
+            return digests
+    return []
+
+
+_STATE_FIELDS: dict[str | None, HashedField] = {}
+MOST_STATES = 1_000
+
+
+def _state_field(country: str | None) -> HashedField:
+    """The state's row for one country; ``known`` fills with what its customers write."""
+    field = _STATE_FIELDS[country] = HashedField(
+        "st",
+        STATE_PATHS,
+        partial(state_code, country=country),
+        {},
+        "state_unknown",
+        "This is not a state of the US or Canada, nor a region of the event's country.",
+    )
+    return field
 
 
 def _digests(value: Any, field: HashedField, path: str, warnings: list[Finding]) -> list[str]:

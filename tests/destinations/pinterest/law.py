@@ -54,12 +54,20 @@ CUSTOM_TEXTS = [
     "content_brand",
     "np",
 ]
-NAMES_OF_PLACES = {
+COUNTRIES = {"united states": "us", "us": "us", "de": "de", "fr": "fr", "gb": "gb", "in": "in"}
+STATES = {
     "california": "ca",
     "texas": "tx",
     "new york": "ny",
     "ontario": "on",
-    "united states": "us",
+    **{code: code for code in ("ca", "tx", "ny", "on")},
+}
+# Regions of other countries in the reference's events: their country and their code.
+REGIONS = {
+    "île-de-france": ("fr", "idf"),
+    "nsw": ("au", "nsw"),
+    "wb": ("in", "wb"),
+    "bayern": ("de", "by"),
 }
 ISO_DAY = re.compile(r"(\d{4})[-/]?(\d\d)[-/]?(\d\d)(?:T.*)?", re.ASCII)
 
@@ -173,19 +181,36 @@ NORMAL: dict[str, Callable[[str], list[str]]] = {
     "ln": lambda value: [value.lower()],
     "fn": lambda value: [value.lower()],
     "ct": lambda value: ["".join(c for c in value.lower() if category(c)[0] in "LMN")],
-    "st": lambda value: [NAMES_OF_PLACES.get(value.lower(), value.lower())],
     "zp": postal_codes,
-    "country": lambda value: [NAMES_OF_PLACES.get(value.lower(), value.lower())],
+    "country": lambda value: [COUNTRIES[value.lower()]] if value.lower() in COUNTRIES else [],
     "hashed_maids": lambda value: [value.lower()] if value.strip("0-") else [],
     "external_id": lambda value: [value],
 }
+
+
+def state(value: str, country: str | None) -> list[str]:
+    written = value.lower()
+    home, code = REGIONS.get(written, (None, ""))
+    if code and country in (None, home):
+        return [code]
+    if written == "n.y." and country in (None, "us"):
+        return ["ny"]
+    if written in STATES:
+        return [STATES[written]]
+    return [] if country in (None, "us") else [written]
+
+
+def country_of(event: dict) -> str | None:
+    found = hashed(event, "country")
+    known = {sha256(code.encode()).hexdigest(): code for code in COUNTRIES.values()}
+    return known.get(found[0]) if found != ABSENT and len(found) == 1 else None
 
 
 def user_paths(field: str) -> list[str]:
     return [path for path in PATHS[f"4.{field}"] if path != "context.externalId"]
 
 
-def digests(field: str, value: Any) -> list[str]:
+def digests(field: str, value: Any, country: str | None = None) -> list[str]:
     found: list[str] = []
     for one in value if isinstance(value, list) else [value]:
         written = None if isinstance(one, bool) else text(one)
@@ -194,13 +219,15 @@ def digests(field: str, value: Any) -> list[str]:
         if re.fullmatch(r"[0-9a-fA-F]{64}", written.strip()):
             found.append(written.strip().lower())
         else:
-            normal = NORMAL[field](written.strip())
+            trimmed = written.strip()
+            normal = state(trimmed, country) if field == "st" else NORMAL[field](trimmed)
             found += [sha256(form.encode()).hexdigest() for form in normal if form]
     return list(dict.fromkeys(found))
 
 
 def hashed(event: dict, field: str) -> Any:
-    found = first(event, user_paths(field), lambda value: digests(field, value) or None)
+    country = country_of(event) if field == "st" else None
+    found = first(event, user_paths(field), lambda value: digests(field, value, country) or None)
     if found == ABSENT and field == "em":
         entries = at(event, "context.externalId")
         ids = [entry.get("id") for entry in entries or [] if isinstance(entry, dict)]

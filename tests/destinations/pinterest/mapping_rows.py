@@ -275,9 +275,9 @@ RULES: dict[str, str] = {
     "ln": "normalised",
     "fn": "normalised",
     "ct": "spaces punctuation letters digits fallthrough",
-    "st": "normalised us ca other",
+    "st": "normalised us ca other country_code decorated dotted unlisted unknown unknown_first",
     "zp": "digits zero letters",
-    "country": "alpha2 alpha3 name unknown",
+    "country": "alpha2 alpha3 name unknown local parenthesis pair subdivision unknown_first",
     "hashed_maids": "normalised zero zero_first",
     "external_id": "normalised order fallthrough off",
     "client_ip_address": "v6 zero invalid padded fallthrough mobile server no_channel browser_library "
