@@ -146,7 +146,7 @@ def time_steps() -> dict[str, float]:
     from django.utils import timezone
 
     from deliveries.actions.bulk import run_step, start_bulk_action
-    from deliveries.privacy.retention import WALKS, prune_step
+    from deliveries.privacy.retention import PRUNE_JOBS, prune_step
     from deliveries.search.selection import Selection
     from deliveries.statuses import BulkVerb
 
@@ -154,10 +154,10 @@ def time_steps() -> dict[str, float]:
     medians = {"bulk discard": median_ms(lambda: _seconds(lambda: run_step(action.pk)), 7)}
     now = timezone.now()
     bodies_before, log_before = now - timedelta(days=20), now - timedelta(days=55)
-    for walk in WALKS:
-        cutoff = log_before if walk.is_log else bodies_before
-        medians[f"prune {walk.name}"] = median_ms(
-            lambda walk=walk, cutoff=cutoff: _seconds(lambda: prune_step(walk, cutoff, now)), 7
+    for job in PRUNE_JOBS:
+        cutoff = log_before if job.is_log else bodies_before
+        medians[f"prune {job.name}"] = median_ms(
+            lambda job=job, cutoff=cutoff: _seconds(lambda: prune_step(job, cutoff, now)), 7
         )
     return medians
 

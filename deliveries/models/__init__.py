@@ -1,7 +1,7 @@
 """Every model of the queue and its log."""
 
 from deliveries.models.actions import BulkAction, SavedLink
-from deliveries.models.counters import LogContents, PruneMark, SearchKey, Tally
+from deliveries.models.counters import JobCursor, LogContents, SearchKey, Tally, locked_cursor
 from deliveries.models.log import Attempt, Batch, Delivery, Event, Refusal
 from deliveries.models.queue import Claim, Lane, Pulse
 
@@ -12,12 +12,13 @@ __all__ = [
     "Claim",
     "Delivery",
     "Event",
+    "JobCursor",
     "Lane",
     "LogContents",
-    "PruneMark",
     "Pulse",
     "Refusal",
     "SavedLink",
     "SearchKey",
     "Tally",
+    "locked_cursor",
 ]

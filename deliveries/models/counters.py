@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from django.db import models
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from django.db import connection, models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
@@ -106,8 +110,8 @@ class LogContents(models.Model):
         return f"Contents of block {self.block}"
 
 
-class PruneMark(models.Model):
-    """How far has a walk of the retention come? Its row is the lock under which steps are made."""
+class JobCursor(models.Model):
+    """How far has a maintenance job come? Its row is the lock under which steps are made."""
 
     name = models.CharField(max_length=30, primary_key=True)
     position = models.BigIntegerField(
@@ -119,7 +123,30 @@ class PruneMark(models.Model):
             "The first row of this round that had to stay: it is looked at again."
         ),
     )
+    newest_id = models.BigIntegerField(
+        null=True, help_text=gettext_lazy("The newest ID there was when the round started.")
+    )
     round_started_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        db_table = "deliveries_prunemark"  # as it was called: older workers still run on it
 
     def __str__(self) -> str:
         return f"{self.name} up to {self.position}"
+
+
+@contextmanager
+def locked_cursor(name: str, now: datetime) -> Iterator[JobCursor | None]:
+    """A job's cursor, locked for one step; None while another worker makes one.
+
+    The step is one transaction; whoever changes the cursor saves it.
+    """
+    JobCursor.objects.get_or_create(name=name, defaults={"round_started_at": now})
+    with transaction.atomic():
+        yield (
+            JobCursor.objects.select_for_update(
+                skip_locked=connection.features.has_select_for_update_skip_locked
+            )
+            .filter(pk=name)
+            .first()
+        )

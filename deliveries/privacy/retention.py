@@ -1,9 +1,9 @@
 """Retention: personal data and the log have their own ages, and leave in small steps.
 
-Six walks go through events, batches and refusals by primary key. Ids grow with time, so a walk
-looks at the rows after its mark, stops at the first step without an old row, and a run that finds
-nothing costs one short look for each walk. What is still owed stays: an open delivery keeps its
-event, body and all. A walk remembers the first row that it had to leave and comes back to it.
+Six jobs go through events, batches and refusals by primary key. Ids grow with time, so a job
+looks at the rows after its cursor, stops at the first step without an old row, and a run that finds
+nothing costs one short look for each job. What is still owed stays: an open delivery keeps its
+event, body and all. A job remembers the first row that it had to leave and comes back to it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
 
 from deliveries.models import (
@@ -22,9 +21,10 @@ from deliveries.models import (
     BulkAction,
     Delivery,
     Event,
-    PruneMark,
+    JobCursor,
     Refusal,
     SearchKey,
+    locked_cursor,
 )
 from deliveries.statuses import OPEN, RETRYABLE_BY_A_PERSON
 
@@ -32,11 +32,11 @@ STEP = 1000
 """Rows in a step, which is one short transaction."""
 
 LOOK_AGAIN_AFTER = timedelta(hours=6)
-"""How often a walk goes back to what it had to leave."""
+"""How often a job goes back to what it had to leave."""
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
+class PruneJob:
     """One way through a table: ``prune(ids, cutoff)`` returns how many rows it changed and which
     it had to leave.
     """
@@ -56,34 +56,28 @@ class Step:
     may_go_on: bool
 
 
-def prune_step(walk: Walk, cutoff: datetime, now: datetime) -> Step:
+def prune_step(job: PruneJob, cutoff: datetime, now: datetime) -> Step:
     """Prune up to STEP rows whose time is before ``cutoff``; harmless when two workers try."""
-    PruneMark.objects.get_or_create(name=walk.name, defaults={"round_started_at": now})
-    with transaction.atomic():
-        mark = (
-            PruneMark.objects.select_for_update(
-                skip_locked=connection.features.has_select_for_update_skip_locked
-            )
-            .filter(pk=walk.name)
-            .first()
-        )
-        if mark is None:  # another worker is at it
+    with locked_cursor(job.name, now) as cursor:
+        if cursor is None:
             return Step(0, may_go_on=False)
         rows = list(
-            walk.model.objects.filter(pk__gt=mark.position)
+            job.model.objects.filter(pk__gt=cursor.position)
             .order_by("pk")
-            .values_list("pk", walk.time_field)[:STEP]
+            .values_list("pk", job.time_field)[:STEP]
         )
         old = [pk for pk, moment in rows if moment < cutoff]
         if not old:
-            return Step(0, may_go_on=_begin_again(mark, now))
-        count, kept = walk.prune(old, cutoff)
+            return Step(0, may_go_on=_begin_again(cursor, now))
+        count, kept = job.prune(old, cutoff)
         # Rows among the old ones that are young yet: ids are not exactly in the order of time.
         kept |= {pk for pk, _ in rows if pk < old[-1]} - set(old)
         if kept:
-            mark.kept_from = min(kept) if mark.kept_from is None else min(mark.kept_from, *kept)
-        mark.position = old[-1]
-        mark.save()
+            cursor.kept_from = (
+                min(kept) if cursor.kept_from is None else min(cursor.kept_from, *kept)
+            )
+        cursor.position = old[-1]
+        cursor.save()
     return Step(count, may_go_on=len(rows) == STEP)
 
 
@@ -92,12 +86,12 @@ def prune_bulk_actions(cutoff: datetime) -> int:
     return BulkAction.objects.filter(finished_at__lt=cutoff).delete()[0]
 
 
-def _begin_again(mark: PruneMark, now: datetime) -> bool:
+def _begin_again(cursor: JobCursor, now: datetime) -> bool:
     """At the end of the old rows: go back to the first that had to stay, but not too often."""
-    if mark.kept_from is None or now - mark.round_started_at < LOOK_AGAIN_AFTER:
+    if cursor.kept_from is None or now - cursor.round_started_at < LOOK_AGAIN_AFTER:
         return False
-    mark.position, mark.kept_from, mark.round_started_at = mark.kept_from - 1, None, now
-    mark.save()
+    cursor.position, cursor.kept_from, cursor.round_started_at = cursor.kept_from - 1, None, now
+    cursor.save()
     return True
 
 
@@ -163,13 +157,13 @@ def _delete_refusals(ids: Sequence[int], cutoff: datetime) -> tuple[int, set[int
     return Refusal.objects.filter(pk__any_of=ids).delete()[0], set()
 
 
-WALKS = (
-    Walk("event bodies", Event, "received_at", False, _erase_event_bodies),
-    Walk("batch bodies", Batch, "sent_at", False, _erase_batch_bodies),
-    Walk("refusal excerpts", Refusal, "received_at", False, _erase_refusal_excerpts),
-    Walk("events", Event, "received_at", True, _delete_events),
-    Walk("batches", Batch, "sent_at", True, _delete_batches),
-    Walk("refusals", Refusal, "received_at", True, _delete_refusals),
+PRUNE_JOBS = (
+    PruneJob("event bodies", Event, "received_at", False, _erase_event_bodies),
+    PruneJob("batch bodies", Batch, "sent_at", False, _erase_batch_bodies),
+    PruneJob("refusal excerpts", Refusal, "received_at", False, _erase_refusal_excerpts),
+    PruneJob("events", Event, "received_at", True, _delete_events),
+    PruneJob("batches", Batch, "sent_at", True, _delete_batches),
+    PruneJob("refusals", Refusal, "received_at", True, _delete_refusals),
 )
 
 
@@ -180,18 +174,18 @@ def prune(
     now: datetime,
     is_over: Callable[[], bool] = lambda: False,
 ) -> tuple[dict[str, int], bool]:
-    """Walk on until nothing old is left, or ``is_over``; the walks take turns.
+    """Go on until nothing old is left, or ``is_over``; the jobs take turns.
 
-    Returns how many rows each walk changed, and whether there may be more.
+    Returns how many rows each job changed, and whether there may be more.
     """
-    counts = {walk.name: 0 for walk in WALKS}
-    walking = list(WALKS)
-    while walking and not is_over():
-        for walk in list(walking):
-            step = prune_step(walk, log_before if walk.is_log else bodies_before, now)
-            counts[walk.name] += step.pruned_count
+    counts = {job.name: 0 for job in PRUNE_JOBS}
+    running = list(PRUNE_JOBS)
+    while running and not is_over():
+        for job in list(running):
+            step = prune_step(job, log_before if job.is_log else bodies_before, now)
+            counts[job.name] += step.pruned_count
             if not step.may_go_on:
-                walking.remove(walk)
-    if not walking:
+                running.remove(job)
+    if not running:
         counts["bulk actions"] = prune_bulk_actions(log_before)
-    return counts, bool(walking)
+    return counts, bool(running)

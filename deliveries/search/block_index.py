@@ -15,10 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection, transaction
 from django.db.models import Q
 
-from deliveries.models import Delivery, Event, LogContents, PruneMark
+from deliveries.models import Delivery, Event, JobCursor, LogContents, locked_cursor
 
 BLOCK = 16_384
 """Delivery IDs in a block; a place in it fits two bytes."""
@@ -37,7 +36,7 @@ FIRST_SPAN = 8
 
 MOST_JOINED = 1000
 MOST_WALKED = 64 * BLOCK
-MARK = "log contents"
+CURSOR = "log contents"
 
 Kind = tuple[int, int | None, str | None, str | None]
 """Destination, source, event name and Pinterest event; None: any."""
@@ -83,27 +82,18 @@ class Stretch:
 
 def list_step(now: datetime) -> int:
     """Write the contents of the next block; 0 when none is old enough, else 1."""
-    PruneMark.objects.get_or_create(name=MARK, defaults={"round_started_at": now})
-    with transaction.atomic():
-        mark = (
-            PruneMark.objects.select_for_update(
-                skip_locked=connection.features.has_select_for_update_skip_locked
-            )
-            .filter(pk=MARK)
-            .first()
-        )
-        if mark is None:  # another worker is at it
+    with locked_cursor(CURSOR, now) as cursor:
+        if cursor is None:
             return 0
-        # kept_from: the newest ID that was there at round_started_at.
-        is_settled = mark.kept_from is None or now - mark.round_started_at >= SETTLING
-        if mark.kept_from is not None and is_settled and _skip_pruned(mark):
-            _write(mark.position)
-            mark.position += 1
-            mark.save()
+        is_settled = cursor.newest_id is None or now - cursor.round_started_at >= SETTLING
+        if cursor.newest_id is not None and is_settled and _skip_pruned(cursor):
+            _write(cursor.position)
+            cursor.position += 1
+            cursor.save()
             return 1
         if is_settled:
-            mark.kept_from, mark.round_started_at = _newest_id(), now
-            mark.save()
+            cursor.newest_id, cursor.round_started_at = _newest_id(), now
+            cursor.save()
     return 0
 
 
@@ -123,7 +113,7 @@ def stretches(wanted: Wanted, first: int, last: int, *, newest_first: bool) -> I
 
     Read from the database as far as it is asked for.
     """
-    listed_blocks = PruneMark.objects.filter(pk=MARK).values_list("position", flat=True).first()
+    listed_blocks = JobCursor.objects.filter(pk=CURSOR).values_list("position", flat=True).first()
     end = (listed_blocks or 0) * BLOCK
     rest = Stretch(max(first, end), last)
     is_some = rest.first <= rest.last
@@ -135,14 +125,14 @@ def stretches(wanted: Wanted, first: int, last: int, *, newest_first: bool) -> I
         yield rest
 
 
-def _skip_pruned(mark: PruneMark) -> bool:
+def _skip_pruned(cursor: JobCursor) -> bool:
     """Go to the next block that has a delivery; False when it is not wholly settled yet."""
-    later = Delivery.objects.filter(pk__gte=mark.position * BLOCK).order_by("pk")
+    later = Delivery.objects.filter(pk__gte=cursor.position * BLOCK).order_by("pk")
     next_id = later.values_list("pk", flat=True).first()
     if next_id is None:
         return False
-    mark.position = next_id // BLOCK
-    return (mark.position + 1) * BLOCK <= (mark.kept_from or 0) + 1
+    cursor.position = next_id // BLOCK
+    return (cursor.position + 1) * BLOCK <= (cursor.newest_id or 0) + 1
 
 
 def _newest_id() -> int:

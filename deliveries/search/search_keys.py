@@ -14,19 +14,18 @@ from typing import Any
 
 import orjson
 from django.conf import settings
-from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from deliveries.db.bulk_sql import insert_rows
 from deliveries.db.compression import unpack
-from deliveries.models import Event, PruneMark, SearchKey
+from deliveries.models import Event, SearchKey, locked_cursor
 from destinations.pinterest.normalise import email as normalise_email
 
 STEP = 1000
 SETTLING = timedelta(seconds=30)
 """Younger events wait: ids are given before the commit, and a lower one may still appear."""
 
-MARK = "search keys"
+CURSOR = "search keys"
 _HASH_DIGITS = 64
 _EMAIL_PATHS = (
     ("context", "traits", "email"),
@@ -42,24 +41,16 @@ _ORDER_PATHS = (
 
 def index_step(now: datetime) -> int:
     """Write the keys of the next events; returns how many events were looked at."""
-    PruneMark.objects.get_or_create(name=MARK, defaults={"round_started_at": now})
-    with transaction.atomic():
-        mark = (
-            PruneMark.objects.select_for_update(
-                skip_locked=connection.features.has_select_for_update_skip_locked
-            )
-            .filter(pk=MARK)
-            .first()
-        )
-        if mark is None:  # another worker is at it
+    with locked_cursor(CURSOR, now) as cursor:
+        if cursor is None:
             return 0
         rows = []
         for row in (
-            Event.objects.filter(pk__gt=mark.position)
+            Event.objects.filter(pk__gt=cursor.position)
             .order_by("pk")
-            .values_list("pk", "received_at", "body")[:STEP]
+            .values_list("pk", "received_at", "body", named=True)[:STEP]
         ):
-            if row[1] > now - SETTLING:
+            if row.received_at > now - SETTLING:
                 break
             rows.append(row)
         if not rows:
@@ -72,8 +63,8 @@ def index_step(now: datetime) -> int:
         ]
         if keys:
             insert_rows(SearchKey, ("digest", "event_id"), keys)
-        mark.position = rows[-1][0]
-        mark.save()
+        cursor.position = rows[-1].pk
+        cursor.save()
     return len(rows)
 
 

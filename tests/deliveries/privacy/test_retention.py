@@ -19,9 +19,9 @@ from django.utils import timezone
 from deliveries import tasks
 from deliveries.actions.operations import retry
 from deliveries.engine.dispatch import deliver_batch
-from deliveries.models import Attempt, Batch, BulkAction, Delivery, Event, PruneMark, Refusal
+from deliveries.models import Attempt, Batch, BulkAction, Delivery, Event, JobCursor, Refusal
 from deliveries.privacy import retention
-from deliveries.privacy.retention import Step, Walk, prune, prune_step
+from deliveries.privacy.retention import PruneJob, Step, prune, prune_step
 from destinations.models import Destination
 from pinterest_sandbox.sandbox import Sandbox
 from tests.factories import make_deliveries, make_destination, make_event, make_source
@@ -178,7 +178,7 @@ def test_a_run_that_finds_nothing_old_does_not_grow_with_the_log() -> None:
         counts.append(len(queries))
         make_log(1, 12)
     assert counts[0] == counts[1]
-    assert counts[0] <= len(retention.WALKS) * 5 + 1
+    assert counts[0] <= len(retention.PRUNE_JOBS) * 5 + 1
     writes = [one["sql"] for one in queries if one["sql"].startswith(("DELETE", "UPDATE"))]
     assert ["bulkaction" in sql for sql in writes] == [True]
 
@@ -226,11 +226,11 @@ def test_the_task_prunes_by_the_settings(settings: Any) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_do_not_wait_for_each_other() -> None:
     make_log(31, 3)
-    walk = retention.WALKS[0]
-    PruneMark.objects.create(name=walk.name)
+    job = retention.PRUNE_JOBS[0]
+    JobCursor.objects.create(name=job.name)
     locked, done = threading.Event(), threading.Event()
 
-    def hold_the_mark() -> None:
+    def hold_the_cursor() -> None:
         with connection.cursor() as cursor:
             cursor.execute("BEGIN")
             cursor.execute("SELECT 1 FROM deliveries_prunemark FOR UPDATE")
@@ -239,44 +239,44 @@ def test_two_workers_do_not_wait_for_each_other() -> None:
             cursor.execute("ROLLBACK")
         connection.close()
 
-    holder = threading.Thread(target=hold_the_mark)
+    holder = threading.Thread(target=hold_the_cursor)
     holder.start()
     assert locked.wait(30)
     try:
-        step = prune_step(walk, NOW - 30 * DAY, NOW)
+        step = prune_step(job, NOW - 30 * DAY, NOW)
     finally:
         done.set()
         holder.join()
     assert (step.pruned_count, step.may_go_on) == (0, False)
-    assert prune_step(walk, NOW - 30 * DAY, NOW).pruned_count == 3
+    assert prune_step(job, NOW - 30 * DAY, NOW).pruned_count == 3
 
 
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("walk", retention.WALKS, ids=lambda walk: walk.name)
+@pytest.mark.parametrize("job", retention.PRUNE_JOBS, ids=lambda job: job.name)
 def test_neither_ingest_nor_delivery_waits_for_a_step(
-    walk: Walk, client: Client, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    job: PruneJob, client: Client, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_log(101, 3)
     destination = Destination.objects.get()
     source = destination.sources.get()
     Refusal.objects.create(received_at=NOW - 101 * DAY, excerpt="x", source=source)
-    PruneMark.objects.create(name=walk.name)
+    JobCursor.objects.create(name=job.name)
     changed, may_commit = threading.Event(), threading.Event()
-    save = PruneMark.save
+    save = JobCursor.save
 
-    def save_late(mark: PruneMark) -> None:
+    def save_late(cursor: JobCursor) -> None:
         changed.set()
         assert may_commit.wait(30)
-        save(mark)
+        save(cursor)
 
     def take_a_step() -> Step:
         try:
-            return prune_step(walk, NOW - 100 * DAY, NOW)
+            return prune_step(job, NOW - 100 * DAY, NOW)
         finally:
             connection.close()
 
-    monkeypatch.setattr(PruneMark, "save", save_late)
+    monkeypatch.setattr(JobCursor, "save", save_late)
     with ThreadPoolExecutor(1) as pool:
         step = pool.submit(take_a_step)
         assert changed.wait(30)  # its rows are changed and locked, and it has not committed

@@ -20,9 +20,9 @@ from deliveries.engine import dispatch
 from deliveries.engine.claims import ClaimRules, claim, destinations_with_due_deliveries, release
 from deliveries.engine.settlement import settle
 from deliveries.engine.types import Judged
-from deliveries.models import Delivery, PruneMark
-from deliveries.privacy.retention import WALKS, Walk, prune_step
-from deliveries.search.block_index import MARK, list_contents, list_step
+from deliveries.models import Delivery, JobCursor
+from deliveries.privacy.retention import PRUNE_JOBS, PruneJob, prune_step
+from deliveries.search.block_index import CURSOR, list_contents, list_step
 from deliveries.search.counting import count_deliveries
 from deliveries.search.selection import Selection
 from deliveries.stats.health import oldest_due_at
@@ -186,7 +186,7 @@ def test_the_other_logs_are_paged_by_an_index(log: str) -> None:
 
 
 def test_the_contents_of_a_block_are_read_by_primary_key() -> None:
-    PruneMark.objects.filter(pk=MARK).update(position=3)
+    JobCursor.objects.filter(pk=CURSOR).update(position=3)
     with explained() as plans:
         assert list_step(timezone.now() + timedelta(minutes=2)) == 1
     assert plans.scanned_tables == set()
@@ -210,24 +210,24 @@ def test_the_report_of_a_day_reads_that_days_rows_only() -> None:
     assert "deliveries_delivery_pkey" in plans.indexes
 
 
-@pytest.mark.parametrize("walk", WALKS, ids=lambda walk: walk.name)
-def test_a_step_of_the_retention_goes_by_primary_key(walk: Walk) -> None:
+@pytest.mark.parametrize("job", PRUNE_JOBS, ids=lambda job: job.name)
+def test_a_step_of_the_retention_goes_by_primary_key(job: PruneJob) -> None:
     now = timezone.now()
     with explained() as plans:
-        step = prune_step(walk, now - timedelta(days=40), now)
+        step = prune_step(job, now - timedelta(days=40), now)
     assert plans.scanned_tables <= {"deliveries_refusal"}
-    if walk.model.objects.exists():
-        assert step.pruned_count > 0 or walk.name == "event bodies"  # half have none here
-        assert f"{walk.model._meta.db_table}_pkey" in plans.indexes
-    if walk.name == "events":
+    if job.model.objects.exists():
+        assert step.pruned_count > 0 or job.name == "event bodies"  # half have none here
+        assert f"{job.model._meta.db_table}_pkey" in plans.indexes
+    if job.name == "events":
         assert plans.indexes >= {"delivery_once", "deliveries_delivery_pkey"}
 
 
 def test_an_idle_run_of_the_retention_reads_one_step_of_each_walk() -> None:
     now = timezone.now()
     with explained() as plans:
-        for walk in WALKS:
-            assert prune_step(walk, now - timedelta(days=400), now).pruned_count == 0
+        for job in PRUNE_JOBS:
+            assert prune_step(job, now - timedelta(days=400), now).pruned_count == 0
     assert plans.scanned_tables <= {"deliveries_refusal"}
     assert max(plans.row_counts) <= 1000
 
