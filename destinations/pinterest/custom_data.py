@@ -68,7 +68,7 @@ def read_custom_data(
     if not properties:
         return custom_data
     read_texts(rows, sections, custom_data, warnings)
-    for name, section, key, path, others, *_ in amounts:
+    for name, section, key, path, others, _, _, _ in amounts:
         amount = _read_amount(sections[section].get(key), path, name, warnings)
         for section, key, path in others if amount is None else ():
             amount = _read_amount(sections[section].get(key), path, name, warnings)

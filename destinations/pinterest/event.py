@@ -68,11 +68,12 @@ class Shape(NamedTuple):
     """What an event has, as far as it decides which paths are worth a look.
 
     ``present``: bit n is set when section n is not empty. The others: which of the keys that some
-    path names (``mapped_keys``) the three objects with the most paths have.
+    path names (``mapped_keys``) the four objects with the most paths have.
     """
 
     present: int
     traits: frozenset[str]
+    context: frozenset[str]
     context_traits: frozenset[str]
     properties: frozenset[str]
 
@@ -81,6 +82,7 @@ def steps_within(row: Iterable[Path], shape: Shape) -> tuple[Step, ...]:
     """The paths of a row that an event of this shape can have."""
     keys = {
         TRAITS: shape.traits,
+        CONTEXT: shape.context,
         CONTEXT_TRAITS: shape.context_traits,
         PROPERTIES: shape.properties,
     }

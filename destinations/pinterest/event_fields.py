@@ -106,7 +106,9 @@ def read_event_fields(
     """Adds everything but the name, the ID, the time and the action source, which it reads."""
     read_texts(rows, sections, fields, warnings)
     device = sections[DEVICE]
-    allowed = _tracking_allowed(device, warnings) if device else None
+    allowed = device.get("adTrackingEnabled")
+    if type(allowed) is not bool or not _STATUS_KEYS.isdisjoint(device):
+        allowed = _tracking_allowed(device, warnings)
     if allowed is not None:
         fields["opt_out"] = not allowed
         # The public schema does not list this key, and a web event gains nothing by it.
@@ -114,7 +116,7 @@ def read_event_fields(
             fields["advertiser_tracking_enabled"] = allowed
     wifi = sections[NETWORK].get("wifi")
     if wifi is not None:
-        connected = boolean(wifi)
+        connected = wifi if type(wifi) is bool else boolean(wifi)
         if connected is not None:
             fields["wifi"] = connected
         else:
@@ -134,6 +136,7 @@ _TRACKING_STATUSES: dict[str, bool | None] = {
     **dict.fromkeys(("2", "denied", "1", "restricted"), False),
     **dict.fromkeys(("0", "notdetermined", "undetermined", "unknown"), None),
 }
+_STATUS_KEYS = frozenset({"attTrackingStatus", "trackingStatus"})
 _NOT_IN_A_STATUS = re.compile(r"[\s_-]+")
 
 

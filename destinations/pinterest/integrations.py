@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -62,12 +62,15 @@ def is_switched_off(integrations: Any, names: frozenset[str]) -> bool:
     return all_off and not named
 
 
-def integration_settings(integrations: Any, names: frozenset[str]) -> Iterator[dict[str, Any]]:
+def integration_settings(integrations: Any, names: frozenset[str]) -> Iterable[dict[str, Any]]:
     """The objects that the event sets for this destination (an object there means on)."""
-    if integrations != _ALL_ON:
-        for key, value in _entries(integrations):
-            if type(value) is dict and fold_name(key) in names:
-                yield value
+    return () if integrations == _ALL_ON else _settings(integrations, names)
+
+
+def _settings(integrations: Any, names: frozenset[str]) -> Iterator[dict[str, Any]]:
+    for key, value in _entries(integrations):
+        if type(value) is dict and fold_name(key) in names:
+            yield value
 
 
 def _entries(integrations: Any) -> Iterator[tuple[str, Any]]:

@@ -13,7 +13,17 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from .custom_data import AMOUNT_FIELDS, CUSTOM_FIELDS
-from .event import CONTEXT_TRAITS, PROPERTIES, TRAITS, Path, Sections, Shape, Step, steps_within
+from .event import (
+    CONTEXT,
+    CONTEXT_TRAITS,
+    PROPERTIES,
+    TRAITS,
+    Path,
+    Sections,
+    Shape,
+    Step,
+    steps_within,
+)
 from .event_fields import ACTION_SOURCE_PATHS, EVENT_FIELDS
 from .texts import TextRow, rows_within
 from .user_data import (
@@ -56,12 +66,13 @@ def _mapped_keys(section: int) -> frozenset[str]:
 
 
 _MAPPED_TRAITS = _mapped_keys(TRAITS)
+_MAPPED_CONTEXT = _mapped_keys(CONTEXT)
 _MAPPED_CONTEXT_TRAITS = _mapped_keys(CONTEXT_TRAITS)
 _MAPPED_PROPERTIES = _mapped_keys(PROPERTIES)
 
 
 # Finding the mapped keys costs more than reading them, so plans are also kept by all the keys of
-# the three objects, in the order they came. Bounded: begun anew when full, and a sender of endless
+# the four objects, in the order they came. Bounded: begun anew when full, and a sender of endless
 # or ever new keys is left to the slower way.
 _PLANS_BY_KEYS: dict[tuple[Any, ...], Plan] = {}
 _MOST_PLANS = 1024
@@ -71,18 +82,19 @@ _LONGEST_KEYS = 2_000
 
 def plan_for(sections: Sections, present: int) -> Plan:
     """The plan for an event, from what ``read_sections`` says of it."""
-    traits, context_traits, properties = (
+    traits, context, context_traits, properties = (
         sections[TRAITS],
+        sections[CONTEXT],
         sections[CONTEXT_TRAITS],
         sections[PROPERTIES],
     )
-    if len(traits) + len(context_traits) + len(properties) > _MOST_KEYS:
-        return _plan_for_mapped_keys(present, traits, context_traits, properties)
-    keys = (present, *traits, 0, *context_traits, 0, *properties)
+    if len(traits) + len(context) + len(context_traits) + len(properties) > _MOST_KEYS:
+        return _plan_for_mapped_keys(present, traits, context, context_traits, properties)
+    keys = (present, *traits, 0, *context, 0, *context_traits, 0, *properties)
     plan = _PLANS_BY_KEYS.get(keys)
     if plan is None:
-        plan = _plan_for_mapped_keys(present, traits, context_traits, properties)
-        if sum(map(len, chain(traits, context_traits, properties))) <= _LONGEST_KEYS:
+        plan = _plan_for_mapped_keys(present, traits, context, context_traits, properties)
+        if sum(map(len, chain(traits, context, context_traits, properties))) <= _LONGEST_KEYS:
             if len(_PLANS_BY_KEYS) >= _MOST_PLANS:
                 _PLANS_BY_KEYS.clear()
             _PLANS_BY_KEYS[keys] = plan
@@ -92,6 +104,7 @@ def plan_for(sections: Sections, present: int) -> Plan:
 def _plan_for_mapped_keys(
     present: int,
     traits: Iterable[str],
+    context: Iterable[str],
     context_traits: Iterable[str],
     properties: Iterable[str],
 ) -> Plan:
@@ -99,6 +112,7 @@ def _plan_for_mapped_keys(
         Shape(
             present,
             _MAPPED_TRAITS.intersection(traits),
+            _MAPPED_CONTEXT.intersection(context),
             _MAPPED_CONTEXT_TRAITS.intersection(context_traits),
             _MAPPED_PROPERTIES.intersection(properties),
         )

@@ -262,9 +262,17 @@ def read_user_data(
                     user_data[name] = digests
                     break
     if states:
-        digests = _state(states, sections, user_data.get("country"), warnings)
-        if digests:
-            user_data["st"] = digests
+        countries = user_data.get("country")
+        country = countries[0] if countries and len(countries) == 1 else None
+        row = _STATE_FIELDS.get(country)
+        section, key, path = states[0]
+        value = sections[section].get(key)
+        if row is not None and type(value) is str and value in row.known:
+            user_data["st"] = [row.known[value]]
+        else:
+            digests = _state(states, sections, country, warnings)
+            if digests:
+                user_data["st"] = digests
     if not send_external_id and "external_id" in user_data:
         del user_data["external_id"]
     if "em" not in user_data:
@@ -289,47 +297,46 @@ def read_user_data(
 def _state(
     steps: tuple[Step, ...],
     sections: Sections,
-    countries: list[str] | None,
+    country: str | None,
     warnings: list[Finding],
 ) -> list[str]:
-    """The digests of the state, by the country of the event as far as that is known."""
-    country = COUNTRY_OF_DIGEST.get(countries[0]) if countries and len(countries) == 1 else None
+    """The digests of the state; ``country``: the digest of the event's, as far as it has one."""
     field = _STATE_FIELDS.get(country) or _state_field(country)
     for section, key, path in steps:
         value = sections[section].get(key)
         if value is None:
             continue
-        if type(value) is str:
-            text = value.strip()
-            digest = field.known.get(text)
-            if digest is not None:
-                return [digest]
         digests = _digests(value, field, path, warnings)
         if digests:
             if (
                 type(value) is str
-                and len(text) <= _LONGEST_PLACE
+                and len(digests) == 1
+                and len(value) <= _LONGEST_PLACE
                 and len(field.known) < MOST_STATES
             ):
-                field.known[text] = digests[0]
+                field.known[value] = digests[0]
             return digests
     return []
 
 
+# By the digest of the country, as ``user_data`` has it.
 _STATE_FIELDS: dict[str | None, HashedField] = {}
 MOST_STATES = 1_000
 
 
 def _state_field(country: str | None) -> HashedField:
     """The state's row for one country; ``known`` fills with what its customers write."""
-    field = _STATE_FIELDS[country] = HashedField(
+    code = COUNTRY_OF_DIGEST.get(country) if country else None
+    field = HashedField(
         "st",
         STATE_PATHS,
-        partial(state_code, country=country),
+        partial(state_code, country=code),
         {},
         "state_unknown",
         "This is not a state of the US or Canada, nor a region of the event's country.",
     )
+    if code or country is None:
+        _STATE_FIELDS[country] = field
     return field
 
 
