@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from django.db import transaction
@@ -18,23 +18,38 @@ from deliveries.statuses import RETRYABLE_BY_A_PERSON, DeliveryStatus
 from destinations.models import Destination
 from destinations.routing import Route, routes_of
 
-COLUMNS = (
-    "event_id",
-    "destination_id",
-    "conversion_name",
-    "status",
-    "due_at",
-    "attempt_count",
-    "created_at",
-    "conversion_event_id",
-    "error_stage",
-    "error_code",
-    "error_field",
-    "error_message",
-    "warnings",
-)
 
-PENDING = DeliveryStatus.PENDING.value
+class Wanted(NamedTuple):
+    """A delivery that today's configuration gives."""
+
+    event_id: int
+    destination_id: int
+    conversion_name: str
+
+
+class Known(NamedTuple):
+    """A delivery that is there already."""
+
+    id: int
+    status: str
+
+
+class NewRow(NamedTuple):
+    """Columns of a delivery that is added, pending."""
+
+    event_id: int
+    destination_id: int
+    conversion_name: str
+    due_at: datetime
+    created_at: datetime
+    status: str = DeliveryStatus.PENDING.value
+    attempt_count: int = 0
+    conversion_event_id: str = ""
+    error_stage: str = ""
+    error_code: str = ""
+    error_field: str = ""
+    error_message: str = ""
+    warnings: tuple[()] = ()
 
 
 def name_nameless(delivery_ids: Sequence[int], now: datetime) -> tuple[int, set[int]]:
@@ -56,13 +71,13 @@ def name_nameless(delivery_ids: Sequence[int], now: datetime) -> tuple[int, set[
         events = _events({event_id for _, event_id, _ in rows})
         routes = _routes({destination_id for _, _, destination_id in rows})
         replaced: list[int] = []
-        wanted: list[tuple[int, int, str]] = []
+        wanted: list[Wanted] = []
         for delivery_id, event_id, destination_id in rows:
             if event_id not in events or destination_id not in routes:
                 continue
             if names := _names(events[event_id], routes[destination_id]):
                 replaced.append(delivery_id)
-                wanted += [(event_id, destination_id, name) for name in names]
+                wanted += [Wanted(event_id, destination_id, name) for name in names]
         Delivery.objects.filter(id__any_of=replaced).delete()
         created = _insert(wanted, now)
     return len(created), set(created)
@@ -85,27 +100,29 @@ def replay_events(
     """
     (route,) = routes_of([destination])
     with transaction.atomic():
-        known: defaultdict[int, dict[str, tuple[int, str]]] = defaultdict(dict)
+        known: defaultdict[int, dict[str, Known]] = defaultdict(dict)
         for delivery_id, event_id, name, status in (
             Delivery.objects.filter(event_id__in=events, destination_id=destination.pk)
             .select_for_update()
             .values_list("id", "event_id", "conversion_name", "status")
         ):
-            known[event_id][name] = (delivery_id, status)
+            known[event_id][name] = Known(delivery_id, status)
         reopened_statuses = set(RETRYABLE_BY_A_PERSON) if retries_undelivered else set()
         if resends_delivered:
             reopened_statuses.add(DeliveryStatus.DELIVERED)
         again: list[int] = []
         replaced: list[int] = []
-        missing: list[tuple[int, int, str]] = []
+        missing: list[Wanted] = []
         for event_id, event in _events(set(events)).items():
             names = _names(event, route)
             there = known[event_id]
-            missing += [(event_id, destination.pk, name) for name in names if name not in there]
+            missing += [
+                Wanted(event_id, destination.pk, name) for name in names if name not in there
+            ]
             found = [there[name] for name in names if name in there]
-            again += [pk for pk, status in found if status in reopened_statuses]
-            if names and "" in there and there[""][1] in RETRYABLE_BY_A_PERSON:
-                replaced.append(there[""][0])
+            again += [one.id for one in found if one.status in reopened_statuses]
+            if names and "" in there and there[""].status in RETRYABLE_BY_A_PERSON:
+                replaced.append(there[""].id)
         Delivery.objects.filter(id__any_of=replaced).delete()
         return len(_insert(missing, now)) + reopen(again, now)
 
@@ -121,16 +138,13 @@ def _names(event: dict[str, Any], route: Route) -> list[str]:
     return [one.conversion_name for one in plan_deliveries(event, (route,)) if one.conversion_name]
 
 
-def _insert(wanted: Iterable[tuple[int, int, str]], now: datetime) -> list[int]:
+def _insert(wanted: Iterable[Wanted], now: datetime) -> list[int]:
     """Pending deliveries that are not there yet; the destination of each one that was made."""
-    rows = [
-        (event_id, destination_id, name, PENDING, now, 0, now, "", "", "", "", "", [])
-        for event_id, destination_id, name in dict.fromkeys(wanted)
-    ]
+    rows = [NewRow(*one, due_at=now, created_at=now) for one in dict.fromkeys(wanted)]
     if not rows:
         return []
     made = insert_rows(
-        Delivery, COLUMNS, rows, returning=("destination_id",), ignore_conflicts=True
+        Delivery, NewRow._fields, rows, returning=("destination_id",), ignore_conflicts=True
     )
     return [destination_id for (destination_id,) in made]
 

@@ -121,4 +121,4 @@ def distinct_values(model: type[models.Model], field: str) -> list[str]:
     """
     with connection.cursor() as cursor:
         cursor.execute(sql)
-        return [row[0] for row in cursor.fetchall()]
+        return [value for (value,) in cursor.fetchall()]

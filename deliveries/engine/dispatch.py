@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import starmap
 from typing import NamedTuple
 
 from django.conf import settings
@@ -221,14 +222,10 @@ def _load(claimed: Claimed) -> Iterator[ClaimedDelivery]:
     """The claimed deliveries with their events, oldest due first; some hundred in one query."""
     for start in range(0, len(claimed.delivery_ids), LOADED_AT_ONCE):
         ids = claimed.delivery_ids[start : start + LOADED_AT_ONCE]
-        found = {
-            row[0]: ClaimedDelivery(*row)
-            for row in Delivery.objects.filter(
-                id__any_of=ids, claim_token=claimed.token
-            ).values_list(
-                "id", "attempt_count", "conversion_name", "event__message_id", "event__body"
-            )
-        }
+        rows = Delivery.objects.filter(id__any_of=ids, claim_token=claimed.token).values_list(
+            "id", "attempt_count", "conversion_name", "event__message_id", "event__body"
+        )
+        found = {one.id: one for one in starmap(ClaimedDelivery, rows)}
         yield from (found[delivery_id] for delivery_id in ids if delivery_id in found)
 
 

@@ -11,38 +11,70 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from django.db import connection, transaction
 
 from deliveries.db.bulk_sql import insert_rows
 from deliveries.models import Delivery, Event, Refusal, Tally
+from deliveries.stats.tallies import BUCKET_SECONDS, COUNTED_WITH_CODE, RECEIVED, REFUSED, bucket_of
 from deliveries.stats.tallies import COLUMNS as TALLY_COLUMNS
-from deliveries.stats.tallies import COUNTED_WITH_CODE, RECEIVED, REFUSED, bucket_of
-from deliveries.statuses import OPEN
+from deliveries.statuses import OPEN, DeliveryStatus
 
-EventRow = tuple[int, str, str, str, datetime, bytes]
-"""``EVENT_COLUMNS``"""
-OwedRow = tuple[int, int, str, str, str, str, str, str]
-"""Position of its event, then ``OWED_COLUMNS``."""
-RefusalRow = tuple[int, datetime, str, str, str, str]
-"""``REFUSAL_COLUMNS``"""
 
-EVENT_COLUMNS = ("source_id", "message_id", "type", "name", "received_at", "body")
-OWED_COLUMNS = (
-    "destination_id",
-    "conversion_name",
-    "status",
-    "error_stage",
-    "error_code",
-    "error_field",
-    "error_message",
-)
-REFUSAL_COLUMNS = ("source_id", "received_at", "code", "field", "message", "excerpt")
-_TIMES = ("due_at", "created_at", "settled_at")
-_EMPTY = ("attempt_count", "conversion_event_id", "warnings")
-_EMPTY_VALUES = (0, "", [])
+class EventRow(NamedTuple):
+    """Columns of a new event."""
+
+    source_id: int
+    message_id: str
+    type: str
+    name: str
+    received_at: datetime
+    body: bytes
+
+
+class OwedRow(NamedTuple):
+    """What an event owes if it is new; ``position``: its event's place among the rows, from 1."""
+
+    position: int
+    destination_id: int
+    conversion_name: str
+    status: str
+    error_stage: str
+    error_code: str
+    error_field: str
+    error_message: str
+
+
+class RefusalRow(NamedTuple):
+    """Columns of a refusal."""
+
+    source_id: int
+    received_at: datetime
+    code: str
+    field: str
+    message: str
+    excerpt: str
+
+
+class DeliveryRow(NamedTuple):
+    """Columns of a new delivery."""
+
+    event_id: int
+    destination_id: int
+    conversion_name: str
+    status: str
+    error_stage: str
+    error_code: str
+    error_field: str
+    error_message: str
+    due_at: datetime | None
+    created_at: datetime
+    settled_at: datetime | None
+    attempt_count: int = 0
+    conversion_event_id: str = ""
+    warnings: tuple[()] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +97,12 @@ def write_rows(rows: Rows) -> set[int]:
     return _write_in_turn(rows)
 
 
-_ONE_STATEMENT = """
+_METRIC_OF_STATUS = " ".join(
+    f"WHEN '{status}' THEN '{metric}'"
+    for status, metric in COUNTED_WITH_CODE.items()
+    if status not in OPEN
+)
+_ONE_STATEMENT = f"""
 WITH sent AS (
     SELECT * FROM unnest(
         %s::bigint[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::int[], %s::int[]
@@ -93,9 +130,9 @@ WITH sent AS (
     )
     SELECT new_event.id, destination_id, conversion_name, status, error_stage, error_code,
         error_field, error_message,
-        CASE WHEN status = 'pending' THEN new_event.received_at END,
+        CASE WHEN status = '{DeliveryStatus.PENDING}' THEN new_event.received_at END,
         new_event.received_at,
-        CASE WHEN status <> 'pending' THEN new_event.received_at END,
+        CASE WHEN status <> '{DeliveryStatus.PENDING}' THEN new_event.received_at END,
         0, '', '[]'
     FROM new_event JOIN sent USING (source_id, message_id) JOIN owed USING (position)
     RETURNING destination_id, due_at, created_at, status, error_code
@@ -106,16 +143,19 @@ WITH sent AS (
     )
     RETURNING source_id, received_at
 ), happened AS (
-    SELECT received_at AS moment, source_id, NULL::bigint AS destination_id, 'received' AS metric
+    SELECT received_at AS moment, source_id, NULL::bigint AS destination_id,
+        '{RECEIVED}' AS metric
     FROM new_event
     UNION ALL
-    SELECT received_at, source_id, NULL, 'refused' FROM new_refusal
+    SELECT received_at, source_id, NULL, '{REFUSED}' FROM new_refusal
     UNION ALL
-    SELECT created_at, NULL, destination_id, status || ':' || error_code
+    SELECT created_at, NULL, destination_id,
+        CASE status {_METRIC_OF_STATUS} END || error_code
     FROM new_delivery WHERE due_at IS NULL
 ), new_tally AS (
     INSERT INTO deliveries_tally (level, bucket, source_id, destination_id, metric, count)
-    SELECT 0, floor(extract(epoch FROM moment) / 300)::bigint * 300 AS bucket,
+    SELECT {Tally.Level.APPENDED:d},
+        floor(extract(epoch FROM moment) / {BUCKET_SECONDS})::bigint * {BUCKET_SECONDS} AS bucket,
         source_id, destination_id, metric, count(*)
     FROM happened GROUP BY bucket, source_id, destination_id, metric
 )
@@ -136,9 +176,9 @@ class _ServerCursor(psycopg.Cursor[Any]):
 
 
 def _write_at_once(rows: Rows) -> set[int]:
-    sources, message_ids, types, names, times, bodies = _columns(rows.events, len(EVENT_COLUMNS))
-    positions, destinations, *owed_texts = _columns(rows.owed, 1 + len(OWED_COLUMNS))
-    refusing_sources, refusal_times, *refusal_texts = _columns(rows.refusals, len(REFUSAL_COLUMNS))
+    sources, message_ids, types, names, times, bodies = _columns(rows.events, EventRow)
+    positions, destinations, *owed_texts = _columns(rows.owed, OwedRow)
+    refusing_sources, refusal_times, *refusal_texts = _columns(rows.refusals, RefusalRow)
     lengths = [len(body) for body in bodies]
     starts = list(accumulate(lengths[:-1], initial=1)) if lengths else []
     connection.ensure_connection()
@@ -165,8 +205,8 @@ def _write_at_once(rows: Rows) -> set[int]:
         return {destination_id for (destination_id,) in cursor.fetchall()}
 
 
-def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> list[Sequence[Any]]:
-    return list(zip(*rows, strict=True)) or [()] * count
+def _columns(rows: Sequence[tuple[Any, ...]], kind: Any) -> list[Sequence[Any]]:
+    return list(zip(*rows, strict=True)) or [()] * len(kind._fields)
 
 
 def plain_array(numbers: Sequence[int]) -> str:
@@ -187,44 +227,50 @@ def text_array(texts: Sequence[object]) -> str:
 
 def _write_in_turn(rows: Rows) -> set[int]:
     with transaction.atomic():
-        ids = {}
+        ids: dict[tuple[int, str], int] = {}
         if rows.events:
-            returning = ("id", "source_id", "message_id")
-            for event_id, *key in insert_rows(
-                Event, EVENT_COLUMNS, rows.events, returning=returning, ignore_conflicts=True
+            for event_id, source_id, message_id in insert_rows(
+                Event,
+                EventRow._fields,
+                rows.events,
+                returning=("id", "source_id", "message_id"),
+                ignore_conflicts=True,
             ):
-                ids[tuple(key)] = event_id
+                ids[source_id, message_id] = event_id
         deliveries = []
-        for position, *owed in rows.owed:
-            source_id, message_id, _, _, received_at, _ = rows.events[position - 1]
-            if event_id := ids.get((source_id, message_id)):
-                is_open = owed[1 + 1] in OPEN
-                times = (received_at if is_open else None, received_at)
+        for owed in rows.owed:
+            event = rows.events[owed.position - 1]
+            if event_id := ids.get((event.source_id, event.message_id)):
+                is_open = owed.status in OPEN
                 deliveries.append(
-                    (event_id, *owed, *times, None if is_open else received_at, *_EMPTY_VALUES)
+                    DeliveryRow(
+                        event_id,
+                        *owed[1:],
+                        due_at=event.received_at if is_open else None,
+                        created_at=event.received_at,
+                        settled_at=None if is_open else event.received_at,
+                    )
                 )
         if deliveries:
-            insert_rows(Delivery, ("event_id", *OWED_COLUMNS, *_TIMES, *_EMPTY), deliveries)
+            insert_rows(Delivery, DeliveryRow._fields, deliveries)
         if rows.refusals:
-            insert_rows(Refusal, REFUSAL_COLUMNS, rows.refusals)
+            insert_rows(Refusal, RefusalRow._fields, rows.refusals)
         insert_rows(Tally, TALLY_COLUMNS, _tally_rows(ids, rows, deliveries))
-    return {row[1] for row in deliveries if row[3] in OPEN}
+    return {one.destination_id for one in deliveries if one.due_at is not None}
 
 
 def _tally_rows(
-    new_keys: Collection[tuple[int, str]], rows: Rows, deliveries: Sequence[tuple[Any, ...]]
+    new_keys: Collection[tuple[int, str]], rows: Rows, deliveries: Sequence[DeliveryRow]
 ) -> list[tuple[Any, ...]]:
     """What came in, and what was closed when it was planned."""
     counts: Counter[tuple[Any, ...]] = Counter()
-    for source_id, message_id, _, _, received_at, _ in rows.events:
-        if (source_id, message_id) in new_keys:
-            counts[bucket_of(received_at), None, source_id, RECEIVED] += 1
-    for source_id, received_at, *_ in rows.refusals:
-        counts[bucket_of(received_at), None, source_id, REFUSED] += 1
+    for event in rows.events:
+        if (event.source_id, event.message_id) in new_keys:
+            counts[bucket_of(event.received_at), None, event.source_id, RECEIVED] += 1
+    for refusal in rows.refusals:
+        counts[bucket_of(refusal.received_at), None, refusal.source_id, REFUSED] += 1
     for one in deliveries:
-        closed = dict(zip(("event_id", *OWED_COLUMNS, *_TIMES), one, strict=False))
-        if closed["settled_at"] is not None:
-            metric = COUNTED_WITH_CODE[closed["status"]] + closed["error_code"]
-            moment = bucket_of(closed["settled_at"])
-            counts[moment, closed["destination_id"], None, metric] += 1
+        if one.settled_at is not None:
+            metric = COUNTED_WITH_CODE[one.status] + one.error_code
+            counts[bucket_of(one.settled_at), one.destination_id, None, metric] += 1
     return [(Tally.Level.APPENDED.value, *key, count) for key, count in counts.items()]

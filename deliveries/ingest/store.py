@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 
@@ -15,7 +14,7 @@ from deliveries.engine.wakeups import ring
 from deliveries.ingest.envelope import AcceptedEvent
 from deliveries.ingest.group_commit import GroupCommit
 from deliveries.ingest.refusals import RefusedEvent
-from deliveries.ingest.statements import EventRow, RefusalRow, Rows, write_rows
+from deliveries.ingest.statements import EventRow, OwedRow, RefusalRow, Rows, write_rows
 from destinations.routing import SourceRoutes
 
 EventKey = tuple[int, str]
@@ -60,10 +59,13 @@ def prepare_intake(
     for one in accepted:
         key = (source_id, one.message_id)
         if key not in events:
-            row = (source_id, one.message_id, one.type, one.name, received_at, pack(one.body))
+            row = EventRow(
+                source_id, one.message_id, one.type, one.name, received_at, pack(one.body)
+            )
             events[key] = (row, plan_deliveries(one.event, source.routes))
     refusals = [
-        (source_id, received_at, one.code, one.field, one.message, one.excerpt) for one in refused
+        RefusalRow(source_id, received_at, one.code, one.field, one.message, one.excerpt)
+        for one in refused
     ]
     return Intake(events, refusals)
 
@@ -96,12 +98,12 @@ def merge_intakes(intakes: Sequence[Intake]) -> Rows:
     for intake in reversed(intakes):
         merged.update(intake.events)
     events: list[EventRow] = []
-    owed: list[tuple[Any, ...]] = []
+    owed: list[OwedRow] = []
     for position, key in enumerate(sorted(merged), start=1):
         row, planned = merged[key]
         events.append(row)
         owed += [
-            (
+            OwedRow(
                 position,
                 one.destination_id,
                 one.conversion_name,

@@ -100,7 +100,7 @@ def _replace_by_sums(rows: QuerySet[Tally], level: int, bucket: int) -> int:
         sums: Counter[tuple[int | None, int | None, str]] = Counter()
         for _, destination_id, source_id, metric, count in taken + earlier:
             sums[destination_id, source_id, metric] += count
-        Tally.objects.filter(id__any_of=[row[0] for row in taken + earlier]).delete()
+        Tally.objects.filter(id__any_of=[pk for pk, *_ in taken + earlier]).delete()
         insert_rows(
             Tally, COLUMNS, [(int(level), bucket, *key, count) for key, count in sums.items()]
         )
