@@ -1,13 +1,13 @@
 """Destinations in the browser; with ``source_admin``, everything that is set up there.
 
-Pausing and resuming a destination are verbs on deliveries: their doors are in ``deliveries.admin``.
+``deliveries.admin.destination_admin`` registers destinations, with the pages that need deliveries.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.db import models
 from django.forms import BaseModelFormSet, ModelForm
 from django.http import HttpRequest, HttpResponse
@@ -46,7 +46,6 @@ class EventMappingInline(TabularInline):
     verbose_name_plural = gettext_lazy("Event map: your event → Pinterest event")
 
 
-@admin.register(Destination)
 class DestinationAdmin(DestinationPages):
     form = DestinationForm
     inlines = (EventMappingInline,)
@@ -225,7 +224,7 @@ class DestinationAdmin(DestinationPages):
             return ""
         return format_html(
             '<button type="submit" class="relay-button" formaction="{}">{}</button>',
-            reverse("admin:deliveries_destination_resume", args=[destination.pk]),
+            reverse("admin:destinations_destination_resume", args=[destination.pk]),
             gettext("Resume"),
         )
 

@@ -24,7 +24,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 
-from deliveries.actions.operations import discard, resume, retry
+from deliveries.actions.operations import discard, retry
 from deliveries.admin.bulk_pages import bulk_links
 from deliveries.admin.delivery_list import newest_first
 from deliveries.admin.details import batch_body, batch_panes, read_details
@@ -37,18 +37,15 @@ from deliveries.models import Batch, Delivery
 from deliveries.privacy.masked_rows import mask_row, sees_personal_data
 from deliveries.search.zones import read_in_own_zone
 from destinations.models import Destination
-from destinations.pausing import pause
 
 EXPORTS = {
     "csv": ("text/csv; charset=utf-8", csv_lines),
     "jsonl": ("application/x-ndjson", json_lines),
 }
-MOST_COUNTED = 10_000
-PAUSED_BY_A_PERSON = "paused_by_a_person"
 
 
 class DeliveryPages(SavedLinkPages):
-    """The page of one delivery, retry and discard, and a destination's pause and resume."""
+    """The page of one delivery, retry and discard, and the export of what the list shows."""
 
     detail_template = "admin/deliveries/delivery/detail.html"
 
@@ -58,16 +55,6 @@ class DeliveryPages(SavedLinkPages):
             path("export/<str:kind>/", view(self.export_view), name="deliveries_delivery_export"),
             path("discard/", view(self.discard_view), name="deliveries_delivery_discard"),
             path("<int:pk>/retry/", view(self.retry_view), name="deliveries_delivery_retry"),
-            path(
-                "destination/<int:pk>/pause/",
-                view(self.pause_view),
-                name="deliveries_destination_pause",
-            ),
-            path(
-                "destination/<int:pk>/resume/",
-                view(self.resume_view),
-                name="deliveries_destination_resume",
-            ),
             *super().get_urls(),
         ]
 
@@ -204,57 +191,6 @@ class DeliveryPages(SavedLinkPages):
                 % {"count": f"{left:,}"},
             )
 
-    def pause_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        destination = self._destination_to_operate(request, pk)
-        if isinstance(destination, HttpResponse):
-            return destination
-        reason = request.POST.get("reason", "").strip()[:500]
-        said = f"{request.user.get_username()} paused it" + (f": {reason}" if reason else ".")
-        if pause(destination.pk, PAUSED_BY_A_PERSON, said):
-            self._note(request, destination, f"Paused: {reason}" if reason else "Paused.")
-            messages.success(
-                request,
-                gettext("“%(destination)s” is paused. New deliveries wait.")
-                % {"destination": destination},
-            )
-        else:
-            messages.info(
-                request,
-                gettext("“%(destination)s” was paused already.") % {"destination": destination},
-            )
-        return HttpResponseRedirect(_destination_url(destination))
-
-    def resume_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        destination = self._destination_to_operate(request, pk)
-        if isinstance(destination, HttpResponse):
-            return destination
-        if resume(destination.pk):
-            waiting = _count_waiting(destination)
-            self._note(request, destination, f"Resumed. {waiting}")
-            messages.success(
-                request,
-                gettext("“%(destination)s” is resumed. %(waiting)s")
-                % {"destination": destination, "waiting": waiting},
-            )
-        else:
-            messages.info(
-                request, gettext("“%(destination)s” was not paused.") % {"destination": destination}
-            )
-        return HttpResponseRedirect(_destination_url(destination))
-
-    def _destination_to_operate(self, request: HttpRequest, pk: int) -> Destination | HttpResponse:
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        if not request.user.has_perm("destinations.operate_destination"):
-            raise PermissionDenied
-        return get_object_or_404(Destination, pk=pk)
-
-    def _note(self, request: HttpRequest, destination: Destination, message: str) -> None:
-        """Who did it, in the destination's history."""
-        LogEntry.objects.log_actions(
-            request.user.pk, [destination], CHANGE, change_message=message, single_object=True
-        )
-
     def _after_change(self, pk: int) -> str:
         """The delivery's page; a retry may have replaced a row that had no Pinterest event."""
         if Delivery.objects.filter(pk=pk).exists():
@@ -330,23 +266,3 @@ def note_deliveries(request: HttpRequest, ids: list[int], message: str) -> None:
 def _deliveries(count: int) -> str:
     """For the history, which is kept in English."""
     return "1 delivery" if count == 1 else f"{count:,} deliveries"
-
-
-def _destination_url(destination: Destination) -> str:
-    return reverse("admin:destinations_destination_change", args=[destination.pk])
-
-
-def _count_waiting(destination: Destination) -> str:
-    """How many deliveries wait there, counted only as far as it is quick."""
-    waiting = Delivery.objects.filter(destination=destination, due_at__isnull=False)
-    count = len(waiting.values_list("pk")[: MOST_COUNTED + 1])
-    if count > MOST_COUNTED:
-        more = gettext("More than %(count)s deliveries that waited are sent now.")
-        return more % {"count": f"{MOST_COUNTED:,}"}
-    if count == 0:
-        return gettext("Nothing was waiting.")
-    return ngettext(
-        "%(count)s delivery that waited is sent now.",
-        "%(count)s deliveries that waited are sent now.",
-        count,
-    ) % {"count": f"{count:,}"}

@@ -33,8 +33,8 @@ DOORS: dict[str, str] = {
     "search": "NVOA",  # finds only what the person may see
     "two_factor": "NVOA",  # everybody's own
     "two_factor_set_up": "NVOA",
-    "destination_preview": "VOA",
-    "new_destination_preview": "VOA",
+    "destinations_destination_preview": "VOA",
+    "destinations_destination_preview_new": "VOA",
     "destinations_source_changelist": "VOA",
     "destinations_source_change": "VOA",
     "destinations_source_history": "VOA",
@@ -89,8 +89,8 @@ DOORS: dict[str, str] = {
     # Buttons: they answer to POST.
     "POST deliveries_delivery_retry": "OA",
     "POST deliveries_delivery_discard": "OA",
-    "POST deliveries_destination_pause": "OA",
-    "POST deliveries_destination_resume": "OA",
+    "POST destinations_destination_pause": "OA",
+    "POST destinations_destination_resume": "OA",
     "POST deliveries_savedlink_save": "VOA",
     "POST deliveries_savedlink_remove": "A",  # one that somebody else shared
     "POST deliveries_bulkaction_ask": "OA",
@@ -112,8 +112,6 @@ DOORS: dict[str, str] = {
 
 OPEN_TO_ALL = {"login", "login_code", "logout"}
 OUTSIDE_THE_SITE = (
-    "destination_preview",
-    "new_destination_preview",
     "two_factor",
     "two_factor_set_up",
 )
@@ -236,11 +234,11 @@ def test_only_operators_and_administrators_pause_and_resume(role: str) -> None:
     destination = make_destination()
     may = role in (OPERATOR, ADMINISTRATOR)
     client = client_of(role)
-    client.post(reverse("admin:deliveries_destination_pause", args=[destination.pk]))
+    client.post(reverse("admin:destinations_destination_pause", args=[destination.pk]))
     destination.refresh_from_db()
     assert (destination.paused_at is not None) is may
     Destination.objects.update(paused_at="2026-11-23T00:00Z")
-    client.post(reverse("admin:deliveries_destination_resume", args=[destination.pk]))
+    client.post(reverse("admin:destinations_destination_resume", args=[destination.pk]))
     destination.refresh_from_db()
     assert (destination.paused_at is None) is may
 

@@ -284,20 +284,24 @@ PLACES: tuple[Place, ...] = (
     ),
     Place(
         "preview",
-        "destination_preview",
-        lambda month: reverse("destination_preview", args=[month.destination.pk]),
+        "admin:destinations_destination_preview",
+        lambda month: reverse(
+            "admin:destinations_destination_preview", args=[month.destination.pk]
+        ),
         _press("Order Completed in a browser"),
     ),
     Place(
         "preview-rejected",
-        "destination_preview",
-        lambda month: reverse("destination_preview", args=[month.destination.pk]),
+        "admin:destinations_destination_preview",
+        lambda month: reverse(
+            "admin:destinations_destination_preview", args=[month.destination.pk]
+        ),
         _press("An event that nobody can match"),
     ),
     Place(
         "preview-blank",
-        "new_destination_preview",
-        _to("new_destination_preview"),
+        "admin:destinations_destination_preview_new",
+        _to("admin:destinations_destination_preview_new"),
         is_also_empty=True,
     ),
     Place("users", "admin:auth_user_changelist", _to("admin:auth_user_changelist")),
@@ -374,8 +378,8 @@ NOT_LOOKED_AT: dict[str, str] = {
     "deliveries_delivery_export": "a file",
     "deliveries_batch_body": "a file",
     "deliveries_delivery_retry": "a button that leads back",
-    "deliveries_destination_pause": "a button that leads back",
-    "deliveries_destination_resume": "a button that leads back",
+    "destinations_destination_pause": "a button that leads back",
+    "destinations_destination_resume": "a button that leads back",
     "deliveries_bulkaction_cancel": "a button that leads back",
     "deliveries_savedlink_save": "a button that leads back",
     "deliveries_savedlink_remove": "a button that leads back",

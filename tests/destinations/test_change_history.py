@@ -139,7 +139,7 @@ def test_retry_discard_pause_and_resume_leave_who_and_how_many(admin_client: Cli
     admin_client.post(reverse("admin:deliveries_delivery_retry", args=[first.pk]))
     for verb, fields in (("pause", {"reason": "sale"}), ("resume", {})):
         admin_client.post(
-            reverse(f"admin:deliveries_destination_{verb}", args=[destination.pk]), fields
+            reverse(f"admin:destinations_destination_{verb}", args=[destination.pk]), fields
         )
     entries = [
         (entry.user.get_username(), entry.object_repr, entry.get_change_message())

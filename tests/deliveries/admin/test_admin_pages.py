@@ -17,6 +17,7 @@ from deliveries.models import Attempt, Batch, Delivery, Event
 from tests.deliveries.log_rows import make_rejected, settle
 from tests.factories import make_deliveries, make_destination, make_event
 
+DESTINATIONS = "/admin/destinations/destination/"
 LOG = "/admin/deliveries/delivery/"
 
 pytestmark = pytest.mark.django_db
@@ -289,8 +290,8 @@ def test_a_get_changes_nothing(admin_client):
     for url in (
         f"{LOG}{broken.pk}/retry/",
         f"{LOG}discard/",
-        f"{LOG}destination/{destination.pk}/resume/",
-        f"{LOG}destination/{destination.pk}/pause/",
+        f"{DESTINATIONS}{destination.pk}/resume/",
+        f"{DESTINATIONS}{destination.pk}/pause/",
     ):
         assert admin_client.get(url).status_code == 405
     destination.refresh_from_db()
@@ -307,7 +308,7 @@ def test_who_may_only_look_sees_no_buttons_and_can_do_nothing(viewer):
     assert "retry_selected" not in viewer.get(LOG).content.decode()
     assert viewer.post(f"{LOG}{broken.pk}/retry/").status_code == 403
     assert viewer.post(f"{LOG}discard/", {"delivery": broken.pk, "confirmed": 1}).status_code == 403
-    assert viewer.post(f"{LOG}destination/{destination.pk}/resume/").status_code == 403
+    assert viewer.post(f"{DESTINATIONS}{destination.pk}/resume/").status_code == 403
     viewer.post(LOG, {"action": "retry_selected", "_selected_action": [broken.pk]})
     destination.refresh_from_db()
     assert destination.paused_at is not None
@@ -355,7 +356,7 @@ def test_one_click_resumes_a_paused_destination_and_says_what_waited(admin_clien
     make_deliveries(destination, 3)
     form = admin_client.get(f"/admin/destinations/destination/{destination.pk}/change/")
     assert "Bad token." in form.content.decode()
-    url = f"{LOG}destination/{destination.pk}/resume/"
+    url = f"{DESTINATIONS}{destination.pk}/resume/"
     assert url in form.content.decode()
     assert url in admin_client.get("/admin/destinations/destination/").content.decode()
     response = admin_client.post(url, follow=True)
@@ -368,7 +369,7 @@ def test_one_click_resumes_a_paused_destination_and_says_what_waited(admin_clien
 def test_pausing_keeps_who_did_it_and_why(admin_client):
     destination = make_destination()
     admin_client.post(
-        f"{LOG}destination/{destination.pk}/pause/", {"reason": "We move to a new account"}
+        f"{DESTINATIONS}{destination.pk}/pause/", {"reason": "We move to a new account"}
     )
     destination.refresh_from_db()
     assert destination.paused_at is not None
@@ -392,3 +393,14 @@ def test_pausing_keeps_who_did_it_and_why(admin_client):
 )
 def test_durations_are_said_in_their_two_largest_units(seconds, words):
     assert say_duration(seconds) == words
+
+
+def test_the_buttons_of_a_page_from_before_the_upgrade_still_pause_and_resume(admin_client):
+    destination = make_destination()
+    for verb, is_paused in (("pause", True), ("resume", False)):
+        former = f"{LOG}destination/{destination.pk}/{verb}/"
+        response = admin_client.post(former, {"reason": "As before"}, follow=True)
+        assert response.status_code == 200
+        destination.refresh_from_db()
+        assert (destination.paused_at is not None) is is_paused
+    assert admin_client.post(f"{LOG}destination/{destination.pk}/delete/").status_code == 404

@@ -44,7 +44,7 @@ def urls() -> list[str]:
     refusal = Refusal.objects.create(
         source=destination.sources.get(), code="x", message="'Ginza'!", excerpt='{"a": "Ginza'
     )
-    preview = reverse("destination_preview", args=[destination.pk])
+    preview = reverse("admin:destinations_destination_preview", args=[destination.pk])
     return [
         reverse("admin:deliveries_delivery_changelist"),
         reverse("admin:deliveries_delivery_change", args=[deliveries[0].pk]),
@@ -123,7 +123,7 @@ def test_no_unsaved_configuration_brings_a_personal_value_to_light(key: str) -> 
         "dedup_key": key,
         "recent": str(delivery.event_id),
     }
-    url = reverse("destination_preview", args=[destination.pk])
+    url = reverse("admin:destinations_destination_preview", args=[destination.pk])
     response = client_with().post(url, posted)
     assert response.context["problems"] == []
     (conversion,) = response.context["trial"].conversions

@@ -36,7 +36,7 @@ FORM = {
 
 
 def url_of(destination: Destination) -> str:
-    return reverse("destination_preview", args=[destination.pk])
+    return reverse("admin:destinations_destination_preview", args=[destination.pk])
 
 
 def event_text(**fields: Any) -> str:
@@ -111,7 +111,7 @@ def test_a_test_event_goes_out_with_the_saved_token_whatever_was_typed(
 
 
 def test_a_destination_that_is_not_saved_yet_can_be_tried(admin_client: Client) -> None:
-    url = reverse("new_destination_preview")
+    url = reverse("admin:destinations_destination_preview_new")
     page = admin_client.post(
         url, {**FORM, "conversion_token": "", "event": event_text(event="Lead Won")}
     ).content.decode()

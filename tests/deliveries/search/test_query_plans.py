@@ -198,7 +198,12 @@ def test_the_preview_of_a_destination_that_gets_nothing_looks_at_the_newest_even
     browser = Client()
     browser.force_login(User.objects.create_superuser("admin"))
     with explained() as plans:
-        assert browser.get(reverse("destination_preview", args=[quiet.pk])).status_code == 200
+        assert (
+            browser.get(
+                reverse("admin:destinations_destination_preview", args=[quiet.pk])
+            ).status_code
+            == 200
+        )
     assert plans.scanned_tables == set()
 
 

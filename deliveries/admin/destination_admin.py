@@ -1,0 +1,108 @@
+"""A destination's pages with what needs its deliveries: pause, resume and preview."""
+
+from __future__ import annotations
+
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext, ngettext
+
+from deliveries.actions.operations import resume
+from deliveries.admin.preview_page import preview_view
+from deliveries.models import Delivery
+from destinations.admin import DestinationAdmin
+from destinations.models import Destination
+from destinations.pausing import pause
+
+MOST_COUNTED = 10_000
+PAUSED_BY_A_PERSON = "paused_by_a_person"
+
+
+@admin.register(Destination)
+class OperatedDestinationAdmin(DestinationAdmin):
+    """What is set up, and what is done with it."""
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        name = "destinations_destination"
+        return [
+            path("preview/", view(preview_view), name=f"{name}_preview_new"),
+            path("<int:pk>/preview/", view(preview_view), name=f"{name}_preview"),
+            path("<int:pk>/pause/", view(self.pause_view), name=f"{name}_pause"),
+            path("<int:pk>/resume/", view(self.resume_view), name=f"{name}_resume"),
+            *super().get_urls(),
+        ]
+
+    def pause_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        destination = self._destination_to_operate(request, pk)
+        if isinstance(destination, HttpResponse):
+            return destination
+        reason = request.POST.get("reason", "").strip()[:500]
+        said = f"{request.user.get_username()} paused it" + (f": {reason}" if reason else ".")
+        if pause(destination.pk, PAUSED_BY_A_PERSON, said):
+            self._note(request, destination, f"Paused: {reason}" if reason else "Paused.")
+            messages.success(
+                request,
+                gettext("“%(destination)s” is paused. New deliveries wait.")
+                % {"destination": destination},
+            )
+        else:
+            messages.info(
+                request,
+                gettext("“%(destination)s” was paused already.") % {"destination": destination},
+            )
+        return HttpResponseRedirect(_destination_url(destination))
+
+    def resume_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        destination = self._destination_to_operate(request, pk)
+        if isinstance(destination, HttpResponse):
+            return destination
+        if resume(destination.pk):
+            waiting = _count_waiting(destination)
+            self._note(request, destination, f"Resumed. {waiting}")
+            messages.success(
+                request,
+                gettext("“%(destination)s” is resumed. %(waiting)s")
+                % {"destination": destination, "waiting": waiting},
+            )
+        else:
+            messages.info(
+                request, gettext("“%(destination)s” was not paused.") % {"destination": destination}
+            )
+        return HttpResponseRedirect(_destination_url(destination))
+
+    def _destination_to_operate(self, request: HttpRequest, pk: int) -> Destination | HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not request.user.has_perm("destinations.operate_destination"):
+            raise PermissionDenied
+        return get_object_or_404(Destination, pk=pk)
+
+    def _note(self, request: HttpRequest, destination: Destination, message: str) -> None:
+        """Who did it, in the destination's history."""
+        LogEntry.objects.log_actions(
+            request.user.pk, [destination], CHANGE, change_message=message, single_object=True
+        )
+
+
+def _destination_url(destination: Destination) -> str:
+    return reverse("admin:destinations_destination_change", args=[destination.pk])
+
+
+def _count_waiting(destination: Destination) -> str:
+    """How many deliveries wait there, counted only as far as it is quick."""
+    waiting = Delivery.objects.filter(destination=destination, due_at__isnull=False)
+    count = len(waiting.values_list("pk")[: MOST_COUNTED + 1])
+    if count > MOST_COUNTED:
+        more = gettext("More than %(count)s deliveries that waited are sent now.")
+        return more % {"count": f"{MOST_COUNTED:,}"}
+    if count == 0:
+        return gettext("Nothing was waiting.")
+    return ngettext(
+        "%(count)s delivery that waited is sent now.",
+        "%(count)s deliveries that waited are sent now.",
+        count,
+    ) % {"count": f"{count:,}"}
