@@ -25,7 +25,7 @@ from accounts.history import HistoryAdmin
 from accounts.permission_choices import TickedChoices
 from accounts.two_factor import find_two_factor
 from accounts.two_factor_pages import switch_off_view
-from deliveries.admin.phrases import show_time
+from deliveries.phrases import show_time
 from destinations.badges import show_badge
 
 __all__ = ["GroupAdmin", "HistoryAdmin", "UserAdmin"]

@@ -13,7 +13,7 @@ from django.utils.translation import gettext, gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from deliveries.admin.phrases import show_time
+from deliveries.phrases import show_time
 
 
 @admin.register(LogEntry)

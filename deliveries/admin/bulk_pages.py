@@ -20,8 +20,8 @@ from unfold.decorators import display
 from deliveries.actions.bulk import TOUCHED, cancel_bulk_action, count_preview, start_bulk_action
 from deliveries.admin.log_admin import LogAdmin
 from deliveries.admin.paging import KeysetChangeList
-from deliveries.admin.phrases import show_status, show_time
 from deliveries.models import BulkAction
+from deliveries.phrases import show_status, show_time
 from deliveries.search.query_params import PARAMETERS, read_selection, say_selection
 from deliveries.search.selection import Selection
 from deliveries.search.zones import ZONE, has_times, read_in_own_zone, zone_name, zone_of

@@ -9,10 +9,10 @@ from django.utils import dateformat, timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
-from deliveries.admin.phrases import say_ago, say_duration
 from deliveries.engine.circuit import CIRCUIT_OPENS_AT
 from deliveries.error_codes import remedy_of
 from deliveries.models import Lane
+from deliveries.phrases import say_ago, say_duration
 from deliveries.stats.figures import Waiting
 from destinations.badges import show_badge
 from destinations.connection_check import advise

@@ -11,12 +11,12 @@ import orjson
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 
-from deliveries.admin.phrases import pretty, pretty_json, say_next_try
 from deliveries.admin.status_help import STATUS_HELP
 from deliveries.admin.todays_conversion import Today, compare_with_today
 from deliveries.db.compression import unpack
 from deliveries.error_codes import meaning_of, remedy_of
 from deliveries.models import Attempt, Batch, Delivery, Event
+from deliveries.phrases import pretty, pretty_json, say_next_try
 from deliveries.privacy.masked_rows import mask_pretty, mask_row
 from deliveries.privacy.masking import mask_body, mask_text, personal_values
 from deliveries.statuses import OPEN, RETRYABLE_BY_A_PERSON, DeliveryStatus

@@ -16,9 +16,9 @@ from django.utils.translation import gettext
 
 from deliveries.admin.charts import Chart, draw_bars
 from deliveries.admin.destination_states import ORDER, State, read_state, say_failed_check
-from deliveries.admin.phrases import say_duration, show_status
 from deliveries.error_codes import meaning_of, remedy_of
 from deliveries.models import Batch, Event, Lane
+from deliveries.phrases import say_duration, show_status
 from deliveries.search.zones import ZONE, write_moment
 from deliveries.stats.figures import (
     DEFAULT_SPAN,

@@ -19,8 +19,8 @@ from deliveries.admin import filters
 from deliveries.admin.delivery_list import DeliveryList
 from deliveries.admin.delivery_pages import BatchPages, DeliveryPages, note_deliveries
 from deliveries.admin.log_admin import LogAdmin, related
-from deliveries.admin.phrases import say_next_try, show_answer, show_status, show_time
 from deliveries.models import Batch, Delivery, Event, Refusal
+from deliveries.phrases import say_next_try, show_answer, show_status, show_time
 from deliveries.privacy.masked_rows import mask_row, sees_personal_data
 from deliveries.search.search_keys import events_with
 from destinations.models import Destination, Source

@@ -15,9 +15,9 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from deliveries.admin.phrases import pretty, pretty_json
 from deliveries.db.compression import unpack
 from deliveries.models import Event
+from deliveries.phrases import pretty, pretty_json
 from deliveries.privacy.masked_rows import mask_pretty, sees_personal_data
 from deliveries.privacy.masking import mask, mask_text, personal_values
 from destinations.connections import send_as_test

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from django.utils.translation import gettext
 
-from deliveries.admin.phrases import pretty
+from deliveries.phrases import pretty
 from deliveries.privacy.masking import mask, personal_values
 from destinations.models import Destination
 from destinations.pinterest.findings import EventFiltered, EventRejected

@@ -7,7 +7,7 @@ from django.utils.html import json_script
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
-from deliveries.admin.phrases import group_digits, show_answer, show_outcome, show_status, show_time
+from deliveries.phrases import group_digits, show_answer, show_outcome, show_status, show_time
 
 register = template.Library()
 register.filter("status_badge", show_status)

@@ -11,9 +11,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from deliveries.admin.phrases import say_duration
 from deliveries.db.compression import pack
 from deliveries.models import Attempt, Batch, Delivery, Event
+from deliveries.phrases import say_duration
 from tests.deliveries.log_rows import make_rejected, settle
 from tests.factories import make_deliveries, make_destination, make_event
 
