@@ -69,7 +69,7 @@ def read_action_source(
             continue
         text = usable_text(value)
         if text is None:
-            if type(value) is not str:
+            if type(value) is not str and value is not False:
                 warnings.append(wrong_type(path))
             continue
         source = text.strip().lower()

@@ -86,7 +86,7 @@ def _read_text(
     warnings: list[Finding],
 ) -> str | None:
     """The usable text of one value, or None and, if something was there, a warning."""
-    if value is None:
+    if value is None or value is False:
         return None
     text = usable_text(value) if convert is None else convert(value)
     if text is None:

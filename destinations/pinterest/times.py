@@ -36,6 +36,8 @@ _FIRST_HOUR_AS_NUMBER = 2_000_000_000
 _JSON_DATE = re.compile(r"\\?/?Date\(([0-9]{1,16})(?:[+-][0-9]{4})?\)\\?/?")
 
 _DATE = re.compile(r"([0-9]{4})([-/.])([0-9]{1,2})\2([0-9]{1,2})(?![0-9])")
+# 11/28/2026 and 28.11.2026: with a zone, and where one of the numbers can be no month.
+_YEAR_BEHIND = re.compile(r"([0-9]{1,2})([-/.])([0-9]{1,2})\2([0-9]{4})(?![0-9])")
 _BASIC_DATE = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})(?=[Tt]|$)")
 _WEEKDAY = r"(?:(?P<weekday>[A-Za-z]{3,9}),? )?"
 _DAY_FIRST = re.compile(
@@ -216,6 +218,9 @@ def _moment_of_text(text: str) -> datetime | None:
     if date:
         year, *_, month, day = date.groups()
         return _moment(int(year), int(month), int(day), text[date.end() :], zone_name)
+    turned = _YEAR_BEHIND.match(text)
+    if turned:
+        return _moment_of_turned_date(turned, text[turned.end() :])
     worded = _YEAR_LAST.fullmatch(text)
     rest = f" {worded['rest']}" if worded else ""
     if worded is None:
@@ -231,6 +236,19 @@ def _moment_of_text(text: str) -> datetime | None:
     if weekday and _WEEKDAYS.get(weekday.lower()) != datetime(*date_of).weekday():
         return None
     return _moment(*date_of, rest, zone_name)
+
+
+def _moment_of_turned_date(date: re.Match[str], rest: str) -> datetime | None:
+    month, day, year = int(date[1]), int(date[3]), int(date[4])
+    if month > 12:
+        month, day = day, month
+    elif day <= 12 and day != month:
+        return None
+    # Such dates are local ones, as a person's clock shows them, unless they say otherwise.
+    clock = _CLOCK.match(rest)
+    if clock is None or not rest[clock.end() :].strip():
+        return None
+    return _moment(year, month, day, rest, "")
 
 
 def _moment_of_numeric_text(text: str) -> datetime | None:

@@ -167,7 +167,7 @@ PLAIN_FIELDS: tuple[TextField, ...] = (
 
 IP_PATHS = paths("context.ip", "context.requestIP", "properties.ip", "properties.clientIpAddress")
 REQUEST_IP = paths("request_ip")
-CLICK_URLS = paths("context.page.url", "context.page.search", "properties.url")
+CLICK_URLS = paths("context.page.url", "context.page.search", "properties.url", "properties.search")
 _REQUEST_IP_STEPS = tuple((path.section, path.key, path.text) for path in REQUEST_IP)
 # Other networks have a click_id, too; Pinterest's begin with dj0 ("v=" in Base64).
 _EPIK = re.compile(r"(?:^|[?&#;])(?:_?epik=|click(?:Id|_id)=(?=dj0))([^&#]+)")
@@ -349,7 +349,8 @@ def _digests(value: Any, field: HashedField, path: str, warnings: list[Finding])
     elif type(value) is int or type(value) is float:
         text = decimal_text(value) or ""
     else:
-        warnings.append(wrong_type(path))
+        if value is not False:
+            warnings.append(wrong_type(path))
         return []
     if not text:
         return []

@@ -256,12 +256,12 @@ def ip_address(event: dict) -> Any:
 
 
 def click_id(event: dict) -> Any:
-    for path in PATHS["4.click_id"][:3]:
+    for path in PATHS["4.click_id"][:4]:
         url = at(event, path)
         found = re.search(r"[?&]epik=([^&#]*)", url) if isinstance(url, str) else None
         if found and found[1].strip():
             return found[1]
-    return first(event, PATHS["4.click_id"][3:], text)
+    return first(event, PATHS["4.click_id"][4:], text)
 
 
 # -- custom_data -----------------------------------------------------------------------------------

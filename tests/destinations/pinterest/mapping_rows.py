@@ -112,6 +112,7 @@ PATHS: dict[str, tuple[str, ...]] = {
         "context.page.url",
         "context.page.search",
         "properties.url",
+        "properties.search",
         "properties.clickId",
         "properties.click_id",
         "properties.epik",
@@ -329,6 +330,7 @@ PATH_DECOYS: dict[str, object] = {
     "context.page.url": "https://shop.example/?epik=decoy",
     "context.page.search": "?epik=decoy",
     "properties.url": "https://shop.example/?epik=decoy",
+    "properties.search": "?epik=decoy",
 }
 
 
