@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from destinations.pinterest import codes
+from deliveries.error_codes import transform as codes
 from destinations.pinterest.event_names import STANDARD_NAMES
 from tests.destinations.pinterest.mapping_rows import PATHS, SEED_ROWS
 

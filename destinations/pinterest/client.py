@@ -39,7 +39,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class NoReply:
-    """Nobody answered; ``code`` is a key of ``reply_codes.REPLY_CODES``.
+    """Nobody answered; ``code`` is a key of ``deliveries.error_codes.ERROR_CODES``.
 
     ``may_have_arrived`` is True once the last byte of the request was handed to the system: from
     then on the conversions may have been processed although no answer came.

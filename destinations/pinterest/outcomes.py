@@ -42,9 +42,8 @@ class Stage(StrEnum):
 class Outcome:
     """The result of one try for one conversion.
 
-    ``code`` is for machines ("" when delivered; else a key of ``reply_codes.REPLY_CODES`` or a
-    code of the transform), ``field`` is a path in the sender's event ("" if none), ``message`` is
-    for a person: Pinterest's own words where it had any. ``warning`` is Pinterest's remark on a
+    ``code`` is for machines ("" when delivered; else ``deliveries.error_codes`` has its meaning),
+    ``field`` is a path in the sender's event ("" if none), ``message`` is for a person: Pinterest's own words where it had any. ``warning`` is Pinterest's remark on a
     conversion it took. The texts are printable and at most 1000 characters long.
     """
 

@@ -11,11 +11,11 @@ import orjson
 import pytest
 import requests
 
+from deliveries.error_codes.replies import REPLY_CODES
 from destinations.pinterest import client as client_module
 from destinations.pinterest.client import NoReply, PinterestClient, Reply, encode_request
 from destinations.pinterest.outcomes import OutcomeKind
 from destinations.pinterest.replies import Verdict, read_reply
-from destinations.pinterest.reply_codes import REPLY_CODES
 from tests.destinations.pinterest.wire import Wire, drop, golden_reply, reset
 
 TOKEN = "pina_AMA7TOPSECRET"

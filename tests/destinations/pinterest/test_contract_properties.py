@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from destinations.pinterest import codes
+from deliveries.error_codes import transform as codes
 from destinations.pinterest.custom_data import (
     CUSTOM_FIELDS,
     NUM_ITEMS_KEYS,

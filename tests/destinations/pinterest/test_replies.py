@@ -9,11 +9,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from deliveries.error_codes.replies import REPLY_CODES
 from destinations.pinterest.client import NoReply, PinterestClient, Reply
 from destinations.pinterest.isolation import Isolation
 from destinations.pinterest.outcomes import Outcome, OutcomeKind, Stage
 from destinations.pinterest.replies import Reading, Verdict, clean_text, read_reply
-from destinations.pinterest.reply_codes import REPLY_CODES
 from tests.destinations.pinterest.wire import REPLIES, Wire, golden_reply
 
 WARNINGS = "external_id is missing. We highly recommend this on all events. ; click_id is missing"

@@ -1,18 +1,10 @@
-"""Every code a try at sending can end with: what it means, and what a person can do about it."""
+"""Codes of what an attempt at sending can end with."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from django.utils.translation import gettext_noop
 
-from destinations.pinterest.words import gettext_noop
-
-
-class CodeHelp(NamedTuple):
-    """One sentence each, for the admin and the documentation."""
-
-    meaning: str
-    remedy: str
-
+from deliveries.error_codes.code_help import CodeHelp
 
 REPLY_CODES: dict[str, CodeHelp] = {
     # Pinterest judged the event.
@@ -64,7 +56,8 @@ REPLY_CODES: dict[str, CodeHelp] = {
     "refused": CodeHelp(
         gettext_noop("The request was refused with a status that is no judgement on events."),
         gettext_noop(
-            "Check address, API version and any proxy before Pinterest, then resume the destination."
+            "Check address, API version and any proxy before Pinterest, then resume the "
+            "destination."
         ),
     ),
     "unusable_token": CodeHelp(
@@ -155,7 +148,8 @@ REPLY_CODES: dict[str, CodeHelp] = {
             "The answer could not be read, so nobody knows whether the events were processed."
         ),
         gettext_noop(
-            "Nothing: it is sent again. If it lasts, look at the batch's response for a proxy's page."
+            "Nothing: it is sent again. If it lasts, look at the batch's response for a proxy's "
+            "page."
         ),
     ),
     "wrong_result_count": CodeHelp(
@@ -175,4 +169,4 @@ REPLY_CODES: dict[str, CodeHelp] = {
         ),
     ),
 }
-"""code -> help. A code never changes its meaning once released."""
+"""What Pinterest answered, or that nobody did."""
