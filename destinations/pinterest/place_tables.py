@@ -1,7 +1,7 @@
 """Names of countries, their subdivisions and languages → codes, from the files in ``tables/``.
 
 ``bin/make_places.py`` makes the files from Unicode CLDR (Unicode License v3, tables/LICENSE) and from
-its own list of what else people write. All names are stored folded; a lookup is one ``dict.get``.
+``bin/place_names/``, what else people write. All names are stored folded; a lookup is one ``dict.get``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import unicodedata
 from pathlib import Path
 
 _TABLES = Path(__file__).parent / "tables"
+_LONGEST_CODE = 3
 _LEADING_THE = re.compile(r"\s*the\s+")
 # \w leaves out combining marks, so the accents that NFKD split off go with the punctuation.
 _NOT_A_LETTER = re.compile(r"[\W_]+")
@@ -25,6 +26,18 @@ def fold(name: str) -> str:
     decomposed = unicodedata.normalize("NFKD", name.replace("&", " and ").casefold())
     folded = _NOT_A_LETTER.sub("", _LEADING_THE.sub("", decomposed))
     return folded if folded.isascii() else folded.translate(_LETTERS)
+
+
+def name_key(name: str) -> str:
+    """What a name is looked up by: folded, unless that would make a code of it.
+
+    Áo is Vietnamese for Austria, and AO the code of Angola.
+    """
+    key = fold(name)
+    if len(key) <= _LONGEST_CODE and not name.isascii() and key.isascii():
+        composed = unicodedata.normalize("NFKC", name).casefold().strip()
+        return key if composed.isascii() else _NOT_A_LETTER.sub("", composed) or key
+    return key
 
 
 def _rows(file_name: str) -> list[list[str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from hashlib import sha256
 
-from .place_tables import COUNTRY_CODES, LANGUAGE_CODES, SUBDIVISIONS, fold
+from .place_tables import COUNTRY_CODES, LANGUAGE_CODES, SUBDIVISIONS, fold, name_key
 
 _LONGEST_NAME = 100
 _LANGUAGES = frozenset(LANGUAGE_CODES.values())
@@ -52,7 +52,7 @@ def country_code(text: str) -> str | None:
     """ISO alpha-2, lower case, of a code or name in any larger language; None when it is neither."""
     if len(text) > _LONGEST_NAME:
         return None
-    return COUNTRY_CODES.get(fold(text)) or _country_among(text)
+    return COUNTRY_CODES.get(name_key(text)) or _country_among(text)
 
 
 def _country_among(text: str) -> str | None:
@@ -71,6 +71,8 @@ def _country_among(text: str) -> str | None:
     parenthesis = _PARENTHESIS.fullmatch(text)
     if parenthesis:
         around, inner = f"{parenthesis[1]} {parenthesis[3]}", parenthesis[2]
+        if parenthesis[1].strip() and parenthesis[3].strip():
+            return _plain_country(around)  # United States (US) Minor Outlying Islands
         return _one_country([f"{inner} {around}"]) or _one_country([around, inner])
     parts = [part for part in _SEPARATORS.split(text) if part.strip()]
     if len(parts) == 2:
@@ -86,7 +88,7 @@ def _country_among(text: str) -> str | None:
 
 
 def _plain_country(text: str) -> str | None:
-    name = fold(text)
+    name = name_key(text)
     return COUNTRY_CODES.get(name) or COUNTRY_CODES.get(_FORM_OF_STATE.sub("", name))
 
 

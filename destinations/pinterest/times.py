@@ -8,15 +8,17 @@ share it, and a weekday has to be that of its date.
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Year 1, epoch 0 in any zone and the year 9999 are what programs print for "no time".
+# Year 1, epoch 0 in any zone and the year 9999 are what programs print for "no time"; 2569 is a
+# year of the Buddhist calendar, 1405 and 1448 are years of the Persian and the Islamic one.
 _EARLIEST = datetime(1970, 1, 3, tzinfo=UTC)
-_LATEST = datetime(9999, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2070, 1, 1, tzinfo=UTC)
 _FIRST_SECOND = (_EARLIEST - _EPOCH).days * 86_400
 _LAST_SECOND = (_LATEST - _EPOCH).days * 86_400
 _USUAL_LENGTHS = (24, 20)
@@ -194,9 +196,9 @@ def _moment_of_digits(digits: str) -> datetime | None:
 def _moment_of_text(text: str) -> datetime | None:
     if len(text) > _LONGEST_TIME:
         return None
-    text = _BLANKS.sub(" ", text.replace("\u2212", "-")).strip().strip("\"'\ufeff\u200b")
+    text = _BLANKS.sub(" ", text).strip().strip("\"'")
     if not text.isascii():
-        return None
+        text = "".join(filter(None, map(_ascii, text))).strip()
     if "%" in text:
         text = unquote(text)
     if _NUMBER.fullmatch(text):
@@ -236,6 +238,17 @@ def _moment_of_text(text: str) -> datetime | None:
     if weekday and _WEEKDAYS.get(weekday.lower()) != datetime(*date_of).weekday():
         return None
     return _moment(*date_of, rest, zone_name)
+
+
+def _ascii(sign: str) -> str:
+    """A digit of any script as ASCII; nothing for what nobody sees; "?" for any other sign."""
+    if sign.isascii():
+        return sign
+    if sign.isdecimal():
+        return str(unicodedata.decimal(sign))
+    if unicodedata.category(sign) == "Cf":
+        return ""
+    return "-" if sign == "\u2212" else "?"
 
 
 def _moment_of_turned_date(date: re.Match[str], rest: str) -> datetime | None:
