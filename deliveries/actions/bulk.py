@@ -263,14 +263,7 @@ def _destinations(verb: str, selection: Selection) -> QuerySet[Destination]:
 def _check_replay(selection: Selection) -> None:
     if selection.since is None or selection.until is None or selection.since >= selection.until:
         raise ValueError(gettext("A replay needs a time range: since, and until after it."))
-    extra = (
-        selection.statuses
-        or selection.conversion_name
-        or selection.error_code
-        or selection.batch_id
-        or selection.settled_since
-    )
-    if extra:
+    if not selection.is_about_events():
         raise ValueError(gettext("A replay goes by time, source, event name and destination only."))
     disabled = Destination.objects.filter(pk__in=selection.destination_ids, enabled=False)
     if names := list(disabled.values_list("name", flat=True)):

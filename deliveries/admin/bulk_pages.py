@@ -22,9 +22,14 @@ from deliveries.admin.log_admin import LogAdmin
 from deliveries.admin.paging import KeysetChangeList
 from deliveries.models import BulkAction
 from deliveries.phrases import show_status, show_time
-from deliveries.search.query_params import PARAMETERS, read_selection, say_selection
-from deliveries.search.selection import Selection
-from deliveries.search.zones import ZONE, has_times, read_in_own_zone, zone_name, zone_of
+from deliveries.search.query_params import (
+    PARAMETERS,
+    has_times,
+    read_in_own_zone,
+    read_selection,
+)
+from deliveries.search.selection import Names, Selection
+from deliveries.search.zones import ZONE, zone_name, zone_of
 from deliveries.statuses import BulkVerb, DeliveryStatus
 from destinations.models import Destination, Source
 
@@ -39,7 +44,7 @@ class BulkActionList(KeysetChangeList):
         super().get_results(request)
         names = _names()
         for action in self.result_list:
-            action.said = say_selection(Selection.from_json(action.selection), *names)
+            action.said = Selection.from_json(action.selection).say(names)
 
 
 @admin.register(BulkAction)
@@ -93,7 +98,7 @@ class BulkActionAdmin(LogAdmin):
         return {
             "title": gettext("%(verb)s of many deliveries") % {"verb": row.get_verb_display()},
             "state": show_state(row),
-            "said": say_selection(selection, *_names()),
+            "said": selection.say(_names()),
             "percent": percent_done(row),
             "unit": gettext("events × destinations")
             if row.verb == BulkVerb.REPLAY
@@ -121,7 +126,7 @@ class BulkActionAdmin(LogAdmin):
                 if request.method == "POST":
                     return self._start(request, verb, selection, options)
                 preview = count_preview(verb, selection)
-                said = say_selection(selection, *_names())
+                said = selection.say(_names())
         except ValueError as error:
             problem = str(error)
         context = {
@@ -239,7 +244,7 @@ def _say_asked_for(action: BulkAction) -> str:
         if action.verb == BulkVerb.REPLAY
         else gettext("%(count)s deliveries")
     )
-    said = say_selection(Selection.from_json(action.selection), *_names())
+    said = Selection.from_json(action.selection).say(_names())
     parts = [
         f"{TITLES[action.verb]}: {unit % {'count': f'{action.total_count:,}'}}",
         "; ".join(f"{what}: {which}" for what, which in said) or gettext("No filter"),
@@ -278,8 +283,8 @@ def percent_done(action: BulkAction) -> int:
     return min(99, action.examined_count * 100 // max(action.total_count, 1))
 
 
-def _names() -> tuple[dict[int, str], dict[int, str]]:
-    return (
+def _names() -> Names:
+    return Names(
         dict(Destination.objects.values_list("pk", "name")),
         dict(Source.objects.values_list("pk", "name")),
     )

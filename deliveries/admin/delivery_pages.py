@@ -35,7 +35,7 @@ from deliveries.admin.saved_view_pages import SavedLinkPages
 from deliveries.admin.status_help import STATUS_HELP
 from deliveries.models import Batch, Delivery
 from deliveries.privacy.masked_rows import mask_row, sees_personal_data
-from deliveries.search.zones import read_in_own_zone
+from deliveries.search.query_params import read_in_own_zone
 from destinations.models import Destination
 
 EXPORTS = {

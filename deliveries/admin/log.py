@@ -41,19 +41,7 @@ class DeliveryAdmin(DeliveryPages):
         "shown_error",
         "shown_next_try",
     )
-    list_filter = (
-        filters.StatusFilter,
-        filters.DestinationFilter,
-        filters.EventSourceFilter,
-        filters.EventNameFilter,
-        filters.ConversionNameFilter,
-        filters.ErrorCodeFilter,
-        filters.BatchFilter,
-        filters.SinceFilter,
-        filters.UntilFilter,
-        filters.SetDayFilter,
-        filters.SettledSinceFilter,
-    )
+    list_filter = filters.LOG_FILTERS
     search_fields = ("event__message_id",)
     search_placeholder = gettext_lazy("ID, order, e-mail, user")
     search_help_text = gettext_lazy("Message ID, event ID, order ID, e-mail address or user ID")

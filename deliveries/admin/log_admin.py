@@ -13,7 +13,7 @@ from django.urls import reverse
 from unfold.admin import ModelAdmin
 
 from deliveries.admin.paging import KeysetChangeList
-from deliveries.search.zones import read_in_own_zone
+from deliveries.search.query_params import read_in_own_zone
 
 
 class LogAdmin(ModelAdmin):

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from unfold.views import ChangeList
 
 from deliveries.privacy.masked_rows import mask_row, sees_personal_data
-from deliveries.search.query_params import read_id
+from deliveries.search.readers import read_id
 from deliveries.search.zones import ZONE, zone_name, zone_of
 
 BEFORE = "before"

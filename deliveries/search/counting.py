@@ -87,11 +87,12 @@ def count_deliveries(
     wanted = statuses & set(selection.statuses) if selection.statuses else statuses
     first, last = id_bounds(selection)
     by_range = set(wanted - OPEN)
-    if selection.error_code or selection.batch_id is not None or last - first < WIDTH // 4:
+    given = [one for _, one, _ in selection.given()]
+    if any(one.has_index for one in given) or last - first < WIDTH // 4:
         by_range = set(wanted)  # an index knows them, or there is little to walk through
     if by_range:
         way = way_of(selection, first, last, statuses=frozenset(by_range - OPEN))
-        looks = selection.source_id is not None or selection.event_name
+        looks = any(one.reads_event for one in given)
         stretches = list(windows(way, WIDTH // 4 if looks else WIDTH))
         # One status at a time: for several the planner reads the whole index at every step.
         steps = ((status, stretch) for status in sorted(by_range) for stretch in stretches)

@@ -12,11 +12,10 @@ from django.utils.translation import gettext
 
 from deliveries.models import SavedLink
 from deliveries.privacy.masking import holds_personal_text
-from deliveries.search.query_params import PARAMETERS, read_selection
-from deliveries.search.zones import ZONE, has_times, zone_name, zone_of
+from deliveries.search.query_params import FREE_TEXTS, PARAMETERS, has_times, read_selection
+from deliveries.search.zones import ZONE, zone_name, zone_of
 
 MOST_OF_ONE_PERSON = 50
-FREE_TEXTS = ("source_event", "pinterest_event", "error_code")
 
 MAY_SHARE = "deliveries.operate_delivery"
 MAY_TIDY = "destinations.change_destination"

@@ -124,13 +124,12 @@ def way_of(
     """How the deliveries of a selection are looked for; ``statuses``: instead of its own."""
     if statuses is None:
         statuses = frozenset(selection.statuses)
-    has_index = bool(
-        selection.error_code
-        or selection.batch_id is not None
-        or (statuses and statuses <= RETRYABLE_BY_A_PERSON)
+    given = [one for _, one, _ in selection.given()]
+    has_index = any(one.has_index for one in given) or bool(
+        statuses and statuses <= RETRYABLE_BY_A_PERSON
     )
-    if selection.batch_id is not None:
-        wanted = EVERYTHING  # a thousand rows at most
+    if any(one.is_few for one in given):
+        wanted = EVERYTHING
     elif has_index:  # which holds the destination and the Pinterest event too
         wanted = Wanted(source_id=selection.source_id, event_name=selection.event_name)
     else:

@@ -11,14 +11,10 @@ from datetime import UTC, datetime, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext
 
 ZONE = "zone"
-MOMENTS = ("since", "until", "settled_since")
-"""Parameters of the log that hold a moment; ``day`` holds a calendar day."""
-DAY = "day"
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 """What is typed beyond them means them: a little can be added to any moment, and taken away."""
 
@@ -42,11 +38,6 @@ def zone_name(zone: tzinfo) -> str:
     return str(zone)
 
 
-def has_times(address: Mapping[str, str]) -> bool:
-    """Whether an address holds a moment or a day, so that the zone matters."""
-    return any(address.get(name, "").strip() for name in (*MOMENTS, DAY))
-
-
 def read_moment(text: str, zone: tzinfo | None = None) -> datetime:
     """``2026-11-23T20:15``, in ``zone`` (None: the viewer's) unless it names one.
 
@@ -66,24 +57,3 @@ def write_moment(moment: datetime) -> str:
     """As the log's address holds it, in the viewer's zone: to the minute, or as exact as it is."""
     exactness = "minutes" if not (moment.second or moment.microsecond) else "auto"
     return timezone.localtime(moment).replace(tzinfo=None).isoformat(timespec=exactness)
-
-
-def read_in_own_zone(request: HttpRequest) -> None:
-    """Say the moments of the request's address in the viewer's zone, and name that zone there.
-
-    A link of somebody elsewhere then shows the same deliveries with times that the viewer knows. A
-    calendar day stays one of its own zone: then nothing is changed.
-    """
-    address = request.GET
-    if not has_times(address) or (address.get(DAY, "").strip() and find_zone(address.get(ZONE))):
-        return
-    zone = zone_of(address)
-    changed = address.copy()
-    changed[ZONE] = timezone.get_current_timezone_name()
-    for name in MOMENTS:
-        if text := address.get(name, "").strip():
-            try:
-                changed[name] = write_moment(read_moment(text, zone))
-            except (ValueError, OverflowError):
-                continue  # the page says what is wrong with it
-    request.GET = changed  # type: ignore[assignment]

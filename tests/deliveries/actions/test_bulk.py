@@ -315,7 +315,8 @@ def test_workers_side_by_side_do_every_step_once(small_steps: None) -> None:
 
 def last_hour(*destinations: Destination) -> Selection:
     now = timezone.now()
-    return Selection(tuple(one.pk for one in destinations), since=now - HOUR, until=now + HOUR)
+    ids = tuple(one.pk for one in destinations)
+    return Selection(destination_ids=ids, since=now - HOUR, until=now + HOUR)
 
 
 def test_a_replay_adds_what_todays_event_map_gives_and_keeps_the_others() -> None:

@@ -264,7 +264,7 @@ def test_counting_for_a_bulk_verb_reads_no_table_of_the_log_whole(
     selection = {
         "all": Selection(),
         "source": Selection(source_id=Source.objects.get().pk),
-        "destination": Selection((destination.pk,)),
+        "destination": Selection(destination_ids=(destination.pk,)),
         "error": Selection(error_code="http_503"),
         "days": Selection(since=now - timedelta(days=9), until=now - timedelta(days=7)),
     }[by]
@@ -281,7 +281,9 @@ def test_a_replay_reads_its_time_range_by_primary_key(destination: Destination) 
     Delivery.objects.filter(due_at__isnull=False).delete()
     now = timezone.now()
     selection = Selection(
-        (destination.pk,), since=now - timedelta(days=2), until=now - timedelta(days=1)
+        destination_ids=(destination.pk,),
+        since=now - timedelta(days=2),
+        until=now - timedelta(days=1),
     )
     action = start_bulk_action(BulkVerb.REPLAY, selection)
     with explained() as plans:
