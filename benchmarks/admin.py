@@ -9,8 +9,6 @@ times.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import statistics
 import sys
@@ -23,6 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from benchmarks.command import Command
 from benchmarks.rig import REDIS_URL
 from benchmarks.scratch import scratch_database
 
@@ -43,33 +42,25 @@ class Page:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="bin/bench admin", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="one JSON object, nothing else")
-    parser.add_argument("--rows", type=int, default=ROWS, help="closed deliveries in the log")
-    parser.add_argument("--repeats", type=int, default=REPEATS, help="loads of each page")
-    parser.add_argument("--filled", metavar="URL", help="a database that is filled already")
-    parser.add_argument("--only", default="", help="pages whose name has this in it")
-    options = parser.parse_args()
-
-    def say(text: str) -> None:
-        if not options.json:
-            sys.stdout.write(text + "\n")
-            sys.stdout.flush()
+    command = Command("admin", __doc__)
+    command.add_argument("--rows", type=int, default=ROWS, help="closed deliveries in the log")
+    command.add_argument("--repeats", type=int, default=REPEATS, help="loads of each page")
+    command.add_argument("--filled", metavar="URL", help="a database that is filled already")
+    command.add_argument("--only", default="", help="pages whose name has this in it")
+    options = command.read()
 
     with ExitStack() as until_exit:
         url = options.filled or until_exit.enter_context(scratch_database())
         configure(url, until_exit.enter_context(tempfile.TemporaryDirectory()))
         if not options.filled:
-            fill(options.rows, say)
-        figures = measure(options.repeats, options.only, say)
+            fill(options.rows, command.say)
+        figures = measure(options.repeats, options.only, command.say)
         from django.db import connections
 
         connections.close_all()
     missed = [name for name, one in figures.items() if one["median_ms"] >= one["limit_ms"]]
-    if options.json:
-        result = {"rows": options.rows, "pages": figures, "missed": missed}
-        sys.stdout.write(json.dumps(result) + "\n")
-    say(f"missed: {', '.join(missed)}" if missed else "every page is within its limit")
+    command.print_json({"rows": options.rows, "pages": figures, "missed": missed})
+    command.say(f"missed: {', '.join(missed)}" if missed else "every page is within its limit")
     return 1 if missed else 0
 
 

@@ -6,8 +6,6 @@ drained; then 5 M closed and 1 M due ones are written by SQL and the same is mea
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import sys
 import time
@@ -15,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from benchmarks.command import Command
 from benchmarks.rig import Rig, cpu_seconds
 
 CLOSED, DUE, SMALL = 5_000_000, 1_000_000, 10_000
@@ -24,23 +23,16 @@ CLAIM_TARGET_MS, SWEEP_TARGET_MS, DRAIN_TARGET = 30, 50, 1.2
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="bin/bench atsize", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="one JSON object, nothing else")
-    parser.add_argument("--scale", type=float, default=1.0, help="1.0: 5 M closed and 1 M due")
-    options = parser.parse_args()
-
-    def say(text: str) -> None:
-        if not options.json:
-            sys.stdout.write(text + "\n")
-            sys.stdout.flush()
+    command = Command("atsize", __doc__)
+    command.add_argument("--scale", type=float, default=1.0, help="1.0: 5 M closed and 1 M due")
+    options = command.read()
 
     with Rig() as rig:
         rig.configure_django()
         rig.start("sandbox")
-        figures = measure(options.scale, say)
+        figures = measure(options.scale, command.say)
     figures["settings"] = {"scale": options.scale}
-    if options.json:
-        sys.stdout.write(json.dumps(figures) + "\n")
+    command.print_json(figures)
     return 0 if figures["within_targets"] else 1
 
 

@@ -7,15 +7,14 @@ posted to that destination and to another one; how late is each, and how does th
 
 from __future__ import annotations
 
-import argparse
 import base64
 import http.client
 import itertools
-import json
 import sys
 import time
 from typing import Any
 
+from benchmarks.command import Command
 from benchmarks.load import make_event
 from benchmarks.rig import WRITE_KEY, Rig, make_shop, wait_until
 
@@ -25,24 +24,20 @@ WANTED_SECONDS = 5.0
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="bin/bench bulk", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="one JSON object, nothing else")
-    parser.add_argument("--count", type=int, default=100_000, help="dead deliveries")
-    options = parser.parse_args()
+    command = Command("bulk", __doc__)
+    command.add_argument("--count", type=int, default=100_000, help="dead deliveries")
+    options = command.read()
     with Rig(sandbox_faults=("latency=0.05",)) as rig:
         figures = _measure(rig, options.count)
-    if options.json:
-        print(json.dumps(figures))
-    else:
-        print(json.dumps(figures, indent=1))
+    command.print_figures(figures)
     slowest = max(figures["live_same_max_seconds"], figures["live_other_max_seconds"])
     return 0 if slowest < WANTED_SECONDS else 1
 
 
 def _measure(rig: Rig, count: int) -> dict[str, Any]:
     rig.configure_django()
-    busy_id = make_shop(rig)
-    _make_other_shop()
+    busy_id = make_shop()
+    make_shop("Other", OTHER_KEY)
     _fill_dead(busy_id, count)
     rig.start("sandbox", "web", "workers", "beat")
     from deliveries.actions.bulk import start_bulk_action
@@ -80,19 +75,6 @@ def _measure(rig: Rig, count: int) -> dict[str, Any]:
         "live_same_max_seconds": max(same),
         "live_other_max_seconds": max(other),
     }
-
-
-def _make_other_shop() -> None:
-    from destinations.models import Destination, Source
-
-    source = Source.objects.create(name="Other shop", write_key=OTHER_KEY)
-    destination = Destination.objects.create(
-        name="Other",
-        service=Destination.Service.SANDBOX,
-        advertiser_id="549755885176",
-        conversion_token="bench-token",
-    )
-    destination.sources.add(source)
 
 
 def _fill_dead(destination_id: int, count: int) -> None:

@@ -8,7 +8,6 @@ same bodies sent raw.
 
 from __future__ import annotations
 
-import argparse
 import base64
 import http.client
 import json
@@ -21,6 +20,7 @@ from typing import Any
 
 import orjson
 
+from benchmarks.command import Command
 from benchmarks.rig import WRITE_KEY, Rig, make_shop, wait_until
 from benchmarks.workload import make_lines
 
@@ -29,13 +29,12 @@ CONNECTIONS = 4
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="bin/bench pipeline", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="one JSON object, nothing else")
-    parser.add_argument("--seconds", type=float, default=180, help="of the sustained phase")
-    parser.add_argument("--rate", type=int, default=3000, help="events/s posted")
-    parser.add_argument("--backlog", type=int, default=60_000, help="events of the drain phase")
-    parser.add_argument("--only", choices=("drain", "sustained", "latency"))
-    options = parser.parse_args()
+    command = Command("pipeline", __doc__)
+    command.add_argument("--seconds", type=float, default=180, help="of the sustained phase")
+    command.add_argument("--rate", type=int, default=3000, help="events/s posted")
+    command.add_argument("--backlog", type=int, default=60_000, help="events of the drain phase")
+    command.add_argument("--only", choices=("drain", "sustained", "latency"))
+    options = command.read()
     lines = [_without_message_id(line) for line in make_lines(2000)]
     half = options.rate // 2
     phases = {
@@ -50,14 +49,12 @@ def main() -> int:
             with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
                 measured = pool.submit(measure, *arguments).result()
             figures |= measured if phase != "latency" else {"at_half_rate": measured}
-            if not options.json:
-                sys.stdout.write(f"{phase}: {json.dumps(measured, indent=1)}\n")
+            command.say(f"{phase}: {json.dumps(measured, indent=1)}")
     figures["events_per_second"] = figures.get(
         "settled_per_second", figures.get("drained_per_second")
     )
     figures["peak_rss_mb"] = figures.get("peak_worker_rss_mb")
-    if options.json:
-        sys.stdout.write(json.dumps(figures) + "\n")
+    command.print_json(figures)
     return 0
 
 
@@ -65,7 +62,7 @@ def _drain(lines: list[bytes], count: int) -> dict[str, Any]:
     """How fast the workers alone empty a ready backlog."""
     with Rig(sandbox_faults=("latency=0.05",)) as rig:
         rig.configure_django()
-        destination_id = make_shop(rig)
+        destination_id = make_shop()
         started = time.perf_counter()
         _store_backlog(lines, count)
         stored_seconds = time.perf_counter() - started
@@ -177,7 +174,7 @@ def _sustained(lines: list[bytes], rate: int, seconds: float) -> dict[str, Any]:
     """Post at ``rate`` for ``seconds``; what was settled, how the backlog moved, how late it was."""
     with Rig(sandbox_faults=("latency=0.05",)) as rig:
         rig.configure_django()
-        make_shop(rig)
+        make_shop()
         rig.start("sandbox", "web", "workers", "beat")
         cpu_before = rig.cpu_seconds()
         from deliveries.models import Delivery, Event

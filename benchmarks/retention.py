@@ -7,8 +7,6 @@ does ingest take then, and how much is pruned in a second?
 
 from __future__ import annotations
 
-import argparse
-import json
 import subprocess
 import sys
 import time
@@ -16,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from benchmarks.command import Command
 from benchmarks.ingest import run
 from benchmarks.rig import WRITE_KEY, Rig, make_shop
 
@@ -26,24 +25,20 @@ BODY_DAYS, LOG_DAYS = 5, 20
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="bin/bench retention", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="one JSON object, nothing else")
-    parser.add_argument("--count", type=int, default=300_000, help="settled events in the log")
-    parser.add_argument("--rate", type=int, default=500, help="requests/s")
-    parser.add_argument("--seconds", type=float, default=15, help="of each of the two runs")
-    options = parser.parse_args()
+    command = Command("retention", __doc__)
+    command.add_argument("--count", type=int, default=300_000, help="settled events in the log")
+    command.add_argument("--rate", type=int, default=500, help="requests/s")
+    command.add_argument("--seconds", type=float, default=15, help="of each of the two runs")
+    options = command.read()
     with Rig() as rig:
         figures = _measure(rig, options.count, options.rate, options.seconds)
-    if options.json:
-        print(json.dumps(figures))
-    else:
-        print(json.dumps(figures, indent=1))
+    command.print_figures(figures)
     return 0
 
 
 def _measure(rig: Rig, count: int, rate: int, seconds: float) -> dict[str, Any]:
     rig.configure_django()
-    destination_id = make_shop(rig)
+    destination_id = make_shop()
     from django.utils import timezone
 
     from benchmarks.log_filling import analyze, fill_closed

@@ -189,13 +189,13 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) ->
         time.sleep(0.05)
 
 
-def make_shop(rig: Rig) -> int:
+def make_shop(name: str = "Bench", write_key: str = WRITE_KEY) -> int:
     """One source and one sandbox destination; returns the destination's ID."""
     from destinations.models import Destination, Source
 
-    source = Source.objects.create(name="Bench shop", write_key=WRITE_KEY)
+    source = Source.objects.create(name=f"{name} shop", write_key=write_key)
     destination = Destination.objects.create(
-        name="Bench",
+        name=name,
         service=Destination.Service.SANDBOX,
         advertiser_id="549755885175",
         conversion_token="bench-token",

@@ -11,6 +11,20 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "capi_project.settings")
 
 from django.conf import settings
 
+MAINTENANCE = ("prune", "merge_tallies", "check_connections", "index_events", "list_contents")
+"""Tasks that make room for all others."""
+SCHEDULE = {
+    "sweep": (settings.SWEEP_SECONDS, 10),
+    "prune": (60, 50),
+    "merge_tallies": (60, 50),
+    "index_events": (30, 25),
+    "list_contents": (30, 25),
+    # Hourly, for what was not checked for a day: a beat that restarts often still checks.
+    "check_connections": (3600, 3000),
+}
+"""Task → seconds between two runs, and after how many one that still waits is worth nothing: the
+next one does its work."""
+
 app = Celery("capi_relay")
 app.conf.update(
     broker_url=settings.CELERY_BROKER_URL,
@@ -34,43 +48,13 @@ app.conf.update(
     task_default_queue="live",
     task_routes={
         "deliveries.tasks.run_bulk_action": {"queue": "bulk"},
-        "deliveries.tasks.prune": {"queue": "maintenance"},
-        "deliveries.tasks.merge_tallies": {"queue": "maintenance"},
-        "deliveries.tasks.check_connections": {"queue": "maintenance"},
-        "deliveries.tasks.index_events": {"queue": "maintenance"},
-        "deliveries.tasks.list_contents": {"queue": "maintenance"},
+        **{f"deliveries.tasks.{name}": {"queue": "maintenance"} for name in MAINTENANCE},
     },
     timezone="UTC",
     beat_schedule_filename=str(settings.DATA_DIR / "celerybeat-schedule"),
     beat_schedule={
-        "sweep": {
-            "task": "deliveries.tasks.sweep",
-            "schedule": settings.SWEEP_SECONDS,
-            # A sweep that waited longer than this is worth nothing: the next one does its work.
-            "options": {"expires": 10},
-        },
-        "prune": {"task": "deliveries.tasks.prune", "schedule": 60, "options": {"expires": 50}},
-        "merge_tallies": {
-            "task": "deliveries.tasks.merge_tallies",
-            "schedule": 60,
-            "options": {"expires": 50},
-        },
-        "index_events": {
-            "task": "deliveries.tasks.index_events",
-            "schedule": 30,
-            "options": {"expires": 25},
-        },
-        "list_contents": {
-            "task": "deliveries.tasks.list_contents",
-            "schedule": 30,
-            "options": {"expires": 25},
-        },
-        # Hourly, for what was not checked for a day: a beat that restarts often still checks.
-        "check_connections": {
-            "task": "deliveries.tasks.check_connections",
-            "schedule": 3600,
-            "options": {"expires": 3000},
-        },
+        name: {"task": f"deliveries.tasks.{name}", "schedule": every, "options": {"expires": over}}
+        for name, (every, over) in SCHEDULE.items()
     },
 )
 if app.conf.broker_url.startswith("filesystem"):
