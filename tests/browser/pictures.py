@@ -70,7 +70,7 @@ def serve() -> Iterator[str]:
 
 @contextmanager
 def photographer(server: str) -> Iterator[Any]:
-    """``look(place, month)`` gives a page with the place, in a browser of its own."""
+    """``look(place, sample)`` gives a page with the place, in a browser of its own."""
     from django.test import override_settings
 
     from pinterest_sandbox import Sandbox
@@ -78,10 +78,10 @@ def photographer(server: str) -> Iterator[Any]:
     from tests.browser.visiting import go_to, sign_in_for
 
     @contextmanager
-    def look(place: Any, month: Any) -> Iterator[Any]:
+    def look(place: Any, sample: Any) -> Iterator[Any]:
         visitor = Visitor(browser, server)
         sign_in_for(visitor, place)
-        yield go_to(visitor, place, month)
+        yield go_to(visitor, place, sample)
         visitor.close()
 
     with Sandbox(seed=1) as sandbox, open_chromium() as browser:
@@ -94,41 +94,41 @@ def take(server: str, only: str, *, documented_only: bool) -> None:
     """All pictures of the places with ``only`` in their name."""
     from django.contrib.auth.models import User
 
-    from tests.browser.month import Month, fill_month, make_people
     from tests.browser.places import PLACES
+    from tests.browser.sample_data import SampleData, make_people, make_sample_data
 
     chosen = [place for place in PLACES if only in place.slug]
     with photographer(server) as look:
         if not documented_only:
             PAGES.mkdir(exist_ok=True)
-            take_empty(look, chosen, Month(make_people()))
+            take_empty(look, chosen, SampleData(make_people()))
             User.objects.all().delete()
-        month = fill_month(look.sandbox, visitors=VISITORS, days=DAYS)
+        sample = make_sample_data(look.sandbox, visitors=VISITORS, days=DAYS)
         for place in chosen:
             if place.slug in DOCUMENTED:
                 name, height = DOCUMENTED[place.slug]
-                with look(place, month) as page:
+                with look(place, sample) as page:
                     page.set_viewport_size({"width": 1280, "height": height})
                     save(page, IMAGES / f"{name}.png")
         if not documented_only:
-            take_full(look, chosen, month)
+            take_full(look, chosen, sample)
 
 
-def take_empty(look: Any, places: list[Any], month: Any) -> None:
+def take_empty(look: Any, places: list[Any], sample: Any) -> None:
     from tests.browser.chromium import LAPTOP
 
     for place in places:
         if place.is_also_empty:
-            with look(place, month) as page:
+            with look(place, sample) as page:
                 save_whole(page, LAPTOP, PAGES / f"{place.slug}-empty.png")
 
 
-def take_full(look: Any, places: list[Any], month: Any) -> None:
+def take_full(look: Any, places: list[Any], sample: Any) -> None:
     from tests.browser.chromium import LAPTOP, PHONE
     from tests.browser.visiting import show_dark
 
     for place in places:
-        with look(place, month) as page:
+        with look(place, sample) as page:
             save_whole(page, LAPTOP, PAGES / f"{place.slug}.png")
             save_whole(page, PHONE, PAGES / f"{place.slug}-phone.png")
             show_dark(page)

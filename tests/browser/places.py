@@ -1,6 +1,6 @@
 """All pages there are to look at, how to get there, and why some are not looked at.
 
-To add a page: a ``Place`` in PLACES (``name`` of its URL, a path made of a ``Month``, and what to
+To add a page: a ``Place`` in PLACES (``name`` of its URL, a path made of a ``SampleData``, and what to
 do there first, if anything), or its URL name with a reason in NOT_LOOKED_AT.
 """
 
@@ -16,9 +16,9 @@ from django.urls import reverse
 from django_otp.oath import totp
 from playwright.sync_api import Page
 
-from tests.browser.month import PASSWORD, Month, refusal
+from tests.browser.sample_data import PASSWORD, SampleData, refusal
 
-Way = Callable[[Month], str]
+Way = Callable[[SampleData], str]
 Doing = Callable[[Page], Page | None]
 
 
@@ -44,32 +44,32 @@ class Place:
 
 
 def _to(name: str, *arguments: object, **query: str) -> Way:
-    return lambda month: reverse(name, args=arguments) + (f"?{urlencode(query)}" if query else "")
+    return lambda sample: reverse(name, args=arguments) + (f"?{urlencode(query)}" if query else "")
 
 
 def _to_delivery(**filters: object) -> Way:
-    return lambda month: reverse(
-        "admin:deliveries_delivery_change", args=[month.newest(**filters).pk]
+    return lambda sample: reverse(
+        "admin:deliveries_delivery_change", args=[sample.newest(**filters).pk]
     )
 
 
 def _of_destination(name: str, url_name: str = "change") -> Way:
-    return lambda month: reverse(
-        f"admin:destinations_destination_{url_name}", args=[month.destinations[name].pk]
+    return lambda sample: reverse(
+        f"admin:destinations_destination_{url_name}", args=[sample.destinations[name].pk]
     )
 
 
 def _of_source(url_name: str) -> Way:
-    return lambda month: reverse(f"admin:destinations_source_{url_name}", args=[month.source.pk])
+    return lambda sample: reverse(f"admin:destinations_source_{url_name}", args=[sample.source.pk])
 
 
 def _of_user(url_name: str) -> Way:
-    return lambda month: reverse(f"admin:auth_user_{url_name}", args=[month.admin.pk])
+    return lambda sample: reverse(f"admin:auth_user_{url_name}", args=[sample.admin.pk])
 
 
 def _of_batch(**filters: object) -> Way:
-    return lambda month: reverse(
-        "admin:deliveries_batch_change", args=[month.newest(**filters).batch_id]
+    return lambda sample: reverse(
+        "admin:deliveries_batch_change", args=[sample.newest(**filters).batch_id]
     )
 
 
@@ -174,8 +174,8 @@ PLACES: tuple[Place, ...] = (
     Place(
         "delivery-history",
         "admin:deliveries_delivery_history",
-        lambda month: reverse(
-            "admin:deliveries_delivery_history", args=[month.newest(status="dead").pk]
+        lambda sample: reverse(
+            "admin:deliveries_delivery_history", args=[sample.newest(status="dead").pk]
         ),
     ),
     Place(
@@ -194,7 +194,7 @@ PLACES: tuple[Place, ...] = (
     Place(
         "refusal",
         "admin:deliveries_refusal_change",
-        lambda month: reverse("admin:deliveries_refusal_change", args=[refusal().pk]),
+        lambda sample: reverse("admin:deliveries_refusal_change", args=[refusal().pk]),
     ),
     Place("bulk-actions", f"{BULK}_changelist", _to(f"{BULK}_changelist"), is_also_empty=True),
     Place("bulk-retry", f"{BULK}_ask", _to(f"{BULK}_ask", "retry", status="rejected")),
@@ -203,12 +203,12 @@ PLACES: tuple[Place, ...] = (
     Place(
         "bulk-running",
         f"{BULK}_change",
-        lambda month: reverse(f"{BULK}_change", args=[month.bulk_action("running").pk]),
+        lambda sample: reverse(f"{BULK}_change", args=[sample.bulk_action("running").pk]),
     ),
     Place(
         "bulk-done",
         f"{BULK}_change",
-        lambda month: reverse(f"{BULK}_change", args=[month.bulk_action("done").pk]),
+        lambda sample: reverse(f"{BULK}_change", args=[sample.bulk_action("done").pk]),
     ),
     Place(
         "sources",
@@ -285,16 +285,16 @@ PLACES: tuple[Place, ...] = (
     Place(
         "preview",
         "admin:destinations_destination_preview",
-        lambda month: reverse(
-            "admin:destinations_destination_preview", args=[month.destination.pk]
+        lambda sample: reverse(
+            "admin:destinations_destination_preview", args=[sample.destination.pk]
         ),
         _press("Order Completed in a browser"),
     ),
     Place(
         "preview-rejected",
         "admin:destinations_destination_preview",
-        lambda month: reverse(
-            "admin:destinations_destination_preview", args=[month.destination.pk]
+        lambda sample: reverse(
+            "admin:destinations_destination_preview", args=[sample.destination.pk]
         ),
         _press("An event that nobody can match"),
     ),
@@ -311,20 +311,22 @@ PLACES: tuple[Place, ...] = (
     Place(
         "user-delete",
         "admin:auth_user_delete",
-        lambda month: reverse("admin:auth_user_delete", args=[User.objects.get(username="mei").pk]),
+        lambda sample: reverse(
+            "admin:auth_user_delete", args=[User.objects.get(username="mei").pk]
+        ),
     ),
     Place("user-history", "admin:auth_user_history", _of_user("history")),
     Place("groups", "admin:auth_group_changelist", _to("admin:auth_group_changelist")),
     Place(
         "group",
         "admin:auth_group_change",
-        lambda month: reverse("admin:auth_group_change", args=[month.group.pk]),
+        lambda sample: reverse("admin:auth_group_change", args=[sample.group.pk]),
     ),
     Place("group-add", "admin:auth_group_add", _to("admin:auth_group_add")),
     Place(
         "group-delete",
         "admin:auth_group_delete",
-        lambda month: reverse("admin:auth_group_delete", args=[month.group.pk]),
+        lambda sample: reverse("admin:auth_group_delete", args=[sample.group.pk]),
     ),
     Place(
         "history",
@@ -335,7 +337,7 @@ PLACES: tuple[Place, ...] = (
     Place(
         "history-entry",
         "admin:admin_logentry_change",
-        lambda month: reverse("admin:admin_logentry_change", args=[month.log_entry.pk]),
+        lambda sample: reverse("admin:admin_logentry_change", args=[sample.log_entry.pk]),
     ),
     Place("own-password", "admin:password_change", _to("admin:password_change")),
     Place("own-password-done", "admin:password_change_done", _to("admin:password_change_done")),
@@ -358,14 +360,14 @@ PLACES: tuple[Place, ...] = (
     Place(
         "user-two-factor-off",
         "admin:auth_user_two_factor_off",
-        lambda month: reverse(
+        lambda sample: reverse(
             "admin:auth_user_two_factor_off", args=[User.objects.get(username="lena").pk]
         ),
     ),
     Place("api-docs", "", _to("ingest:docs"), user="", markup_of="Swagger UI"),
     Place("forbidden", "", _to("admin:auth_user_changelist"), user="mei", status=403),
     Place("form-too-old", "", _to("admin:login"), _forget_cookies_and_log_in, user=""),
-    Place("not-found", "", lambda month: "/admin/no/such/page/", status=404),
+    Place("not-found", "", lambda sample: "/admin/no/such/page/", status=404),
     Place("signed-out", "admin:logout", _to("admin:index"), _sign_out),
 )
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from playwright.sync_api import Locator, Page
 
 from tests.browser.chromium import Visitor
-from tests.browser.month import PASSWORD, make_people
+from tests.browser.sample_data import PASSWORD, make_people
 from tests.deliveries.log_rows import make_rejected
 from tests.factories import make_deliveries, make_destination
 

@@ -13,22 +13,22 @@ from deliveries.admin.log_admin import LogAdmin
 from pinterest_sandbox import Sandbox
 from tests.accounts.test_roles import names_below
 from tests.browser.chromium import Visitor
-from tests.browser.month import Month, fill_month, make_people
 from tests.browser.places import NOT_LOOKED_AT, PLACES, Place
+from tests.browser.sample_data import SampleData, make_people, make_sample_data
 from tests.browser.visiting import look_at, sign_in_for
 
 pytestmark = pytest.mark.timeout(900)  # a hundred pages, each looked at three times
 
 
 def look_at_all(
-    places: list[Place], month: Month, server_url: str, open_visitor: Callable[[str], Visitor]
+    places: list[Place], sample: SampleData, server_url: str, open_visitor: Callable[[str], Visitor]
 ) -> list[str]:
     """All that is wrong anywhere: WCAG 2 A and AA (axe), overflow, other origins, errors."""
     found = []
     visitor = open_visitor(server_url)
     for place in places:
         sign_in_for(visitor, place)
-        found += look_at(visitor, place, month)
+        found += look_at(visitor, place, sample)
     return found
 
 
@@ -43,8 +43,8 @@ def short_lists(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_page_with_rows_is_for_everybody(
     served: Any, sandbox: Sandbox, open_visitor: Callable[[str], Visitor]
 ) -> None:
-    month = fill_month(sandbox, visitors=48, days=2)
-    found = look_at_all(list(PLACES), month, served.url, open_visitor)
+    sample = make_sample_data(sandbox, visitors=48, days=2)
+    found = look_at_all(list(PLACES), sample, served.url, open_visitor)
     assert not found, "\n".join(found)
 
 
@@ -54,7 +54,7 @@ def test_every_page_of_an_empty_installation_is_for_everybody(
     served: Any, open_visitor: Callable[[str], Visitor]
 ) -> None:
     places = [place for place in PLACES if place.is_also_empty]
-    found = look_at_all(places, Month(make_people()), served.url, open_visitor)
+    found = look_at_all(places, SampleData(make_people()), served.url, open_visitor)
     assert not found, "\n".join(found)
 
 
@@ -73,8 +73,8 @@ def test_what_these_tests_look_for_is_found(
             }"""
         )
 
-    place = Place("spoilt", "", lambda month: "/admin/login/", spoil, user="")
-    found = "\n".join(look_at(open_visitor(served.url), place, Month(make_people())))
+    place = Place("spoilt", "", lambda sample: "/admin/login/", spoil, user="")
+    found = "\n".join(look_at(open_visitor(served.url), place, SampleData(make_people())))
 
     assert "px wide in a window of 1280 px" in found
     assert "image-alt" in found

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from destinations.models import Destination
 from tests.browser.chromium import Visitor
-from tests.browser.month import PASSWORD, make_people
+from tests.browser.sample_data import PASSWORD, make_people
 
 pytestmark = [pytest.mark.browser, pytest.mark.postgres, pytest.mark.timeout(120)]
 

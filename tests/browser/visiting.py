@@ -13,8 +13,8 @@ from django.test import Client
 from playwright.sync_api import Page
 
 from tests.browser.chromium import LAPTOP, PHONE, Visitor
-from tests.browser.month import Month
 from tests.browser.places import Place
+from tests.browser.sample_data import SampleData
 
 STILL = "*, *::before, *::after { transition: none !important; animation: none !important; }"
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -40,9 +40,9 @@ def sign_in_for(visitor: Visitor, place: Place) -> None:
     )
 
 
-def go_to(visitor: Visitor, place: Place, month: Month) -> Page:
+def go_to(visitor: Visitor, place: Place, sample: SampleData) -> Page:
     """The page of the place, still and with its fonts."""
-    status = visitor.open(place.path(month))
+    status = visitor.open(place.path(sample))
     assert status == place.status, f"{place.slug}: {status}"
     page = (place.do(visitor.page) if place.do else None) or visitor.page
     page.add_style_tag(content=STILL)
@@ -61,10 +61,10 @@ def show_light(page: Page) -> None:
     page.evaluate("document.documentElement.classList.remove('dark')")
 
 
-def look_at(visitor: Visitor, place: Place, month: Month) -> list[str]:
+def look_at(visitor: Visitor, place: Place, sample: SampleData) -> list[str]:
     """All that is wrong with a place: (how it was shown, what, where), in words."""
     try:
-        page = go_to(visitor, place, month)
+        page = go_to(visitor, place, sample)
         page.evaluate(axe_source())
         found = [f"{place.slug}: {one}" for one in _look(page, with_axe=not place.markup_of)]
         if page is not visitor.page:

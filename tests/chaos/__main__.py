@@ -1,4 +1,4 @@
-"""`bin/chaos`: a storm over the whole system, and whether every event survived it."""
+"""`bin/chaos`: faults all over the system, and whether every event survived it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.chaos.chaos_run import run_chaos
 from tests.chaos.servers import ServerMissing
-from tests.chaos.storm import run_storm
 
 
 def main() -> int:
@@ -19,7 +19,7 @@ def main() -> int:
         description="Kills, cuts, freezes and lies to everything for a while, drains, and checks "
         "that every event that got a 200 ended in the right place. Exit status 1 if not.",
     )
-    parser.add_argument("--seed", type=int, default=1, help="which storm (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="which run (default %(default)s)")
     parser.add_argument("--minutes", type=float, default=2, help="default %(default)s")
     parser.add_argument(
         "--rate", type=float, default=200, metavar="N", help="events/s (default %(default)s)"
@@ -27,9 +27,9 @@ def main() -> int:
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is still ended
     faulthandler.register(signal.SIGUSR1)
-    log = Path(tempfile.gettempdir()) / f"capi-relay-storm-{options.seed}.log"
+    log = Path(tempfile.gettempdir()) / f"capi-relay-chaos-{options.seed}.log"
     try:
-        verdict = run_storm(
+        report = run_chaos(
             seed=options.seed,
             seconds=options.minutes * 60,
             events_per_second=options.rate,
@@ -39,8 +39,8 @@ def main() -> int:
     except ServerMissing as missing:
         print(missing, file=sys.stderr)
         return 2
-    print(verdict.report())
-    if verdict.violations:
+    print(report.as_text())
+    if report.violations:
         print(f"What the processes said: {log}")
         return 1
     log.unlink()

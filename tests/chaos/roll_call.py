@@ -1,4 +1,4 @@
-"""After a storm every worker has to take work: one that lives and does not is gone all the same."""
+"""After a chaos run every worker has to take work: one that lives and does not is gone all the same."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def missing_workers(
                     absent.pop(int(worker.split(":")[1]), None)
                 time.sleep(0.02)
     return [
-        f"{name} took no work for {seconds:g} s after the storm: {_look_at(stack, name)}"
+        f"{name} took no work for {seconds:g} s after the run: {_look_at(stack, name)}"
         for name in absent.values()
     ]
 

@@ -14,9 +14,9 @@ import requests
 BATCH_SIZE = 25
 TIMEOUT_SECONDS = 15
 MOST_BAD = 400
-"""Poisoned and failing events of a storm: the sandbox is told of them before it begins."""
+"""Poisoned and failing events of a chaos run: the sandbox is told of them before it begins."""
 MOST_DOOMED = 100
-"""So many are posted, early: each needs all its tries, and the storm waits for them."""
+"""So many are posted, early: each needs all its tries, and the run waits for them."""
 
 
 class Kind(StrEnum):
@@ -53,7 +53,7 @@ class Record:
 
     def bad_ids(self, kind: Kind) -> list[str]:
         """The message IDs that events of this kind will have."""
-        return [f"storm-{self.seed}-{kind}-{number}" for number in range(MOST_BAD)]
+        return [f"chaos-{self.seed}-{kind}-{number}" for number in range(MOST_BAD)]
 
     def new_event(self, dice: random.Random, weights: tuple[int, ...]) -> dict[str, Any]:
         """An order of a shop, now and then one that must be rejected."""
@@ -67,7 +67,7 @@ class Record:
                 else:
                     number = self._bad_counts[kind]
                     self._bad_counts[kind] += 1
-        message_id = f"storm-{self.seed}-{kind}-{number}"
+        message_id = f"chaos-{self.seed}-{kind}-{number}"
         traits = {} if kind is Kind.NOBODY else {"email": f"{message_id}@example.com"}
         return {
             "type": "track",

@@ -24,7 +24,7 @@ START_SECONDS = 30
 
 
 class ServerMissing(Exception):
-    """What has to be installed before a storm can blow, in one sentence."""
+    """What has to be installed before a chaos run can start, in one sentence."""
 
 
 class OwnPostgres:
@@ -39,7 +39,7 @@ class OwnPostgres:
     def __init__(self) -> None:
         self._programs = find_postgres_programs()
         self._user = find_postgres_user()
-        self._folder = Path(tempfile.mkdtemp(prefix="capi-relay-storm-postgres-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="capi-relay-chaos-postgres-"))
         self._port = free_port()
         self.url = f"postgres://postgres@127.0.0.1:{self._port}/postgres"
 
@@ -49,7 +49,7 @@ class OwnPostgres:
         try:
             self._run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
             # What a kill of the server can lose is in its own memory. fsync guards against a
-            # crash of the machine, which this storm cannot play.
+            # crash of the machine, which this run cannot play.
             (self._folder / "data" / "postgresql.auto.conf").write_text(
                 f"port = {self._port}\n"
                 "listen_addresses = '127.0.0.1'\n"
@@ -166,9 +166,9 @@ class OwnRedis:
     def __init__(self) -> None:
         program = shutil.which("redis-server")
         if program is None:
-            raise ServerMissing("A storm needs redis-server (Debian: apt-get install redis).")
+            raise ServerMissing("A chaos run needs redis-server (Debian: apt-get install redis).")
         self._program = program
-        self._folder = Path(tempfile.mkdtemp(prefix="capi-relay-storm-redis-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="capi-relay-chaos-redis-"))
         self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self.url = f"redis://127.0.0.1:{self._port}/0"
@@ -246,7 +246,7 @@ def find_postgres_programs() -> Path:
     )
     if not versions:
         raise ServerMissing(
-            "A storm needs a PostgreSQL server (Debian: apt-get install postgresql)."
+            "A chaos run needs a PostgreSQL server (Debian: apt-get install postgresql)."
         )
     return versions[-1]
 

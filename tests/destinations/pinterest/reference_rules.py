@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from tests.destinations.pinterest import law
-from tests.destinations.pinterest.law import ABSENT
+from tests.destinations.pinterest import reference_mapping
 from tests.destinations.pinterest.mapping_rows import PATHS
+from tests.destinations.pinterest.reference_mapping import ABSENT
 
 NO_DIGEST = sha256(b"").hexdigest()
 
@@ -36,14 +36,14 @@ class Difference:
         return self.field.rpartition(".")[2]
 
     def is_lawful(self) -> bool:
-        return self.ours == law.value_of(self.event, self.field)
+        return self.ours == reference_mapping.value_of(self.event, self.field)
 
     def received(self) -> list[Any]:
         """Every value at the field's paths, lists taken apart."""
         section = {"user_data": "4", "custom_data": "5"}.get(self.field.rpartition(".")[0], "3")
         found: list[Any] = []
         for path in PATHS.get(f"{section}.{self.name}", ()):
-            value = law.at(self.event, path)
+            value = reference_mapping.at(self.event, path)
             found += value if isinstance(value, list) else [value]
         return found
 
@@ -52,11 +52,17 @@ Rule = Callable[[Difference], bool]
 
 
 def is_hashed_field(d: Difference) -> bool:
-    return d.field.startswith("user_data.") and d.name in law.HASHED
+    return d.field.startswith("user_data.") and d.name in reference_mapping.HASHED
 
 
 def is_text_field(d: Difference) -> bool:
-    return d.name in (*law.EVENT_TEXTS, *law.CUSTOM_TEXTS, *law.USER_TEXTS, "click_id", "language")
+    return d.name in (
+        *reference_mapping.EVENT_TEXTS,
+        *reference_mapping.CUSTOM_TEXTS,
+        *reference_mapping.USER_TEXTS,
+        "click_id",
+        "language",
+    )
 
 
 def is_written_out(theirs: Any) -> bool:
@@ -89,14 +95,16 @@ def hashed_values_pass(d: Difference) -> bool:
 
 def numbers_count_as_text(d: Difference) -> bool:
     """A number as ID, phone, postal code or birthday; the reference takes it for empty."""
-    return is_hashed_field(d) and any(map(law.is_number, d.received())) and d.is_lawful()
+    return (
+        is_hashed_field(d) and any(map(reference_mapping.is_number, d.received())) and d.is_lawful()
+    )
 
 
 def unusable_values_vanish(d: Difference) -> bool:
     """Null, blanks, booleans, objects and what a field's own rule drops never hide another value."""
 
     def is_unusable(value: Any) -> bool:
-        return not law.digests(d.name, value)
+        return not reference_mapping.digests(d.name, value)
 
     return is_hashed_field(d) and any(map(is_unusable, d.received())) and d.is_lawful()
 
@@ -128,7 +136,7 @@ def an_ip_address_is_usable_and_the_visitors(d: Difference) -> bool:
 
 def text_fields_are_text(d: Difference) -> bool:
     """A number or boolean is sent as text, which Pinterest's schema demands."""
-    return is_text_field(d) and d.ours == law.text(d.theirs) and d.is_lawful()
+    return is_text_field(d) and d.ours == reference_mapping.text(d.theirs) and d.is_lawful()
 
 
 def objects_and_arrays_are_no_text(d: Difference) -> bool:
@@ -145,7 +153,7 @@ def blanks_and_null_count_as_absent(d: Difference) -> bool:
 
 def true_and_zero_are_values(d: Difference) -> bool:
     """The reference drops numbers and booleans from some text fields."""
-    scalars = [v for v in d.received() if isinstance(v, bool) or law.is_number(v)]
+    scalars = [v for v in d.received() if isinstance(v, bool) or reference_mapping.is_number(v)]
     return is_text_field(d) and d.theirs == ABSENT and bool(scalars) and d.is_lawful()
 
 
@@ -181,7 +189,7 @@ def tracking_permission_belongs_to_apps(d: Difference) -> bool:
     """advertiser_tracking_enabled is sent with v5 and app sources only, and always there."""
     if d.name != "advertiser_tracking_enabled":
         return False
-    allowed = law.is_set(d.event, "context.device.adTrackingEnabled")
+    allowed = reference_mapping.is_set(d.event, "context.device.adTrackingEnabled")
     is_app = d.conversion["action_source"] in ("app_ios", "app_android")
     is_v5 = d.config.get("apiVersion") != "legacyApi"
     return d.ours == (allowed if is_app and is_v5 and allowed is not None else ABSENT)
@@ -196,9 +204,9 @@ def an_event_id_is_usable_text(d: Difference) -> bool:
     """Numbers become text; objects, arrays, booleans and blanks fall through to the message ID."""
     if d.name != "event_id":
         return False
-    message_id = law.text(d.event.get("messageId"))
-    if law.is_number(d.theirs):
-        return bool(d.ours == law.text(d.theirs))
+    message_id = reference_mapping.text(d.event.get("messageId"))
+    if reference_mapping.is_number(d.theirs):
+        return bool(d.ours == reference_mapping.text(d.theirs))
     usable = isinstance(d.theirs, str) and d.theirs.strip() and d.theirs != ABSENT
     return not usable and message_id is not None and d.ours == message_id
 
@@ -219,7 +227,7 @@ def account_and_app_ids_are_text(d: Difference) -> bool:
     """The reference sends a number as it is, and null or "" for none."""
     if d.name not in ("advertiser_id", "app_id"):
         return False
-    return bool(d.ours == (law.text(d.theirs) or ABSENT))
+    return bool(d.ours == (reference_mapping.text(d.theirs) or ABSENT))
 
 
 # -- custom_data -----------------------------------------------------------------------------------
@@ -341,7 +349,11 @@ def lawful_names(event: dict, config: dict) -> list[str]:
     """The names that mapping §2 gives this event under RudderStack's config."""
     if folded(event.get("type")) == "page":
         paths = PATHS["2.view_category"]
-        return ["view_category" if law.first(event, paths, law.text) != ABSENT else "page_visit"]
+        return [
+            "view_category"
+            if reference_mapping.first(event, paths, reference_mapping.text) != ABSENT
+            else "page_visit"
+        ]
     name = next((event[k].strip() for k in ("event", "name") if folded(event.get(k))), "")
     mapped = [
         STANDARD.get(standard(row["to"]), own_name(row["to"]))
@@ -374,7 +386,7 @@ def nobody_could_be_matched(code: str, event: dict) -> bool:
     """The reference counts e-mails without @, digests of "" and 0.0.0.0 as user data."""
 
     def has(field: str) -> bool:
-        return law.value_of(event, f"user_data.{field}") != ABSENT
+        return reference_mapping.value_of(event, f"user_data.{field}") != ABSENT
 
     pair = has("client_ip_address") and has("client_user_agent")
     return code == "missing_user_data" and not (has("em") or has("hashed_maids") or pair)

@@ -16,7 +16,7 @@ from destinations.pinterest.transform import conversion_names, transform
 from tests import services
 from tests.destinations.pinterest import reference_rules as rules
 from tests.destinations.pinterest.contract import contract_errors
-from tests.destinations.pinterest.law import ABSENT
+from tests.destinations.pinterest.reference_mapping import ABSENT
 
 NOW = 1_800_000_000.0
 CASES = Path(services.shared_folder() or "shared") / "data" / "reference_cases.jsonl.gz"

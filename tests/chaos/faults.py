@@ -1,4 +1,4 @@
-"""The blows of a storm: what is killed, cut, frozen and made to lie, drawn from a seed."""
+"""The faults of a chaos run: what is killed, cut, frozen and made to lie, drawn from a seed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.stack import Stack
 STOP_SECONDS = 10
 FAULTS = (
     "latency=0.3-1",
-    "latency=4-6",  # longer than the read timeout of the storm
+    "latency=4-6",  # longer than the read timeout of the run
     "drop=before:0.5",
     "drop=after:0.5",
     "drop=midway:0.5",
@@ -33,48 +33,48 @@ FAULTS = (
     "status=401",
 )
 
-Blow = Callable[[], None]
+Fault = Callable[[], None]
 
 
-class Weather:
-    """Deals blows one after the other until ``calm()``; each heals what it broke.
+class Faults:
+    """Makes faults one after the other until ``stop()``; each heals what it broke.
 
-    Every blow of the deck falls once before any falls again. ``blows`` counts them by name.
+    Every fault is made once before any is made again. ``faults_dealt`` counts them by name.
     """
 
     def __init__(self, seed: str, pause_seconds: tuple[float, float]) -> None:
         self.dice = random.Random(seed)
-        self.blows: Counter[str] = Counter()
+        self.faults_dealt: Counter[str] = Counter()
         self._pause_seconds = pause_seconds
-        self._is_calm = threading.Event()
+        self._is_stopped = threading.Event()
 
-    def deck(self) -> list[tuple[str, Blow]]:
+    def deck(self) -> list[tuple[str, Fault]]:
         raise NotImplementedError
 
-    def rage(self) -> None:
-        """Returns once it was told to calm down, and the blow under way has healed."""
+    def run(self) -> None:
+        """Returns once it was told to stop, and the fault under way has healed."""
         while True:
             deck = self.deck()
             self.dice.shuffle(deck)
-            for name, blow in deck:
-                if self._is_calm.wait(self.dice.uniform(*self._pause_seconds)):
+            for name, make_fault in deck:
+                if self._is_stopped.wait(self.dice.uniform(*self._pause_seconds)):
                     return
-                self.blows[name] += 1
-                blow()
+                self.faults_dealt[name] += 1
+                make_fault()
 
-    def calm(self) -> None:
+    def stop(self) -> None:
         """Deal no more."""
-        self._is_calm.set()
+        self._is_stopped.set()
 
     def hold(self, least: float, most: float) -> None:
-        """How long a blow lasts; shorter when the storm is over."""
-        self._is_calm.wait(self.dice.uniform(least, most))
+        """How long a fault lasts; shorter at the end of the run."""
+        self._is_stopped.wait(self.dice.uniform(least, most))
 
 
-class Ground(Weather):
+class ProcessFaults(Faults):
     """What happens to our own processes and servers.
 
-    It rages in the main thread: a part is told to end when the thread that started it ends
+    It runs in the main thread: a part is told to end when the thread that started it ends
     (launcher/parent_watch.py).
     """
 
@@ -87,7 +87,7 @@ class Ground(Weather):
         self.kills = self.restarts = 0
         self.surprises: list[str] = []
 
-    def deck(self) -> list[tuple[str, Blow]]:
+    def deck(self) -> list[tuple[str, Fault]]:
         return [
             ("kill -9 of a worker while it sends", self._kill_worker),
             ("kill -9 of a worker while it sends", self._kill_worker),
@@ -188,14 +188,14 @@ class Ground(Weather):
         self._postgres.cut_connections()
 
 
-class Frost(Weather):
+class FreezeFaults(Faults):
     """A worker that stands still until its lease is over, and wakes up with an old claim."""
 
     def __init__(self, seed: int, stack: Stack, worker: str, lease_seconds: float) -> None:
         super().__init__(f"frost {seed}", (2, 5))
         self._stack, self._worker, self._lease_seconds = stack, worker, lease_seconds
 
-    def deck(self) -> list[tuple[str, Blow]]:
+    def deck(self) -> list[tuple[str, Fault]]:
         return [("a worker frozen for longer than its lease", self._freeze)]
 
     def _freeze(self) -> None:
@@ -210,15 +210,15 @@ class Frost(Weather):
                 os.kill(pid, signal.SIGCONT)
 
 
-class Sky(Weather):
+class SandboxFaults(Faults):
     """What happens at Pinterest's end."""
 
     def __init__(self, seed: int, stack: Stack) -> None:
         super().__init__(f"sky {seed}", (0.2, 1.0))
         self._stack = stack
 
-    def deck(self) -> list[tuple[str, Blow]]:
-        faults: list[tuple[str, Blow]] = [
+    def deck(self) -> list[tuple[str, Fault]]:
+        faults: list[tuple[str, Fault]] = [
             (f"sandbox: {line}", lambda line=line: self._break(line)) for line in FAULTS
         ]
         return [*faults, ("sandbox refuses connections", self._refuse)]

@@ -42,7 +42,7 @@ Events = Iterable[dict[str, Any]]
 
 
 @dataclass
-class Month:
+class SampleData:
     """What there is to look at. Deliveries are the newest of their kind."""
 
     admin: User
@@ -91,18 +91,18 @@ def make_people() -> User:
     return User.objects.create_superuser("anna", "anna@example.com", PASSWORD)
 
 
-def fill_month(sandbox: Sandbox, *, visitors: int, days: int, seed: int = 4) -> Month:
+def make_sample_data(sandbox: Sandbox, *, visitors: int, days: int, seed: int = 4) -> SampleData:
     """About ``visitors`` events in the log, and figures of ``days`` days on the home page."""
     with override_settings(PINTEREST_API_URL=sandbox.url, SANDBOX_URL=sandbox.url):
-        month = Month(make_people())
-        story = Story(month, sandbox, Visitors(seed))
+        sample = SampleData(make_people())
+        story = Story(sample, sandbox, Visitors(seed))
         with at(story.now - timedelta(days=days)):
             story.set_up()
         story.tell(visitors)
         story.add_bulk_actions()
         story.add_saved_links()
         story.add_figures(days, random.Random(seed))
-    return month
+    return sample
 
 
 @contextmanager
@@ -115,14 +115,14 @@ def at(moment: datetime) -> Iterator[None]:
 class Story:
     """What happened, in order."""
 
-    def __init__(self, month: Month, sandbox: Sandbox, visitors: Visitors) -> None:
-        self.month, self.sandbox, self.visitors = month, sandbox, visitors
+    def __init__(self, sample: SampleData, sandbox: Sandbox, visitors: Visitors) -> None:
+        self.sample, self.sandbox, self.visitors = sample, sandbox, visitors
         self.now = timezone.now()
 
     def set_up(self) -> None:
         for name in ("Web shop", "iOS app", "Shops (tills)", "Garden shop"):
-            self.month.sources[name] = Source.objects.create(name=name, created_at=timezone.now())
-        web, app, tills, plants = self.month.sources.values()
+            self.sample.sources[name] = Source.objects.create(name=name, created_at=timezone.now())
+        web, app, tills, plants = self.sample.sources.values()
         germany = self._destination("Pinterest Germany", "549755885175", [web, app])
         self._destination("Pinterest France", "549761207733", [web])
         self._destination("Garden brand", "549768841020", [plants])
@@ -151,7 +151,7 @@ class Story:
             destination=germany, source_event_name="Signed Up", pinterest_event_name="signup"
         )
         LogEntry.objects.log_actions(
-            self.month.admin.pk,
+            self.sample.admin.pk,
             [germany],
             CHANGE,
             change_message=[
@@ -175,7 +175,7 @@ class Story:
         )
         destination.refresh_from_db()  # the token is sealed on its way in
         destination.sources.set(sources)
-        self.month.destinations[name] = destination
+        self.sample.destinations[name] = destination
         return destination
 
     def tell(self, count: int) -> None:
@@ -186,9 +186,9 @@ class Story:
             moment = self.now - timedelta(hours=ago)
             if ago == 9:
                 for name in ("Pinterest Germany", "Stores (offline)"):
-                    check_and_record(self.month.destinations[name], moment)
+                    check_and_record(self.sample.destinations[name], moment)
             if ago == 22:
-                garden = self.month.destinations["Garden brand"]
+                garden = self.sample.destinations["Garden brand"]
                 garden.conversion_token = Secret.seal(BAD_TOKEN)
                 garden.save()
             self._send("Web shop", self.visitors.browse(share, moment), moment)
@@ -199,7 +199,7 @@ class Story:
         self._outage_of_france(self.now - timedelta(hours=3.9))
         self._refused_by_us_and_by_pinterest(self.now - timedelta(minutes=48), share)
         self._send_what_is_refused(self.now - timedelta(minutes=35))
-        france = self.month.destinations["Pinterest France"].advertiser_id
+        france = self.sample.destinations["Pinterest France"].advertiser_id
         self.sandbox.add_fault("status=503", account=france)
         names = ("Order Completed", "Product Added", "Product Viewed", "Order Completed", "page")
         for minutes, name in zip((30, 28, 25, 19, 8), names, strict=True):
@@ -214,7 +214,7 @@ class Story:
     def _outage_of_france(self, moment: datetime) -> None:
         """Every try fails until the budget is spent: dead."""
         self._send("Web shop", self.visitors.browse(3, moment), moment)
-        france = self.month.destinations["Pinterest France"]
+        france = self.sample.destinations["Pinterest France"]
         self.sandbox.add_fault("status=503", account=france.advertiser_id)
         tries = 0
         while (
@@ -270,7 +270,7 @@ class Story:
                 assert status == 200, status
 
     def _post(self, source: str, body: bytes) -> int:
-        key = self.month.sources[source].write_key
+        key = self.sample.sources[source].write_key
         credentials = base64.b64encode(f"{key}:".encode()).decode()
         return (
             Client()
@@ -285,7 +285,7 @@ class Story:
 
     def _deliver(self, moment: datetime) -> None:
         with at(moment):
-            for destination in self.month.destinations.values():
+            for destination in self.sample.destinations.values():
                 for _ in range(5):
                     if not deliver_batch(destination.pk, clock=lambda: moment):
                         break
@@ -293,10 +293,10 @@ class Story:
     def add_saved_links(self) -> None:
         for name, query, is_shared in (
             ("Rejected orders", "conversion_name=checkout&status=rejected", True),
-            ("France", f"destination={self.month.destinations['Pinterest France'].pk}", False),
+            ("France", f"destination={self.sample.destinations['Pinterest France'].pk}", False),
         ):
             SavedLink.objects.create(
-                owner=self.month.admin, name=name, query=query, is_shared=is_shared
+                owner=self.sample.admin, name=name, query=query, is_shared=is_shared
             )
 
     def add_bulk_actions(self) -> None:
@@ -332,7 +332,7 @@ class Story:
             tide = 0.35 + 0.65 * max(0, 12 - abs(moment.hour - 17)) / 12
             tide *= 0.7 if moment.weekday() >= 5 else 1.0
             for name, size in SIZES.items():
-                destination = self.month.destinations[name]
+                destination = self.sample.destinations[name]
                 if name == "Garden brand" and hours < 22:
                     continue
                 delivered = int(size * tide * draw.uniform(0.8, 1.2))
@@ -343,7 +343,7 @@ class Story:
                 ]
             received = int(150 * tide * draw.uniform(0.9, 1.3))
             for name, part in (("Web shop", 1.0), ("iOS app", 0.2), ("Shops (tills)", 0.25)):
-                source = self.month.sources[name]
+                source = self.sample.sources[name]
                 rows.append(
                     (Tally.Level.HOURLY, bucket, None, source.pk, "received", int(received * part))
                 )

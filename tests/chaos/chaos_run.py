@@ -1,4 +1,4 @@
-"""A storm from beginning to end: start everything, break it, let it drain, judge."""
+"""A chaos run from beginning to end: start everything, break it, let it drain, judge."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import psycopg
 
 from launcher.commands import read_options, worker_names
 from pinterest_sandbox import Sandbox
+from tests.chaos.faults import FreezeFaults, Person, ProcessFaults, SandboxFaults
+from tests.chaos.report import FATES, Report, judge, read_fates
 from tests.chaos.roll_call import missing_workers
 from tests.chaos.senders import MOST_DOOMED, ONLY_DOOMED, Kind, Record, Sender
 from tests.chaos.servers import OwnRedis, Postgres, find_postgres
-from tests.chaos.verdict import FATES, Verdict, judge, read_fates
-from tests.chaos.weather import Frost, Ground, Person, Sky
 from tests.stack import Stack
 
 LEASE_SECONDS = 10
@@ -43,7 +43,7 @@ LAST_POST_SECONDS = 60
 ROLL_CALL_DRAIN_SECONDS = 15
 
 
-def run_storm(
+def run_chaos(
     *,
     seed: int,
     seconds: float,
@@ -51,7 +51,7 @@ def run_storm(
     drain_seconds: float = 180,
     log: Path | None = None,
     say: Callable[[str], None] = lambda line: None,
-) -> Verdict:
+) -> Report:
     """Blow for ``seconds``, drain for up to ``drain_seconds``, and judge what is left.
 
     ``log`` gets every line that the processes print. Raises ServerMissing when PostgreSQL or
@@ -68,16 +68,16 @@ def run_storm(
         )
         stack.sandbox = Sandbox(seed=seed, keep_conversions=0)
         with stack:
-            storm = _Storm(stack, postgres, redis, seed, events_per_second)
-            say(f"Seed {seed}: all is up on {stack.url}; {seconds:.0f} s of storm begin.")
+            run = _ChaosRun(stack, postgres, redis, seed, events_per_second)
+            say(f"Seed {seed}: all is up on {stack.url}; {seconds:.0f} s of faults begin.")
             if not postgres.is_own:
                 say("PostgreSQL is not ours: its connections are cut, it is never restarted.")
-            storm.blow(seconds)
-            say("The storm is over: draining.")
-            return storm.end(drain_seconds)
+            run.work(seconds)
+            say("The faults are over: draining.")
+            return run.end(drain_seconds)
 
 
-class _Storm:
+class _ChaosRun:
     def __init__(
         self,
         stack: Stack,
@@ -88,10 +88,13 @@ class _Storm:
     ) -> None:
         self.stack = stack
         self.record = Record(seed)
-        self.ground = Ground(seed, stack, postgres, redis, self.record)
+        self.process_faults = ProcessFaults(seed, stack, postgres, redis, self.record)
         self.workers = worker_names(read_options(stack.env))
-        *self.ground.workers, frozen = self.workers
-        self.aloft = (Sky(seed, stack), Frost(seed, stack, frozen, LEASE_SECONDS))
+        *self.process_faults.workers, frozen = self.workers
+        self.other_faults = (
+            SandboxFaults(seed, stack),
+            FreezeFaults(seed, stack, frozen, LEASE_SECONDS),
+        )
         self.person = Person(stack)
         self.shops = [stack.add_shop() for _ in range(SHOPS)]
         # A rate limit that nobody reaches: ingest asks Redis about it.
@@ -122,28 +125,28 @@ class _Storm:
             )
         )
 
-    def blow(self, seconds: float) -> None:
+    def work(self, seconds: float) -> None:
         for thread in (*self.senders, self.person):
             thread.start()
-        with ThreadPoolExecutor(len(self.aloft)) as pool:
-            raging = [pool.submit(weather.rage) for weather in self.aloft]
-            ending = threading.Timer(seconds, self._calm)
+        with ThreadPoolExecutor(len(self.other_faults)) as pool:
+            running = [pool.submit(faults.run) for faults in self.other_faults]
+            ending = threading.Timer(seconds, self._stop_faults)
             ending.start()
             try:
-                self.ground.rage()
+                self.process_faults.run()
             finally:
                 ending.cancel()
-                self._calm()
-            for one in raging:
+                self._stop_faults()
+            for one in running:
                 one.result()
 
-    def _calm(self) -> None:
-        for weather in (self.ground, *self.aloft):
-            weather.calm()
+    def _stop_faults(self) -> None:
+        for faults in (self.process_faults, *self.other_faults):
+            faults.stop()
 
-    def end(self, drain_seconds: float) -> Verdict:
+    def end(self, drain_seconds: float) -> Report:
         started = time.monotonic()
-        self.ground.revive_the_dead()
+        self.process_faults.revive_the_dead()
         for sender in self.senders:
             if not sender.finish(LAST_POST_SECONDS):
                 self.record.surprises.append(
@@ -152,32 +155,32 @@ class _Storm:
         self._drain(started + drain_seconds)
         drained_after = time.monotonic() - started
         self.person.go_home()
-        verdict = judge(
+        report = judge(
             self.record.accepted,
             read_fates(self.stack.rows(FATES)),
             self.stack.sandbox.event_ids(),
             len(RETRY_DELAYS_SECONDS) + 1,
         )
-        self.ground.revive_the_dead()
+        self.process_faults.revive_the_dead()
         called_at = time.monotonic()
-        verdict.violations += missing_workers(self.stack, self.shops[0], self.workers)
+        report.violations += missing_workers(self.stack, self.shops[0], self.workers)
         called_for = time.monotonic() - called_at
         self._drain(time.monotonic() + ROLL_CALL_DRAIN_SECONDS)
-        verdict.violations += [
+        report.violations += [
             *self._leftovers(),
             *self.record.surprises,
-            *self.ground.surprises,
+            *self.process_faults.surprises,
         ]
-        verdict.counts["kills"] = self.ground.kills
-        verdict.counts["restarts"] = self.ground.restarts
-        verdict.lines = [
-            f"Drained {drained_after:.0f} s after the storm.",
+        report.counts["kills"] = self.process_faults.kills
+        report.counts["restarts"] = self.process_faults.restarts
+        report.lines = [
+            f"Drained {drained_after:.0f} s after the faults.",
             f"Roll call: {len(self.workers)} workers, {called_for:.1f} s.",
             f"Answers to the senders: {_list(self.record.answers)}.",
-            f"Blows: {_list(sum((one.blows for one in self.aloft), self.ground.blows))}.",
+            f"Faults: {_list(sum((one.faults_dealt for one in self.other_faults), self.process_faults.faults_dealt))}.",
             f"Resumed by the person: {_list(self.person.resumed) or 'nothing'}.",
         ]
-        return verdict
+        return report
 
     def _drain(self, deadline: float) -> None:
         """Wait until nothing is open or ``deadline`` (monotonic) has come."""

@@ -1,4 +1,4 @@
-"""A verdict that cannot condemn proves nothing."""
+"""A report that cannot condemn proves nothing."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.chaos.report import Fate, Report, judge
 from tests.chaos.senders import Kind
-from tests.chaos.verdict import Fate, Verdict, judge
 
 BUDGET = 3
 
@@ -27,18 +27,18 @@ def fate(**changes: Any) -> Fate:
     return Fate(**{**fields, **changes})
 
 
-def verdict_on(
+def report_on(
     one: Fate | None, *, kind: Kind = Kind.GOOD, arrivals: int = 1, name: str = "a"
-) -> Verdict:
+) -> Report:
     fates = [] if one is None else [one]
     return judge({"a": kind}, fates, [name] * arrivals, BUDGET)
 
 
 def test_a_delivered_event_in_the_ledger_is_as_it_should_be() -> None:
-    verdict = verdict_on(fate())
-    assert verdict.violations == []
-    assert (verdict.counts["accepted"], verdict.counts["delivered"]) == (1, 1)
-    assert (verdict.counts["lost"], verdict.counts["resent"]) == (0, 0)
+    report = report_on(fate())
+    assert report.violations == []
+    assert (report.counts["accepted"], report.counts["delivered"]) == (1, 1)
+    assert (report.counts["lost"], report.counts["resent"]) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ def test_a_delivered_event_in_the_ledger_is_as_it_should_be() -> None:
     ],
 )
 def test_a_loss_is_counted_and_explained(one: Fate | None, arrivals: int, reason: str) -> None:
-    verdict = verdict_on(one, arrivals=arrivals)
-    assert verdict.counts["lost"] == 1
-    assert verdict.violations[0] == f"a is lost: {reason}"
+    report = report_on(one, arrivals=arrivals)
+    assert report.counts["lost"] == 1
+    assert report.violations[0] == f"a is lost: {reason}"
 
 
 @pytest.mark.parametrize(
@@ -70,24 +70,24 @@ def test_a_loss_is_counted_and_explained(one: Fate | None, arrivals: int, reason
 def test_blame_must_fall_on_the_guilty_and_on_nobody_else(
     kind: Kind, status: str, ending: str
 ) -> None:
-    assert verdict_on(fate(status=status), kind=kind).violations == [ending]
+    assert report_on(fate(status=status), kind=kind).violations == [ending]
 
 
 def test_a_resend_needs_a_lost_answer() -> None:
-    needless = verdict_on(fate(attempt_count=2, attempts_logged=2, highest_number=2), arrivals=2)
+    needless = report_on(fate(attempt_count=2, attempts_logged=2, highest_number=2), arrivals=2)
     assert needless.violations == ["a arrived 2 times, but only 0 answers were lost"]
     for excused in (
         fate(attempt_count=2, attempts_logged=2, attempts_unknown=1, highest_number=2),
         fate(attempt_count=2, attempts_logged=1, highest_number=2),  # its worker died
     ):
-        verdict = verdict_on(excused, arrivals=2)
-        assert verdict.violations == []
-        assert verdict.counts["resent"] == 1
+        report = report_on(excused, arrivals=2)
+        assert report.violations == []
+        assert report.counts["resent"] == 1
 
 
 def test_nothing_is_tried_beyond_its_budget_or_given_up_before() -> None:
     tried_often = fate(attempt_count=4, attempts_logged=4, attempts_unknown=3, highest_number=4)
-    assert verdict_on(tried_often).violations == ["a was tried 4 times with a budget of 3"]
+    assert report_on(tried_often).violations == ["a was tried 4 times with a budget of 3"]
     given_up = fate(
         status="dead",
         error_code="server_error",
@@ -95,26 +95,26 @@ def test_nothing_is_tried_beyond_its_budget_or_given_up_before() -> None:
         attempts_logged=2,
         highest_number=2,
     )
-    assert verdict_on(given_up, arrivals=0).violations == ["a is dead after 2 attempts of 3"]
+    assert report_on(given_up, arrivals=0).violations == ["a is dead after 2 attempts of 3"]
     uncounted = fate(attempt_count=1, attempts_logged=2, attempts_unknown=1, highest_number=2)
-    assert "a has more attempts in its log than were counted" in verdict_on(uncounted).violations
+    assert "a has more attempts in its log than were counted" in report_on(uncounted).violations
 
 
 def test_what_is_dead_is_counted_by_its_code_and_the_code_has_words() -> None:
     spent = fate(status="dead", attempt_count=3, attempts_logged=3, highest_number=3)
-    speechless = verdict_on(spent, kind=Kind.DOOMED, arrivals=0)
+    speechless = report_on(spent, kind=Kind.DOOMED, arrivals=0)
     assert speechless.violations == ["a is dead, and no words say why ('')"]
-    verdict = verdict_on(replace(spent, error_code="request_timeout"), kind=Kind.DOOMED, arrivals=0)
-    assert verdict.violations == []
-    assert verdict.counts["dead"] == 1
-    assert "Dead: request_timeout ×1." in verdict.report()
+    report = report_on(replace(spent, error_code="request_timeout"), kind=Kind.DOOMED, arrivals=0)
+    assert report.violations == []
+    assert report.counts["dead"] == 1
+    assert "Dead: request_timeout ×1." in report.as_text()
 
 
 def test_the_ledger_may_hold_nothing_that_was_never_stored() -> None:
-    verdict = judge({"a": Kind.GOOD}, [fate()], ["a", "stranger"], BUDGET)
-    assert verdict.violations == ["1 event IDs in the ledger were never stored"]
+    report = judge({"a": Kind.GOOD}, [fate()], ["a", "stranger"], BUDGET)
+    assert report.violations == ["1 event IDs in the ledger were never stored"]
 
 
 def test_an_event_is_owed_once() -> None:
-    verdict = judge({"a": Kind.GOOD}, [fate(), fate()], ["a"], BUDGET)
-    assert verdict.violations == ["1 events are stored or owed more than once"]
+    report = judge({"a": Kind.GOOD}, [fate(), fate()], ["a"], BUDGET)
+    assert report.violations == ["1 events are stored or owed more than once"]

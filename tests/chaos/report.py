@@ -1,4 +1,4 @@
-"""What a storm left behind, held against what got a 200: the table, and every broken promise."""
+"""What a chaos run left behind, held against what got a 200: the table, and every broken promise."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Fate:
 
 
 @dataclass(slots=True)
-class Verdict:
+class Report:
     """The counts of the table, and a sentence for every violation.
 
     ``dead_codes`` counts the error codes of what is dead.
@@ -57,7 +57,7 @@ class Verdict:
     violations: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
 
-    def report(self) -> str:
+    def as_text(self) -> str:
         dead = ", ".join(f"{code} ×{count}" for code, count in sorted(self.dead_codes.items()))
         widths = [max(len(name), len(f"{self.counts[name]:,}")) for name in COLUMNS]
         table = [
@@ -84,12 +84,12 @@ def judge(
     fates: list[Fate],
     processed_ids: Iterable[str],
     budget_attempts: int,
-) -> Verdict:
+) -> Report:
     """Compare the senders' record, the relay's log and the sandbox's ledger."""
     by_id = {fate.message_id: fate for fate in fates}
     processed = Counter(processed_ids)
-    verdict = Verdict(dict.fromkeys(COLUMNS, 0))
-    counts, violations = verdict.counts, verdict.violations
+    report = Report(dict.fromkeys(COLUMNS, 0))
+    counts, violations = report.counts, report.violations
     counts["accepted"] = len(accepted)
     if len(by_id) != len(fates):
         violations.append(f"{len(fates) - len(by_id)} events are stored or owed more than once")
@@ -105,12 +105,12 @@ def judge(
         if fate.status not in SHOULD_END[kind]:
             violations.append(f"{message_id} ({kind}) ended {fate.status} ({fate.error_code})")
         if fate.status == "dead":
-            verdict.dead_codes[fate.error_code] += 1
+            report.dead_codes[fate.error_code] += 1
         violations += _broken_promises(fate, processed[message_id], budget_attempts)
     counts["resent"] = sum(count - 1 for count in processed.values())
     if strangers := processed.keys() - by_id.keys():
         violations.append(f"{len(strangers)} event IDs in the ledger were never stored")
-    return verdict
+    return report
 
 
 def _loss(fate: Fate | None, processed_count: int) -> str:
