@@ -33,16 +33,15 @@ SHOP_LANGUAGES = (
 )
 PARENTS = {"ac": "sh", "ta": "sh", "cp": "fr", "dg": "io", "ea": "es", "ic": "es", "cq": "gg"}
 NO_COUNTRIES = {"eu", "ez", "un", "qo", "zz", "xa", "xb"}
-
-
 # Polish, Danish and others call either of the two so.
 AMBIGUOUS_COUNTRIES = ("Kongo",)
 
-
+# The same words behind Chinese, Japanese and Korean names, which have no blank.
 CJK_KINDS = re.compile(
     r"(?:特別行政區|特别行政区|壮族自治区|回族自治区|维吾尔自治区|自治区|自治區|特別自治道|省|市|都|府|県|縣|州|"
     r"특별자치시|특별자치도|특별시|광역시|도|시)$"
 )
+# How Germans and Scandinavians write these letters without them.
 UMLAUTS = str.maketrans(
     {
         "ä": "ae",
