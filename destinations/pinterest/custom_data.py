@@ -52,6 +52,8 @@ AMOUNT_FIELDS: tuple[TextField, ...] = (
 )
 """The amounts of money of ``custom_data``."""
 
+# Between these, repr writes a float without an exponent, and a quantity has 32 bits.
+_FEW_CENTS, _MANY = 0.001, 1_000_000_000
 PRODUCT_TEXTS = (("name", "item_name"), ("category", "item_category"), ("brand", "item_brand"))
 NUM_ITEMS_KEYS = ("numOfItems", "num_items")
 
@@ -211,7 +213,10 @@ def _add_products(
                     content[name] = text
         price = quantity = None
         value = read("price")
-        if value is not None:
+        # The usual prices and quantities do without a call.
+        if type(value) is float and _FEW_CENTS <= value < _MANY:
+            price = repr(value).removesuffix(".0")
+        elif value is not None:
             price = decimal_text(value)
             if price is None or price[0] == "-":
                 price = None
@@ -220,7 +225,9 @@ def _add_products(
                 path = _path_of(position, "price", is_the_event)
                 reformatted = Finding("number_reformatted", path, _REFORMATTED)
         value = read("quantity")
-        if value is not None:
+        if type(value) is int and 0 <= value < _MANY:
+            quantity = value
+        elif value is not None:
             quantity = integer(value)
             if quantity is None or quantity < 0:
                 quantity = None
