@@ -31,7 +31,7 @@ from accounts.throttle import (
     forget_tries,
     too_many_tries,
 )
-from accounts.two_factor import Verdict, check_code, find_two_factor
+from accounts.two_factor import CodeCheck, check_code, find_two_factor
 from accounts.two_factor_gate import mark_session
 
 WAITING = "waiting_for_code"
@@ -115,10 +115,10 @@ class CodeForm(forms.Form):
 def require_right_code(request: HttpRequest, user: User, code: str) -> None:
     """Use up a code. Raises ValidationError for a wrong one, and after too many tries."""
     count_try(request, user.get_username())
-    verdict = check_code(user.pk, code, timezone.now())
-    if verdict is Verdict.TOO_MANY:
+    checked = check_code(user.pk, code, timezone.now())
+    if checked is CodeCheck.TOO_MANY:
         raise too_many_tries()
-    if verdict is Verdict.WRONG:
+    if checked is CodeCheck.WRONG:
         raise ValidationError(
             gettext(
                 "This code is not right, or it was used already. Wait for the next one, or use a "

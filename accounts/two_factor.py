@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 SECRET_BYTES = 20
 RECOVERY_CODES = 10
 _RECOVERY_BYTES = 10  # 80 bits: nobody guesses one, so a plain hash is enough
-MOST_WRONG = 10
+MAX_WRONG = 10
 """So many wrong codes of one person are looked at in WRONG_WINDOW, from wherever they come."""
 WRONG_WINDOW = timedelta(minutes=15)
 
@@ -36,7 +36,7 @@ _APP_CODE = re.compile(r"[0-9]{6}")
 _NEIGHBOURING_STEPS = 1  # half a minute early or late: clocks differ
 
 
-class Verdict(StrEnum):
+class CodeCheck(StrEnum):
     RIGHT = "right"
     WRONG = "wrong"
     TOO_MANY = "too many"
@@ -88,20 +88,20 @@ def turn_off(user_id: int) -> bool:
     return bool(TwoFactor.objects.filter(user_id=user_id).delete()[0])
 
 
-def check_code(user_id: int, typed: str, now: datetime) -> Verdict:
+def check_code(user_id: int, typed: str, now: datetime) -> CodeCheck:
     """Judge a code of the app or a recovery code, and use it up when it is right."""
     with transaction.atomic():
         row = TwoFactor.objects.select_for_update().filter(user_id=user_id).first()
         if row is None:
-            return Verdict.WRONG
+            return CodeCheck.WRONG
         if row.wrong_since is None or now - row.wrong_since >= WRONG_WINDOW:
             row.wrong_count, row.wrong_since = 0, now
-        if row.wrong_count >= MOST_WRONG:
-            return Verdict.TOO_MANY
+        if row.wrong_count >= MAX_WRONG:
+            return CodeCheck.TOO_MANY
         is_right = _use_up(row, _without_spaces(typed), now)
         row.wrong_count = 0 if is_right else row.wrong_count + 1
         row.save(update_fields=["last_step", "recovery_digests", "wrong_count", "wrong_since"])
-        return Verdict.RIGHT if is_right else Verdict.WRONG
+        return CodeCheck.RIGHT if is_right else CodeCheck.WRONG
 
 
 def renew_recovery_codes(user_id: int) -> list[str]:

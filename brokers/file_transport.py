@@ -20,7 +20,7 @@ from typing import Any
 from kombu.transport import filesystem
 from kombu.utils.json import dumps, loads
 
-MOST_MESSAGES = 1000
+MAX_MESSAGES = 1000
 """More than this wait in a queue only if no worker runs: the oldest go."""
 
 
@@ -52,7 +52,7 @@ class Channel(filesystem.Channel):
         folder = Path(self.data_folder_out)
         name = f"{time.time_ns():020d}-{uuid.uuid4().hex}.{queue}.msg"
         _write(folder / name, dumps(payload))
-        for old in _waiting(folder, queue)[:-MOST_MESSAGES]:
+        for old in _waiting(folder, queue)[:-MAX_MESSAGES]:
             (folder / old).unlink(missing_ok=True)
 
     def _get(self, queue: str) -> Any:

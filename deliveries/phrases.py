@@ -16,7 +16,7 @@ from deliveries.statuses import DeliveryStatus
 from destinations.badges import show_badge
 from destinations.models import Destination
 
-LONGEST_SHOWN_CHARACTERS = 200_000
+MAX_SHOWN_CHARACTERS = 200_000
 """A pretty-printed request of 1000 conversions is megabytes; the exact body can be downloaded."""
 
 STATUS_ICONS: dict[str, str] = {
@@ -137,10 +137,10 @@ def pretty_json(body: bytes) -> str:
         text = pretty(orjson.loads(body))
     except orjson.JSONDecodeError:
         text = body.decode(errors="replace")
-    if len(text) <= LONGEST_SHOWN_CHARACTERS:
+    if len(text) <= MAX_SHOWN_CHARACTERS:
         return text
     cut = gettext("… (cut here: download the exact body for the rest)")
-    return f"{text[:LONGEST_SHOWN_CHARACTERS]}\n{cut}"
+    return f"{text[:MAX_SHOWN_CHARACTERS]}\n{cut}"
 
 
 def pretty(value: Any) -> str:

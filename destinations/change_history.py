@@ -9,7 +9,7 @@ from django import forms
 from django.db import models
 
 SECRET_FIELDS = frozenset({"conversion_token", "write_key"})
-LONGEST_SHOWN_CHARACTERS = 200
+MAX_SHOWN_CHARACTERS = 200
 
 
 def describe_changes(form: forms.BaseForm, formsets: Iterable[Any]) -> list[dict[str, Any]]:
@@ -69,6 +69,6 @@ def _say(value: Any, field: forms.Field) -> str:
         return "–"
     choices = dict(getattr(field, "choices", ()))
     text = str(choices.get(value, value))
-    if len(text) > LONGEST_SHOWN_CHARACTERS:
-        text = text[:LONGEST_SHOWN_CHARACTERS] + "…"
+    if len(text) > MAX_SHOWN_CHARACTERS:
+        text = text[:MAX_SHOWN_CHARACTERS] + "…"
     return f"“{text}”"

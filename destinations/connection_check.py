@@ -84,7 +84,7 @@ _BY_CODE: dict[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """What one check came to; ``detail`` is the service's (or the network's) own sentence."""
 
     verdict: str
@@ -110,14 +110,14 @@ def advise(verdict: str) -> tuple[str, str]:
     return _ADVICE.get(verdict, _ADVICE[Verdict.UNCLEAR])
 
 
-def check_connection(destination: Destination, now: datetime) -> Finding:
+def check_connection(destination: Destination, now: datetime) -> CheckResult:
     """Ask the destination's service about its token and account. Writes and changes nothing."""
     try:
         reply = send_as_test(destination, [_dummy_conversion(destination, now)])
     except SecretUnreadable:
-        return Finding(Verdict.UNREADABLE_TOKEN)
+        return CheckResult(Verdict.UNREADABLE_TOKEN)
     outcome = read_reply(reply, 1).outcomes[0]
-    return Finding(
+    return CheckResult(
         _judge(reply),
         outcome.message,
         reply.status if isinstance(reply, Reply) else None,
@@ -125,20 +125,20 @@ def check_connection(destination: Destination, now: datetime) -> Finding:
     )
 
 
-def check_and_record(destination: Destination, now: datetime | None = None) -> Finding:
+def check_and_record(destination: Destination, now: datetime | None = None) -> CheckResult:
     """Check the saved destination and remember the result. Never pauses it: a check only warns."""
     now = now or timezone.now()
-    finding = check_connection(destination, now)
+    result = check_connection(destination, now)
     ConnectionCheck.objects.update_or_create(
         destination=destination,
         defaults={
             "checked_at": now,
-            "verdict": finding.verdict,
-            "detail": finding.detail,
-            "status_code": finding.status,
+            "verdict": result.verdict,
+            "detail": result.detail,
+            "status_code": result.status,
         },
     )
-    return finding
+    return result
 
 
 def check_all_connections(

@@ -10,7 +10,7 @@ from destinations.models import Destination
 from destinations.pinterest.client import NoReply, PinterestClient, Reply, encode_request
 
 _local = threading.local()
-MOST_CLIENTS = 200
+MAX_CLIENTS = 200
 
 
 def client_for(destination: Destination) -> PinterestClient:
@@ -30,7 +30,7 @@ def client_for(destination: Destination) -> PinterestClient:
     )
     known = clients.get(destination.pk)
     if known is None or known[0] != configuration:
-        if len(clients) >= MOST_CLIENTS:
+        if len(clients) >= MAX_CLIENTS:
             clients.clear()
         known = clients[destination.pk] = (configuration, _new_client(destination))
     return known[1]

@@ -43,11 +43,11 @@ class DestinationPages(RoutedAdmin):
             raise PermissionDenied
         destination = get_object_or_404(Destination, pk=pk) if pk else Destination()
         problems, changed = _take_over(request, destination)
-        finding = None
+        result = None
         if not problems:
             now = timezone.now()
             is_saved = pk is not None and not changed
-            finding = (
+            result = (
                 check_and_record(destination, now)
                 if is_saved
                 else check_connection(destination, now)
@@ -59,7 +59,7 @@ class DestinationPages(RoutedAdmin):
             else gettext("Connection check"),
             "opts": self.opts,
             "pk": pk,
-            "finding": finding,
+            "result": result,
             "problems": problems,
             "tried": _say_tried(pk, changed),
             "destination": destination,

@@ -12,7 +12,7 @@ from destinations.pinterest.transform import TransformConfig
 FRESH_SECONDS = 1.0
 """How long a change made by another process may stay unseen. This process sees its own at once."""
 
-MOST_KEYS = 10_000
+MAX_KEYS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def routes_for(write_key: str) -> SourceRoutes | None:
         return found[1]
     routes = _read(write_key)
     with _lock:
-        if len(_known) >= MOST_KEYS:  # somebody is trying keys
+        if len(_known) >= MAX_KEYS:  # somebody is trying keys
             _known.clear()
         _known[write_key] = (now, routes)
     return routes

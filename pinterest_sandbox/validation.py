@@ -17,7 +17,7 @@ from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
 from .contract import conversion_schema, load_contract, request_shell
 from .fast_check import compile_check
 
-_LONGEST_MESSAGE = 1000
+_MAX_MESSAGE = 1000
 """python-jsonschema quotes the whole value: for a list of 1001 conversions that is megabytes."""
 
 
@@ -74,8 +74,8 @@ def _explain(validator: Draft202012Validator, value: Any) -> str:
     if error is None:
         raise AssertionError("the fast check refused a value that jsonschema accepts")
     message: str = error.message
-    if len(message) > _LONGEST_MESSAGE:
-        message = f"{message[: _LONGEST_MESSAGE // 2]} … {message[-_LONGEST_MESSAGE // 2 :]}"
+    if len(message) > _MAX_MESSAGE:
+        message = f"{message[: _MAX_MESSAGE // 2]} … {message[-_MAX_MESSAGE // 2 :]}"
     return message
 
 

@@ -39,7 +39,7 @@ STEP = 1000
 ROOM = 5000
 """A bulk action adds nothing while a destination has so many deliveries due."""
 
-MOST_FAILURES = 5
+MAX_FAILURES = 5
 
 TOUCHED: dict[str, frozenset[str]] = {
     BulkVerb.RETRY: frozenset(RETRYABLE_BY_A_PERSON),
@@ -136,7 +136,7 @@ def unfinished_bulk_actions() -> list[int]:
 def run_step(action_id: int, now: datetime | None = None) -> StepResult:
     """Do the next step of an action, in one transaction; harmless when two workers try at once.
 
-    A step that fails is undone and tried again, MOST_FAILURES times in a row; then the action
+    A step that fails is undone and tried again, MAX_FAILURES times in a row; then the action
     ends with its error. Raises OperationalError and InterfaceError (the database is away).
     """
     now = now or timezone.now()
@@ -278,6 +278,6 @@ def _note_failure(action_id: int, error: Exception, now: datetime) -> StepResult
     changes: dict[str, Any] = {"failure_count": F("failure_count") + 1, "error": said}
     unfinished = BulkAction.objects.filter(pk=action_id, finished_at__isnull=True)
     unfinished.update(**changes)
-    if unfinished.filter(failure_count__gte=MOST_FAILURES).update(finished_at=now):
+    if unfinished.filter(failure_count__gte=MAX_FAILURES).update(finished_at=now):
         return StepResult.ENDED
     return StepResult.WAITS

@@ -17,7 +17,7 @@ from destinations.admin import DestinationAdmin
 from destinations.models import Destination
 from destinations.pausing import pause
 
-MOST_COUNTED = 10_000
+MAX_COUNTED = 10_000
 PAUSED_BY_A_PERSON = "paused_by_a_person"
 
 
@@ -95,10 +95,10 @@ def _destination_url(destination: Destination) -> str:
 def _count_waiting(destination: Destination) -> str:
     """How many deliveries wait there, counted only as far as it is quick."""
     waiting = Delivery.objects.filter(destination=destination, due_at__isnull=False)
-    count = len(waiting.values_list("pk")[: MOST_COUNTED + 1])
-    if count > MOST_COUNTED:
+    count = len(waiting.values_list("pk")[: MAX_COUNTED + 1])
+    if count > MAX_COUNTED:
         more = gettext("More than %(count)s deliveries that waited are sent now.")
-        return more % {"count": f"{MOST_COUNTED:,}"}
+        return more % {"count": f"{MAX_COUNTED:,}"}
     if count == 0:
         return gettext("Nothing was waiting.")
     return ngettext(

@@ -22,7 +22,7 @@ from deliveries.privacy.masking import mask_body, mask_text, personal_values
 from deliveries.statuses import OPEN, RETRYABLE_BY_A_PERSON, DeliveryStatus
 from destinations.models import Destination, Source
 
-MOST_SIBLINGS = 50
+MAX_SIBLINGS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def read_details(delivery: Delivery, now: datetime, is_masked: bool = False) -> 
         Delivery.objects.filter(event_id=delivery.event_id)
         .exclude(pk=delivery.pk)
         .prefetch_related("destination")
-        .order_by("pk")[:MOST_SIBLINGS]
+        .order_by("pk")[:MAX_SIBLINGS]
     )
     today = _compare_with_today(delivery, event, destination, batch, now, is_masked)
     panes = (

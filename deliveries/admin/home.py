@@ -22,7 +22,7 @@ from deliveries.phrases import say_duration, show_status
 from deliveries.search.zones import ZONE, write_moment
 from deliveries.stats.figures import (
     DEFAULT_SPAN,
-    MOST_COUNTED,
+    MAX_COUNTED,
     SPANS,
     Figures,
     Flow,
@@ -35,7 +35,7 @@ from deliveries.stats.match_coverage import read_coverage
 from deliveries.stats.tallies import DELIVERED
 from destinations.models import Destination, Source
 
-MOST_ERRORS = 12
+MAX_ERRORS = 12
 LOG = "admin:deliveries_delivery_changelist"
 
 
@@ -234,7 +234,7 @@ def _errors(total: Flow, since: datetime) -> list[ErrorLine]:
         for status, code, count in total.codes()
     ]
     lines.sort(key=lambda line: (ranks[line.status], -line.count, line.code))
-    return lines[:MOST_ERRORS]
+    return lines[:MAX_ERRORS]
 
 
 def _log_url(since: datetime, *, status: str, **filters: Any) -> str:
@@ -261,8 +261,8 @@ def _ended(flow: Flow, since: datetime, **filters: Any) -> list[tuple[str, int, 
 
 def say_count(waiting: list[Waiting]) -> str:
     """``1,234``, or ``10,000+`` where counting stopped."""
-    total = sum(min(one.count, MOST_COUNTED) for one in waiting)
-    return f"{total:,}" + ("+" if any(one.count > MOST_COUNTED for one in waiting) else "")
+    total = sum(min(one.count, MAX_COUNTED) for one in waiting)
+    return f"{total:,}" + ("+" if any(one.count > MAX_COUNTED for one in waiting) else "")
 
 
 def say_share(share: float | None) -> str:

@@ -25,7 +25,7 @@ from deliveries.privacy.masked_rows import mask_row, sees_personal_data
 from deliveries.search.search_keys import events_with
 from destinations.models import Destination, Source
 
-MOST_FOUND = 1000
+MAX_FOUND = 1000
 """A search shows the newest this many: an event id that many deliveries share is no event id."""
 
 
@@ -70,14 +70,14 @@ class DeliveryAdmin(DeliveryPages):
         if len(term) > 256 or "\x00" in term:
             return queryset.none(), False
         event_ids = list(
-            Event.objects.filter(message_id=term).values_list("pk", flat=True)[:MOST_FOUND]
+            Event.objects.filter(message_id=term).values_list("pk", flat=True)[:MAX_FOUND]
         )
-        event_ids += events_with(term)[:MOST_FOUND]
+        event_ids += events_with(term)[:MAX_FOUND]
         found = Delivery.objects.filter(event_id__in=event_ids).values_list("pk", flat=True)
         by_event_id = Delivery.objects.filter(
             ~Q(conversion_event_id=""), conversion_event_id=term
         ).values_list("pk", flat=True)
-        ids = {*found.order_by("-pk")[:MOST_FOUND], *by_event_id.order_by("-pk")[:MOST_FOUND]}
+        ids = {*found.order_by("-pk")[:MAX_FOUND], *by_event_id.order_by("-pk")[:MAX_FOUND]}
         return queryset.filter(pk__in=ids), False
 
     @display(description=gettext_lazy("Time"))

@@ -35,7 +35,7 @@ from destinations.secrets import SecretUnreadable
 RECENT_COUNT = 15
 RECENT_AMONG = 100_000
 """IDs: no index knows the events of a source, and the newest of a busy log are enough."""
-MOST_CHARACTERS = 200_000
+MAX_CHARACTERS = 200_000
 NEVER_CARRIED = frozenset(
     {"csrfmiddlewaretoken", "conversion_token", "event", "example", "recent", "send"}
 )
@@ -170,8 +170,8 @@ def _event_text(request: HttpRequest, recent: list[Event]) -> tuple[str, str, bo
             )
         return pretty_json(unpack(event.body)), "", True
     text = request.POST.get("event", "").strip() or pretty(EXAMPLES[0].event)
-    if len(text) > MOST_CHARACTERS:
-        return text[:MOST_CHARACTERS], gettext("This event is too large to try out here."), False
+    if len(text) > MAX_CHARACTERS:
+        return text[:MAX_CHARACTERS], gettext("This event is too large to try out here."), False
     try:
         event = orjson.loads(text)
     except orjson.JSONDecodeError as error:

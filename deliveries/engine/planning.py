@@ -12,7 +12,7 @@ from destinations.pinterest.outcomes import Stage
 from destinations.pinterest.transform import conversion_names
 from destinations.routing import Route
 
-LONGEST_CONVERSION_NAME = 100
+MAX_CONVERSION_NAME = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def plan_deliveries(event: dict[str, Any], routes: Iterable[Route]) -> list[Plan
 
 def _plan(destination_id: int, name: str) -> PlannedDelivery:
     """A name that no column can hold is no name that Pinterest takes."""
-    if len(name) <= LONGEST_CONVERSION_NAME and "\x00" not in name:
+    if len(name) <= MAX_CONVERSION_NAME and "\x00" not in name:
         return PlannedDelivery(destination_id, name)
     return PlannedDelivery(
         destination_id,
@@ -75,5 +75,5 @@ def _plan(destination_id: int, name: str) -> PlannedDelivery:
         Stage.TRANSFORM,
         "event_name_too_long",
         "event",
-        f"An event's name has at most {LONGEST_CONVERSION_NAME} characters, none of them NUL.",
+        f"An event's name has at most {MAX_CONVERSION_NAME} characters, none of them NUL.",
     )

@@ -21,7 +21,7 @@ from deliveries.stats.tallies import Settled, tally_settled
 from deliveries.statuses import OPEN, DeliveryStatus
 from destinations.pinterest.client import Reply
 from destinations.pinterest.outcomes import OutcomeKind, Stage
-from destinations.pinterest.replies import Verdict
+from destinations.pinterest.replies import FollowUp
 
 
 class DeliveryRow(NamedTuple):
@@ -220,7 +220,7 @@ def _draft_batch(sent: SentRequest, judged: Sequence[Judged]) -> Batch:
         }
     else:
         batch.error_code, batch.error_message = reply.code, reply.message
-    if sent.reading.verdict is not Verdict.SETTLE:
+    if sent.reading.follow_up is not FollowUp.SETTLE:
         first = sent.reading.outcomes[0]
         batch.error_code, batch.error_message = first.code, first.message
     return batch

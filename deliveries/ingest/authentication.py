@@ -15,7 +15,7 @@ from deliveries.ingest.responses import RequestRefused
 from deliveries.ingest.strict_json import ParsedJSON
 from destinations.routing import SourceRoutes, routes_for
 
-LONGEST_WRITE_KEY = 100
+MAX_WRITE_KEY = 100
 
 
 class WriteKeyAuthentication(BaseAuthentication):
@@ -66,7 +66,7 @@ def find_source(write_key: str) -> SourceRoutes:
     """The enabled source with this key. Raises RequestRefused."""
     source = None
     # What no stored key can be like costs no query.
-    if len(write_key) <= LONGEST_WRITE_KEY and write_key.isascii() and write_key.isprintable():
+    if len(write_key) <= MAX_WRITE_KEY and write_key.isascii() and write_key.isprintable():
         source = routes_for(write_key)
     if source is None:
         raise RequestRefused(401, responses.UNKNOWN_WRITE_KEY)

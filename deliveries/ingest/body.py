@@ -20,8 +20,8 @@ from deliveries.ingest.strict_json import ParsedJSON, parse_json
 
 _GZIP = 31  # zlib's window bits for a gzip header
 _PIECE_BYTES = 65_536
-_MOST_DRAINED_BYTES = 32_000_000
-_MOST_MEMBERS = 64  # of a gzip stream; each one copies what is left of it
+_MAX_DRAINED_BYTES = 32_000_000
+_MAX_MEMBERS = 64  # of a gzip stream; each one copies what is left of it
 
 
 class BodyRefused(RequestRefused):
@@ -71,7 +71,7 @@ def drain_body(request: HttpRequest) -> None:
     sees the answer, takes it for a network fault, and sends everything again.
     """
     stream, _ = _open_stream(request)
-    left = _MOST_DRAINED_BYTES
+    left = _MAX_DRAINED_BYTES
     try:
         while left > 0 and (piece := stream.read(_PIECE_BYTES)):
             left -= len(piece)
@@ -129,7 +129,7 @@ def gunzip(compressed: bytes, limit: int) -> bytes:
         size += len(piece)
         if size > limit:
             raise BodyRefused(413, responses.TOO_LARGE, "request_too_large")
-        if not member.eof or len(pieces) == _MOST_MEMBERS:
+        if not member.eof or len(pieces) == _MAX_MEMBERS:
             raise BodyRefused(400, responses.UNREADABLE_BODY, "invalid_gzip")
         pieces.append(piece)
         compressed = member.unused_data

@@ -13,11 +13,11 @@ from django.conf import settings
 from deliveries.ingest.refusals import EventRefused
 from destinations.pinterest.times import unix_seconds
 
-LONGEST_MESSAGE_ID = 255
+MAX_MESSAGE_ID = 255
 UNLIMITED_TYPES = frozenset({"audiencelist"})
 """One event of such a type holds a whole list; only the limit of a request holds for it."""
-_LONGEST_NAME = 255
-_LONGEST_TYPE = 20
+_MAX_NAME = 255
+_MAX_TYPE = 20
 # What str.strip() leaves and RudderStack strips from an ID: zero-width spaces, joiners, the BOM.
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\x00 \t\r\n"
 
@@ -113,11 +113,11 @@ def _read_message_id(value: Any) -> str:
     if type(value) is not str or "\x00" in value:
         raise EventRefused("invalid_message_id", "messageId", "A messageId is text without NUL.")
     message_id = _trim(value)
-    if len(message_id) > LONGEST_MESSAGE_ID:
+    if len(message_id) > MAX_MESSAGE_ID:
         raise EventRefused(
             "message_id_too_long",
             "messageId",
-            f"A messageId has at most {LONGEST_MESSAGE_ID} characters.",
+            f"A messageId has at most {MAX_MESSAGE_ID} characters.",
         )
     return message_id
 
@@ -125,7 +125,7 @@ def _read_message_id(value: Any) -> str:
 def _read_type(value: Any) -> str:
     if type(value) is not str:
         return ""
-    return value.strip().lower().replace("\x00", "")[:_LONGEST_TYPE]
+    return value.strip().lower().replace("\x00", "")[:_MAX_TYPE]
 
 
 def _read_name(event: dict[str, Any]) -> str:
@@ -133,7 +133,7 @@ def _read_name(event: dict[str, Any]) -> str:
     for key in ("event", "name"):
         value = event.get(key)
         if type(value) is str and (name := value.replace("\x00", "").strip()):
-            return name[:_LONGEST_NAME]
+            return name[:_MAX_NAME]
     return ""
 
 

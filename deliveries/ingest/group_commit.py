@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-MOST_ROWS = 2000
+MAX_ROWS = 2000
 """In one transaction, if more than one request is to share it."""
 
 
@@ -85,7 +85,7 @@ class GroupCommit(Generic[Result]):
             size = count = 0
             for ticket in self._waiting:
                 size += len(ticket.intake)
-                if count and size > MOST_ROWS:
+                if count and size > MAX_ROWS:
                     break
                 count += 1
             group, self._waiting = self._waiting[:count], self._waiting[count:]

@@ -12,11 +12,11 @@ from deliveries.ingest import responses
 from destinations.pinterest.findings import Finding
 
 EXCERPT_CHARACTERS = 500
-MOST_REFUSALS = 1000
+MAX_REFUSALS = 1000
 """Of one request, each with its own row; the last row counts the others."""
 
 _READ_CHARACTERS = 4 * EXCERPT_CHARACTERS
-_DEEPEST, _MOST_MEMBERS, _MOST_TEXT = 4, 20, 100
+_DEEPEST, _MAX_MEMBERS, _MAX_TEXT = 4, 20, 100
 _EMAIL = re.compile(r"[^\s\"'<>:,;@\\]+@[^\s\"'<>:,;@\\]+")
 _PERSONAL_KEYS = frozenset(
     {"traits", "ip", "request_ip", "requestip", "email", "phone", "writekey"}
@@ -67,12 +67,12 @@ def refuse_body(code: str, message: str, body: bytes) -> RefusedEvent:
 
 
 def limit_refusals(refused: list[RefusedEvent]) -> list[RefusedEvent]:
-    """At most ``MOST_REFUSALS`` of them: a request can hold a million wrong events."""
-    if len(refused) <= MOST_REFUSALS:
+    """At most ``MAX_REFUSALS`` of them: a request can hold a million wrong events."""
+    if len(refused) <= MAX_REFUSALS:
         return refused
-    others = len(refused) - MOST_REFUSALS + 1
+    others = len(refused) - MAX_REFUSALS + 1
     message = f"{others} more events of the same request were refused."
-    return [*refused[: MOST_REFUSALS - 1], RefusedEvent("more_refusals", "", message, "")]
+    return [*refused[: MAX_REFUSALS - 1], RefusedEvent("more_refusals", "", message, "")]
 
 
 def excerpt_of(text: str) -> str:
@@ -90,12 +90,12 @@ def _outline(value: Any, depth: int) -> Any:
             _writable(key): _WITHHELD
             if key.lower() in _PERSONAL_KEYS
             else _outline(member, depth + 1)
-            for key, member in list(value.items())[:_MOST_MEMBERS]
+            for key, member in list(value.items())[:_MAX_MEMBERS]
         }
     if isinstance(value, list):
         if depth > _DEEPEST:
             return "[…]"
-        return [_outline(member, depth + 1) for member in value[:_MOST_MEMBERS]]
+        return [_outline(member, depth + 1) for member in value[:_MAX_MEMBERS]]
     if value is None or isinstance(value, bool | float):
         return value
     return _writable(str(value))
@@ -103,4 +103,4 @@ def _outline(value: Any, depth: int) -> Any:
 
 def _writable(text: str) -> str:
     """Short, and without halves of surrogate pairs."""
-    return text[:_MOST_TEXT].encode("utf-8", "replace").decode()
+    return text[:_MAX_TEXT].encode("utf-8", "replace").decode()

@@ -22,7 +22,7 @@ DEEPEST = 250
 
 _DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
 _MANY_DIGITS = b"0" * 19  # 64 bits hold every number of 18 digits
-_LONGEST_WHOLE_NUMBER = 20
+_MAX_WHOLE_NUMBER = 20
 _LEAST, _MOST = -(2**63), 2**64 - 1
 
 
@@ -105,7 +105,7 @@ def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _read_whole_number(text: str) -> int | _NoNumber:
-    return int(text) if len(text) <= _LONGEST_WHOLE_NUMBER else _NoNumber(text)
+    return int(text) if len(text) <= _MAX_WHOLE_NUMBER else _NoNumber(text)
 
 
 def find_flaw(event: Any) -> Finding | None:

@@ -36,7 +36,7 @@ from deliveries.ingest.throttling import SourceThrottle
 
 logger = logging.getLogger(__name__)
 
-MOST_EVENTS = 20_000
+MAX_EVENTS = 20_000
 """In one request; a body within the size limit could hold a million tiny ones."""
 RETRY_SECONDS = "5"
 
@@ -136,7 +136,7 @@ class EventView(IngestView):
 
     def take(self, request: Request, events: list[Any], is_flawless: bool) -> HttpResponse:
         """200 if at least one event was taken; else what RudderStack says of the first."""
-        if len(events) > MOST_EVENTS:
+        if len(events) > MAX_EVENTS:
             raise RequestRefused(413, responses.TOO_LARGE)
         arrival = self.find_arrival(request)
         accepted, refused = judge_events(events, self.event_type, arrival, is_flawless)

@@ -22,10 +22,10 @@ from deliveries.models import Delivery, Event, JobCursor, LogContents, locked_cu
 BLOCK = 16_384
 """Delivery IDs in a block; a place in it fits two bytes."""
 
-MOST_LISTED = 128
+MAX_LISTED = 128
 """Places of so many are listed. More are found by walking: no more than some hundred rows each."""
 
-MOST_KINDS = 400
+MAX_KINDS = 400
 """Rows for a block. The rarest names beyond that become "any name" of their destination, source."""
 
 SETTLING = timedelta(seconds=30)
@@ -34,8 +34,8 @@ SETTLING = timedelta(seconds=30)
 FIRST_SPAN = 8
 """Blocks whose contents are read at once in the beginning; four times as many each time."""
 
-MOST_JOINED = 1000
-MOST_WALKED = 64 * BLOCK
+MAX_JOINED = 1000
+MAX_WALKED = 64 * BLOCK
 CURSOR = "log contents"
 
 Kind = tuple[int, int | None, str | None, str | None]
@@ -164,18 +164,18 @@ def _write(block: int) -> None:
             source_id=source_id,
             event_name=event_name,
             conversion_name=conversion_name,
-            places=_pack(found) if len(found) <= MOST_LISTED else None,
+            places=_pack(found) if len(found) <= MAX_LISTED else None,
         )
         for (destination_id, source_id, event_name, conversion_name), found in _few(places)
     )
 
 
 def _few(places: dict[Kind, list[int]]) -> Iterator[tuple[Kind, list[int]]]:
-    """At most MOST_KINDS of them by name, and the rest of each destination and source as one."""
+    """At most MAX_KINDS of them by name, and the rest of each destination and source as one."""
     by_size = sorted(places.items(), key=lambda one: -len(one[1]))
-    yield from by_size[:MOST_KINDS]
+    yield from by_size[:MAX_KINDS]
     rest: defaultdict[Kind, list[int]] = defaultdict(list)
-    for (destination_id, source_id, _, _), found in by_size[MOST_KINDS:]:
+    for (destination_id, source_id, _, _), found in by_size[MAX_KINDS:]:
         rest[(destination_id, source_id, None, None)] += found
     yield from rest.items()
 
@@ -230,10 +230,10 @@ def _joined(found: Iterator[Stretch]) -> Iterator[Stretch]:
 def _join(one: Stretch, other: Stretch) -> Stretch | None:
     first, last = min(one.first, other.first), max(one.last, other.last)
     if one.listed is not None and other.listed is not None:
-        if len(one.listed) + len(other.listed) > MOST_JOINED:
+        if len(one.listed) + len(other.listed) > MAX_JOINED:
             return None
         return Stretch(first, last, (*one.listed, *other.listed))
-    if one.listed is None and other.listed is None and last - first < MOST_WALKED:
+    if one.listed is None and other.listed is None and last - first < MAX_WALKED:
         is_next = one.last + 1 == other.first or other.last + 1 == one.first
         return Stretch(first, last) if is_next else None
     return None

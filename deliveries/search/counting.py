@@ -28,7 +28,7 @@ WIDTH = 1_048_576
 """IDs in a step that only an index is read for. With the event's source or name a quarter of that,
 for events themselves an eighth."""
 
-MOST_OPEN = 50_000
+MAX_OPEN_COUNTED = 50_000
 OPEN_STEP = 5000
 
 
@@ -131,12 +131,12 @@ def count_events(
 
 
 def _count_open(tallying: Tallying, selection: Selection, statuses: frozenset[str]) -> None:
-    """Among the soonest due MOST_OPEN, looked up by their ids."""
-    ids = open_ids(selection, MOST_OPEN + 1)
+    """Among the soonest due MAX_OPEN_COUNTED, looked up by their ids."""
+    ids = open_ids(selection, MAX_OPEN_COUNTED + 1)
     steps = [ids[start : start + OPEN_STEP] for start in range(0, len(ids), OPEN_STEP)]
     open_ones = selection.deliveries(statuses)
     tallying.go_through(steps, lambda step: tallying.add(*_ends(open_ones.filter(pk__any_of=step))))
-    if len(ids) > MOST_OPEN:
+    if len(ids) > MAX_OPEN_COUNTED:
         tallying.is_exact = False
 
 

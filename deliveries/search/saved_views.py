@@ -15,7 +15,7 @@ from deliveries.privacy.masking import holds_personal_text
 from deliveries.search.query_params import FREE_TEXTS, PARAMETERS, has_times, read_selection
 from deliveries.search.zones import ZONE, zone_name, zone_of
 
-MOST_OF_ONE_PERSON = 50
+MAX_OF_ONE_PERSON = 50
 
 MAY_SHARE = "deliveries.operate_delivery"
 MAY_TIDY = "destinations.change_destination"
@@ -49,7 +49,7 @@ def save_link(user: Any, name: str, address: Mapping[str, str], is_shared: bool)
         raise ValueError(
             gettext("Choose a name without addresses and long numbers: others may see it.")
         )
-    if SavedLink.objects.filter(owner_id=user.pk).count() >= MOST_OF_ONE_PERSON:
+    if SavedLink.objects.filter(owner_id=user.pk).count() >= MAX_OF_ONE_PERSON:
         raise ValueError(gettext("You have saved many views already. Remove one first."))
     try:
         with transaction.atomic():

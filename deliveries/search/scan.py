@@ -30,7 +30,7 @@ INDEXED_WINDOW = 1_048_576
 """The same where one does: if all of them failed, it takes 100 ms."""
 
 
-MOST_OPEN = 20_000
+MAX_OPEN_SCANNED = 20_000
 """So many open deliveries are looked up by their own index; more are walked among the others."""
 
 
@@ -141,8 +141,8 @@ def way_of(
         )
     listed = None
     if statuses and statuses <= OPEN and not has_index:
-        ids = open_ids(selection, MOST_OPEN + 1)
-        listed = ids if len(ids) <= MOST_OPEN else None
+        ids = open_ids(selection, MAX_OPEN_SCANNED + 1)
+        listed = ids if len(ids) <= MAX_OPEN_SCANNED else None
     return Way(first, last, wanted, has_index, listed, newest_first)
 
 

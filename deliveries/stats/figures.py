@@ -21,7 +21,7 @@ from deliveries.stats.tallies import (
     longest_of_step,
 )
 
-MOST_COUNTED = 10_000
+MAX_COUNTED = 10_000
 """What waits is counted up to here for each destination; more is "10,000+"."""
 
 
@@ -161,7 +161,7 @@ def read_figures(span: Span, now: datetime) -> Figures:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What waits for one destination; ``count`` ends at ``MOST_COUNTED`` + 1."""
+    """What waits for one destination; ``count`` ends at ``MAX_COUNTED`` + 1."""
 
     count: int = 0
     oldest_at: datetime | None = None
@@ -180,7 +180,7 @@ def read_waiting(destination_ids: Iterable[int]) -> dict[int, Waiting]:
         SELECT %s AS destination, COUNT(*), MIN(created_at), MIN(due_at) FROM (
             SELECT created_at, due_at FROM {table}
             WHERE destination_id = %s AND due_at IS NOT NULL
-            ORDER BY due_at LIMIT {MOST_COUNTED + 1}
+            ORDER BY due_at LIMIT {MAX_COUNTED + 1}
         ) AS counted
     """
     with connection.cursor() as cursor:

@@ -18,7 +18,7 @@ REFUSED = "0.0.0.0"
 PRIVATE = "private"
 """… for an address that is nobody's on the internet: loopback, private, link-local, reserved."""
 
-_LONGEST_LIST = 2_000
+_MAX_LIST = 2_000
 _SEPARATORS = re.compile(r"[,;\s]+")
 # RFC 7239: for=203.0.113.7;by=…
 _FORWARDED = re.compile(r"for=", re.IGNORECASE)
@@ -53,7 +53,7 @@ def visitor_address(value: Any) -> str | None:
         if entry == 0 and type(entry) is int:
             return REFUSED
         text = usable_text(entry)
-        if text is None or len(text) > _LONGEST_LIST:
+        if text is None or len(text) > _MAX_LIST:
             continue
         for part in _SEPARATORS.split(text):
             address = _read_one(part)

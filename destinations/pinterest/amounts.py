@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_LONGEST_AMOUNT = 60
+_MAX_AMOUNT = 60
 
 _CODES = """\
 AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD
@@ -54,7 +54,7 @@ def read_amount(text: str) -> str | None:
 
     None for what is no number and for what can be read in two ways.
     """
-    if len(text) > _LONGEST_AMOUNT:
+    if len(text) > _MAX_AMOUNT:
         return None
     parts = _PARTS.fullmatch(_plain_signs(text))
     if parts is None:

@@ -53,12 +53,12 @@ _BY_SPELLING: dict[str, str] = {name.replace("_", ""): name for name in STANDARD
 _SEPARATORS = re.compile(r"[\s_-]+")
 _OWN_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_-]+")
-_LONGEST_SPELLING = 60
+_MAX_SPELLING = 60
 
 
 def standard_name(name: str) -> str | None:
     """The API name that ``name`` spells in any way (``AddToCart``, ``watch video``), else None."""
-    if len(name) > _LONGEST_SPELLING:
+    if len(name) > _MAX_SPELLING:
         return None
     return _BY_SPELLING.get(_SEPARATORS.sub("", name).casefold())
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from destinations.pinterest.outcomes import Outcome, OutcomeKind, Stage
-from destinations.pinterest.replies import Reading, Verdict
+from destinations.pinterest.replies import FollowUp, Reading
 
 DEFAULT_MAX_REQUESTS: Final = 256
 """About ten scattered bad events in a batch of 1000, or forty neighbouring ones, at one go."""
@@ -121,7 +121,9 @@ class Isolation:
             if reading.status == 413:
                 return self._learn_too_large(span, reading.outcomes[0])
             return self._learn_refusal(span, reading.status, reading.outcomes[0])
-        if reading.verdict is Verdict.PAUSE or _FINAL.isdisjoint(o.kind for o in reading.outcomes):
+        if reading.follow_up is FollowUp.PAUSE or _FINAL.isdisjoint(
+            o.kind for o in reading.outcomes
+        ):
             return self._stop(span, reading)
         return self._learn_acceptance(span, reading.outcomes)
 
@@ -165,7 +167,7 @@ class Isolation:
 
     def _stop(self, span: Span, reading: Reading) -> list[Decided]:
         reason = reading.outcomes[0]
-        if reading.verdict is Verdict.PAUSE:
+        if reading.follow_up is FollowUp.PAUSE:
             self.pause_reason = reason
         decided = self._decide(span, reading.outcomes)
         # The others were not part of this request, so they cannot have got through with it.

@@ -11,7 +11,7 @@ from .place_tables import LANGUAGE_CODES, fold
 _TAG = re.compile(r"([A-Za-z]{2,3})(?:[-_.@ ].*)?", re.DOTALL)
 _ENTRIES = re.compile(r"[,|/]")
 _QUALITY = re.compile(r";\s*q\s*=\s*([0-9.]{1,8})\s*$", re.IGNORECASE)
-_LONGEST_LIST = 1_000
+_MAX_LIST = 1_000
 
 
 def language(value: Any) -> str | None:
@@ -20,7 +20,7 @@ def language(value: Any) -> str | None:
     ``iw-IL`` → he, ``de;q=0.7, fr`` → fr, ``["en-US", "en"]`` → en, ``deu`` → de, ``Deutsch`` → de.
     """
     if type(value) is str:
-        return _language_of(value) if len(value) <= _LONGEST_LIST else None
+        return _language_of(value) if len(value) <= _MAX_LIST else None
     if type(value) is list:
         return next(filter(None, map(language, value)), None)
     return None

@@ -21,7 +21,7 @@ _NOT_ASCII_ALPHANUMERICS = bytes(
 )
 _KEPT_IN_A_CITY = frozenset("LMN")
 _CALENDAR_DAY = re.compile(r"([0-9]{4})([-/]?)([0-9]{1,2})\2([0-9]{1,2})(?:[T ][0-9:.,+\-Zz ]*)?")
-_LONGEST_DAY = 40
+_MAX_DAY = 40
 GENDERS: dict[str, str] = {
     **dict.fromkeys(("f", "female", "woman"), "f"),
     **dict.fromkeys(("m", "male", "man"), "m"),
@@ -67,7 +67,7 @@ def birthday(text: str) -> Normalised:
             return text.replace("-", "")
     except ValueError:
         return None
-    if len(text) > _LONGEST_DAY:
+    if len(text) > _MAX_DAY:
         return None
     day = _CALENDAR_DAY.fullmatch(text)
     if day is None:

@@ -11,7 +11,7 @@ import unicodedata
 from pathlib import Path
 
 _TABLES = Path(__file__).parent / "tables"
-_LONGEST_CODE = 3
+_MAX_CODE = 3
 _LEADING_THE = re.compile(r"\s*the\s+")
 # \w leaves out combining marks, so the accents that NFKD split off go with the punctuation.
 _NOT_A_LETTER = re.compile(r"[\W_]+")
@@ -34,7 +34,7 @@ def name_key(name: str) -> str:
     Áo is Vietnamese for Austria, and AO the code of Angola.
     """
     key = fold(name)
-    if len(key) <= _LONGEST_CODE and not name.isascii() and key.isascii():
+    if len(key) <= _MAX_CODE and not name.isascii() and key.isascii():
         composed = unicodedata.normalize("NFKC", name).casefold().strip()
         return key if composed.isascii() else _NOT_A_LETTER.sub("", composed) or key
     return key

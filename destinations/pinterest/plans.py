@@ -75,9 +75,9 @@ _MAPPED_PROPERTIES = _mapped_keys(PROPERTIES)
 # the four objects, in the order they came. Bounded: begun anew when full, and a sender of endless
 # or ever new keys is left to the slower way.
 _PLANS_BY_KEYS: dict[tuple[Any, ...], Plan] = {}
-_MOST_PLANS = 1024
-_MOST_KEYS = 100
-_LONGEST_KEYS = 2_000
+_MAX_PLANS = 1024
+_MAX_KEYS = 100
+_MAX_KEYS = 2_000
 
 
 def plan_for(sections: Sections, present: int) -> Plan:
@@ -88,14 +88,14 @@ def plan_for(sections: Sections, present: int) -> Plan:
         sections[CONTEXT_TRAITS],
         sections[PROPERTIES],
     )
-    if len(traits) + len(context) + len(context_traits) + len(properties) > _MOST_KEYS:
+    if len(traits) + len(context) + len(context_traits) + len(properties) > _MAX_KEYS:
         return _plan_for_mapped_keys(present, traits, context, context_traits, properties)
     keys = (present, *traits, 0, *context, 0, *context_traits, 0, *properties)
     plan = _PLANS_BY_KEYS.get(keys)
     if plan is None:
         plan = _plan_for_mapped_keys(present, traits, context, context_traits, properties)
-        if sum(map(len, chain(traits, context, context_traits, properties))) <= _LONGEST_KEYS:
-            if len(_PLANS_BY_KEYS) >= _MOST_PLANS:
+        if sum(map(len, chain(traits, context, context_traits, properties))) <= _MAX_KEYS:
+            if len(_PLANS_BY_KEYS) >= _MAX_PLANS:
                 _PLANS_BY_KEYS.clear()
             _PLANS_BY_KEYS[keys] = plan
     return plan
@@ -119,7 +119,7 @@ def _plan_for_mapped_keys(
     )
 
 
-@lru_cache(maxsize=_MOST_PLANS)
+@lru_cache(maxsize=_MAX_PLANS)
 def _plan_for_shape(shape: Shape) -> Plan:
     return Plan(
         steps_within(ACTION_SOURCE_PATHS, shape),

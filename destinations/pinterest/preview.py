@@ -21,7 +21,7 @@ Answer = dict[str, Any]
 error (error: why the line is no event)."""
 
 _DEFAULT = TransformConfig()
-_LONGEST_INTEGER = 400
+_MAX_INTEGER = 400
 
 
 def preview_line(line: bytes, default_config: TransformConfig | None, now: float) -> Answer:
@@ -54,7 +54,7 @@ def _read_json(line: bytes) -> Any:
 
 def _read_integer(digits: str) -> float:
     # Python refuses to read thousands of digits; such a number is of no use to anybody.
-    return int(digits) if len(digits) < _LONGEST_INTEGER else math.inf
+    return int(digits) if len(digits) < _MAX_INTEGER else math.inf
 
 
 def _refuse_constant(name: str) -> None:

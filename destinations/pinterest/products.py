@@ -14,7 +14,7 @@ from .values import usable_text
 PRODUCT_ID_KEYS = ("product_id", "product_sku", "sku", "id")
 _OWN_KEYS = frozenset((*PRODUCT_ID_KEYS, "name", "price", "quantity"))
 _WRAPPERS = ("product", "item", "node")
-_MOST_TEXTS = 2
+_MAX_TEXTS = 2
 
 
 def list_of_products(products: Any) -> list[Any] | None:
@@ -22,7 +22,7 @@ def list_of_products(products: Any) -> list[Any] | None:
 
     None when there is nothing of the kind in it.
     """
-    for _ in range(_MOST_TEXTS):
+    for _ in range(_MAX_TEXTS):
         if type(products) is not str:
             break
         products = _read_json(products)

@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from .place_tables import COUNTRY_CODES, LANGUAGE_CODES, SUBDIVISIONS, fold, name_key
 
-_LONGEST_NAME = 100
+_MAX_NAME = 100
 _LANGUAGES = frozenset(LANGUAGE_CODES.values())
 
 _PARENTHESIS = re.compile(r"([^()\[\]]*)[(\[]([^()\[\]]+)[)\]]([^()\[\]]*)")
@@ -50,7 +50,7 @@ COUNTRY_OF_DIGEST: dict[str, str] = {
 
 def country_code(text: str) -> str | None:
     """ISO alpha-2, lower case, of a code or name in any larger language; None when it is neither."""
-    if len(text) > _LONGEST_NAME:
+    if len(text) > _MAX_NAME:
         return None
     return COUNTRY_CODES.get(name_key(text)) or _country_among(text)
 
@@ -105,7 +105,7 @@ def state_code(text: str, country: str | None) -> str | None:
     provinces are known without it. A region of another country that ISO does not list stays as it is,
     lower-cased; what is no state of the US or Canada, and of no known country, is None.
     """
-    if len(text) > _LONGEST_NAME:
+    if len(text) > _MAX_NAME:
         return None
     countries = _COUNTRIES_TO_ASK.get(country, (country,)) if country else _COUNTRIES_TO_ASK["us"]
     name = fold(text)

@@ -6,8 +6,8 @@ Every conversion starts UNKNOWN and a reply can only improve on that:
 |---|---|
 | 2xx, as many results as sent | processed: DELIVERED, failed: REJECTED, else UNKNOWN |
 | 422 with as many readable results | the same |
-| 400, other 422 | one conversion: REJECTED; several: RETRYABLE, verdict SPLIT |
-| 413 | one conversion: REJECTED; several: RETRYABLE, verdict SPLIT_BY_SIZE |
+| 400, other 422 | one conversion: REJECTED; several: RETRYABLE, follow_up SPLIT |
+| 413 | one conversion: REJECTED; several: RETRYABLE, follow_up SPLIT_BY_SIZE |
 | 401, 403, 404 | PAUSED |
 | 409, 423, 424, 425 | RETRYABLE: these mean "not now" |
 | other 4xx (402, 405, 407, 410, 415 ...) | PAUSED: no judgement on events, a resend is no help |
@@ -34,7 +34,7 @@ MAX_TEXT_CHARACTERS: Final = 1000
 """Pinterest's sentences may quote values of the event; the person owns them, the log is bounded."""
 
 
-class Verdict(StrEnum):
+class FollowUp(StrEnum):
     """What the sender of the request is to do with this reading."""
 
     SETTLE = "settle"
@@ -59,7 +59,7 @@ class Reading:
     422 whatever the size: no conversion was looked at by itself.
     """
 
-    verdict: Verdict
+    follow_up: FollowUp
     outcomes: tuple[Outcome, ...]
     retry_after_seconds: float | None = None
     remaining_requests: int | None = None
@@ -73,7 +73,7 @@ class Reading:
 class _Judgement:
     """What a whole reply amounts to, before the headers are added."""
 
-    verdict: Verdict
+    follow_up: FollowUp
     outcomes: tuple[Outcome, ...]
     refused_whole: bool = False
 
@@ -109,7 +109,7 @@ def read_reply(reply: Reply | NoReply, size: int) -> Reading:
     judgement = _judge(reply, size)
     rates = read_rate_headers(reply.headers)
     return Reading(
-        verdict=judgement.verdict,
+        follow_up=judgement.follow_up,
         outcomes=judgement.outcomes,
         retry_after_seconds=_hold_back_seconds(reply.status, rates),
         remaining_requests=rates.remaining_requests,
@@ -122,32 +122,32 @@ def read_reply(reply: Reply | NoReply, size: int) -> Reading:
 
 def _read_no_reply(reply: NoReply, size: int) -> Reading:
     if reply.code in _DESTINATION_CODES:
-        kind, verdict = OutcomeKind.PAUSED, Verdict.PAUSE
+        kind, follow_up = OutcomeKind.PAUSED, FollowUp.PAUSE
     elif reply.may_have_arrived:
-        kind, verdict = OutcomeKind.UNKNOWN, Verdict.SETTLE
+        kind, follow_up = OutcomeKind.UNKNOWN, FollowUp.SETTLE
     else:
-        kind, verdict = OutcomeKind.RETRYABLE, Verdict.SETTLE
+        kind, follow_up = OutcomeKind.RETRYABLE, FollowUp.SETTLE
     outcome = Outcome(kind, Stage.TRANSPORT, reply.code, message=clean_text(reply.message))
-    return Reading(verdict, (outcome,) * size)
+    return Reading(follow_up, (outcome,) * size)
 
 
 def _judge(reply: Reply, size: int) -> _Judgement:
     answer = _parse(reply.body)
     if 200 <= reply.status < 300:
-        return _Judgement(Verdict.SETTLE, _read_results(reply, answer, size))
+        return _Judgement(FollowUp.SETTLE, _read_results(reply, answer, size))
     if reply.status == 422:
         results = _find_results(answer)
         if results is not None and len(results) == size and all(map(_is_readable, results)):
-            return _Judgement(Verdict.SETTLE, _read_each(results))
+            return _Judgement(FollowUp.SETTLE, _read_each(results))
     if reply.status in (400, 422):
-        return _refuse_whole(reply, answer, size, "invalid_request", Verdict.SPLIT)
+        return _refuse_whole(reply, answer, size, "invalid_request", FollowUp.SPLIT)
     if reply.status == 413:
-        return _refuse_whole(reply, answer, size, "request_too_large", Verdict.SPLIT_BY_SIZE)
+        return _refuse_whole(reply, answer, size, "request_too_large", FollowUp.SPLIT_BY_SIZE)
     kind, code = _judge_status(reply.status)
     stage = Stage.TRANSPORT if code == "redirected" else Stage.RESPONSE
     outcome = Outcome(kind, stage, code, message=_reason(reply, answer))
-    verdict = Verdict.PAUSE if kind is OutcomeKind.PAUSED else Verdict.SETTLE
-    return _Judgement(verdict, (outcome,) * size)
+    follow_up = FollowUp.PAUSE if kind is OutcomeKind.PAUSED else FollowUp.SETTLE
+    return _Judgement(follow_up, (outcome,) * size)
 
 
 def _judge_status(status: int) -> tuple[OutcomeKind, str]:
@@ -163,13 +163,13 @@ def _judge_status(status: int) -> tuple[OutcomeKind, str]:
 
 
 def _refuse_whole(
-    reply: Reply, answer: dict[str, Any], size: int, code: str, verdict: Verdict
+    reply: Reply, answer: dict[str, Any], size: int, code: str, follow_up: FollowUp
 ) -> _Judgement:
     """One alone is to blame; of several nobody knows which, so none is blamed."""
     kind = OutcomeKind.REJECTED if size == 1 else OutcomeKind.RETRYABLE
     outcome = Outcome(kind, Stage.RESPONSE, code, message=_reason(reply, answer))
     return _Judgement(
-        Verdict.SETTLE if size <= 1 else verdict, (outcome,) * size, refused_whole=True
+        FollowUp.SETTLE if size <= 1 else follow_up, (outcome,) * size, refused_whole=True
     )
 
 

@@ -37,7 +37,7 @@ _WORDS: dict[str, str] = {
 _KINDS = {word: kind for kind, words in _WORDS.items() for word in words.split()}
 _BY_RANK = ("app_ios", "app_android", APP_SDK, LANGUAGE, BROWSER, SERVER)
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_LONGEST_NAME = 100
+_MAX_NAME = 100
 # What only an app knows of its device.
 _APP_KEYS = ("advertisingId", "adTrackingEnabled", "attTrackingStatus", "trackingStatus", "token")
 
@@ -67,7 +67,7 @@ def library_kind(sections: Sections) -> str:
     """The kind of the SDK in ``context.library``; "" for none or one that is not known."""
     library = sections[CONTEXT].get("library")
     name = library.get("name") if type(library) is dict else library
-    return _kind_of(name[:_LONGEST_NAME]) if type(name) is str else ""
+    return _kind_of(name[:_MAX_NAME]) if type(name) is str else ""
 
 
 @lru_cache(maxsize=1024)

@@ -22,7 +22,7 @@ _LATEST = datetime(2070, 1, 1, tzinfo=UTC)
 _FIRST_SECOND = (_EARLIEST - _EPOCH).days * 86_400
 _LAST_SECOND = (_LATEST - _EPOCH).days * 86_400
 _USUAL_LENGTHS = (24, 20)
-_LONGEST_TIME = 120
+_MAX_TIME = 120
 
 # A number is a time in the unit that puts it between 2000 and 2070. Of other counts (ticks of .NET,
 # Windows and WebKit, NTP, days of a spreadsheet, seconds since 2001) none falls in there.
@@ -65,7 +65,7 @@ _LOST_PLUS = re.compile(r" ([0-9]{2}):?([0-9]{2})")
 _COMMENT = re.compile(r" ?\([^()]*\)$")
 _GO_CLOCK = re.compile(r" m=[+-][0-9.]+$")
 _TAGS = re.compile(r"(?:\[[^\[\]]*\])+$")
-_MOST_OFFSET = timedelta(hours=14)
+_MAX_OFFSET = timedelta(hours=14)
 _BLANKS = re.compile(r"\s+")
 
 _MONTH_NAMES = [
@@ -194,7 +194,7 @@ def _moment_of_digits(digits: str) -> datetime | None:
 
 
 def _moment_of_text(text: str) -> datetime | None:
-    if len(text) > _LONGEST_TIME:
+    if len(text) > _MAX_TIME:
         return None
     text = _BLANKS.sub(" ", text).strip().strip("\"'")
     if not text.isascii():
@@ -321,7 +321,7 @@ def _bounded(sign: str, hours: str, minutes: str | None) -> timedelta | None:
     if int(minutes or 0) >= 60:
         return None
     offset = timedelta(hours=int(hours), minutes=int(minutes or 0))
-    if offset > _MOST_OFFSET:
+    if offset > _MAX_OFFSET:
         return None
     return -offset if sign == "-" else offset
 

@@ -42,7 +42,7 @@ class HashedField(NamedTuple):
 
     ``known`` has the digests of a closed list (countries, states, genders) by their spellings:
     they are nobody's secret, and many events have one of the few. A field that ``is_place`` adds
-    to it what it meets, up to ``MOST_PLACES``: a shop's customers live in the same cities.
+    to it what it meets, up to ``MAX_PLACES``: a shop's customers live in the same cities.
     """
 
     name: str
@@ -54,8 +54,8 @@ class HashedField(NamedTuple):
     is_place: bool = False
 
 
-MOST_PLACES = 10_000
-_LONGEST_PLACE = 60
+MAX_PLACES = 10_000
+_MAX_PLACE = 60
 
 
 def _known(spellings: dict[str, str]) -> dict[str, str]:
@@ -246,7 +246,7 @@ def read_user_data(
                 except UnicodeEncodeError:
                     digest = _digest(normal)
                 user_data[name] = [digest]
-                if is_place and len(known) < MOST_PLACES and len(text) <= _LONGEST_PLACE:
+                if is_place and len(known) < MAX_PLACES and len(text) <= _MAX_PLACE:
                     known[text] = digest
                 continue
         if value is not None:
@@ -311,8 +311,8 @@ def _state(
             if (
                 type(value) is str
                 and len(digests) == 1
-                and len(value) <= _LONGEST_PLACE
-                and len(field.known) < MOST_STATES
+                and len(value) <= _MAX_PLACE
+                and len(field.known) < MAX_STATES
             ):
                 field.known[value] = digests[0]
             return digests
@@ -321,7 +321,7 @@ def _state(
 
 # By the digest of the country, as ``user_data`` has it.
 _STATE_FIELDS: dict[str | None, HashedField] = {}
-MOST_STATES = 1_000
+MAX_STATES = 1_000
 
 
 def _state_field(country: str | None) -> HashedField:

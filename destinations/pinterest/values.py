@@ -12,7 +12,7 @@ from .amounts import read_amount
 _PLAIN_DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _ANY_DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,10}(?:\.0*)?")
-_LONGEST_NUMBER = 400
+_MAX_NUMBER = 400
 _LARGEST_EXPONENT = 308
 # The bits of the largest number a JSON reader with doubles can hold.
 _LARGEST_BITS = 1024
@@ -66,7 +66,7 @@ def decimal_text(value: Any) -> str | None:
         return str(value) if value.bit_length() <= _LARGEST_BITS else None
     if type(value) is str:
         text = value.strip()
-        if len(text) > _LONGEST_NUMBER:
+        if len(text) > _MAX_NUMBER:
             return None
         if _PLAIN_DECIMAL.fullmatch(text):
             return text

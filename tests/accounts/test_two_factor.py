@@ -23,7 +23,7 @@ from django_otp.oath import totp
 from accounts import throttle, two_factor
 from accounts.models import TwoFactor
 from accounts.roles import ADMINISTRATOR, OPERATOR, make_groups
-from accounts.two_factor import MOST_WRONG, WRONG_WINDOW, Verdict, check_code
+from accounts.two_factor import MAX_WRONG, WRONG_WINDOW, CodeCheck, check_code
 
 pytestmark = pytest.mark.django_db
 
@@ -207,11 +207,11 @@ def test_the_right_password_alone_forgets_no_tries(person: User) -> None:
 def test_guessing_codes_ends_even_where_no_tries_can_be_counted(person: User) -> None:
     row = enable(person)
     now = timezone.now()
-    verdicts = [check_code(person.pk, "000000", now) for _ in range(MOST_WRONG + 1)]
-    assert verdicts == [Verdict.WRONG] * MOST_WRONG + [Verdict.TOO_MANY]
-    assert check_code(person.pk, code_at(), now) is Verdict.TOO_MANY
+    checks = [check_code(person.pk, "000000", now) for _ in range(MAX_WRONG + 1)]
+    assert checks == [CodeCheck.WRONG] * MAX_WRONG + [CodeCheck.TOO_MANY]
+    assert check_code(person.pk, code_at(), now) is CodeCheck.TOO_MANY
     later = now + WRONG_WINDOW
-    assert check_code(person.pk, "abcd-efgh-ijkl-mnop", later) is Verdict.RIGHT
+    assert check_code(person.pk, "abcd-efgh-ijkl-mnop", later) is CodeCheck.RIGHT
     row.refresh_from_db()
     assert row.wrong_count == 0
 
@@ -249,8 +249,8 @@ def test_new_recovery_codes_take_the_place_of_the_old_ones(person: User) -> None
     page = client.post(OWN, {"verb": "renew", "password": "right", "code": code_at(30)})
     codes = re.findall(r"\b[a-z2-7]{4}(?:-[a-z2-7]{4}){3}\b", page.content.decode())
     now = timezone.now()
-    assert check_code(person.pk, "abcd-efgh-ijkl-mnop", now) is Verdict.WRONG
-    assert [check_code(person.pk, code, now) for code in codes] == [Verdict.RIGHT] * 10
+    assert check_code(person.pk, "abcd-efgh-ijkl-mnop", now) is CodeCheck.WRONG
+    assert [check_code(person.pk, code, now) for code in codes] == [CodeCheck.RIGHT] * 10
 
 
 def test_an_administrator_switches_it_off_for_somebody_else_and_history_tells(person: User) -> None:
@@ -331,14 +331,14 @@ def test_the_secret_is_under_the_newest_key_after_reencrypting(person: User, set
     settings.TOKEN_ENCRYPTION_KEYS = [new, *settings.TOKEN_ENCRYPTION_KEYS]
     call_command("reencrypt_tokens", stdout=StringIO())
     settings.TOKEN_ENCRYPTION_KEYS = [new]
-    assert check_code(person.pk, code_at(), timezone.now()) is Verdict.RIGHT
+    assert check_code(person.pk, code_at(), timezone.now()) is CodeCheck.RIGHT
 
 
 def test_with_the_key_lost_a_recovery_code_still_signs_in(person: User, settings) -> None:
     enable(person)
     settings.TOKEN_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
-    assert check_code(person.pk, code_at(), timezone.now()) is Verdict.WRONG
-    assert check_code(person.pk, "abcd-efgh-ijkl-mnop", timezone.now()) is Verdict.RIGHT
+    assert check_code(person.pk, code_at(), timezone.now()) is CodeCheck.WRONG
+    assert check_code(person.pk, "abcd-efgh-ijkl-mnop", timezone.now()) is CodeCheck.RIGHT
 
 
 def test_the_gate_costs_a_page_no_query(person: User, django_assert_num_queries) -> None:

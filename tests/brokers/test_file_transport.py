@@ -99,7 +99,7 @@ def test_queues_do_not_see_each_others_messages(connect) -> None:
 def test_without_a_worker_only_the_newest_messages_wait(
     connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_transport, "MOST_MESSAGES", 5)
+    monkeypatch.setattr(file_transport, "MAX_MESSAGES", 5)
     queue = connect().SimpleQueue("live")
     for number in range(12):
         queue.put(number)

@@ -17,7 +17,7 @@ from tests.factories import make_deliveries, make_destination
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
-MOST_STOPS = 80
+MAX_STOPS = 80
 LOG = "/admin/deliveries/delivery/"
 
 IS_FOCUSED = "(element) => element === document.activeElement"
@@ -46,11 +46,11 @@ def page(served: Any, admin: User, open_visitor: Callable[[str], Visitor]) -> Pa
 
 def tab_to(page: Page, wanted: Locator) -> None:
     """Press Tab until ``wanted`` has the focus."""
-    for _ in range(MOST_STOPS):
+    for _ in range(MAX_STOPS):
         page.keyboard.press("Tab")
         if wanted.count() and wanted.first.evaluate(IS_FOCUSED):
             return
-    pytest.fail(f"{wanted} was not reached with {MOST_STOPS} stops")
+    pytest.fail(f"{wanted} was not reached with {MAX_STOPS} stops")
 
 
 def test_a_rejected_delivery_is_found_and_retried_with_the_keyboard_alone(
@@ -97,7 +97,7 @@ def test_every_control_of_the_log_is_reached_and_shows_that_it_is(page: Page, se
         "#content :is(a[href], button, select, input:not([type=hidden])):visible"
     ).evaluate_all("(all) => all.filter((one) => !one.disabled && one.tabIndex >= 0).length")
     reached, hidden = set(), []
-    for _ in range(MOST_STOPS):
+    for _ in range(MAX_STOPS):
         page.keyboard.press("Tab")
         found = page.evaluate(
             """() => {

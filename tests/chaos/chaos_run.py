@@ -16,7 +16,7 @@ from pinterest_sandbox import Sandbox
 from tests.chaos.faults import FreezeFaults, Person, ProcessFaults, SandboxFaults
 from tests.chaos.report import FATES, Report, judge, read_fates
 from tests.chaos.roll_call import missing_workers
-from tests.chaos.senders import MOST_DOOMED, ONLY_DOOMED, Kind, Record, Sender
+from tests.chaos.senders import MAX_DOOMED, ONLY_DOOMED, Kind, Record, Sender
 from tests.chaos.servers import OwnRedis, Postgres, find_postgres
 from tests.stack import Stack
 
@@ -121,7 +121,7 @@ class _ChaosRun:
                 seed=f"doomed sender {seed}",
                 events_per_second=events_per_second / 5,
                 weights=ONLY_DOOMED,
-                most_events=MOST_DOOMED,
+                most_events=MAX_DOOMED,
             )
         )
 

@@ -13,9 +13,9 @@ import requests
 
 BATCH_SIZE = 25
 TIMEOUT_SECONDS = 15
-MOST_BAD = 400
+MAX_BAD = 400
 """Poisoned and failing events of a chaos run: the sandbox is told of them before it begins."""
-MOST_DOOMED = 100
+MAX_DOOMED = 100
 """So many are posted, early: each needs all its tries, and the run waits for them."""
 
 
@@ -53,7 +53,7 @@ class Record:
 
     def bad_ids(self, kind: Kind) -> list[str]:
         """The message IDs that events of this kind will have."""
-        return [f"chaos-{self.seed}-{kind}-{number}" for number in range(MOST_BAD)]
+        return [f"chaos-{self.seed}-{kind}-{number}" for number in range(MAX_BAD)]
 
     def new_event(self, dice: random.Random, weights: tuple[int, ...]) -> dict[str, Any]:
         """An order of a shop, now and then one that must be rejected."""
@@ -62,7 +62,7 @@ class Record:
             self._last_number += 1
             number = self._last_number
             if kind in (Kind.POISON, Kind.FAILING):
-                if self._bad_counts[kind] >= MOST_BAD:
+                if self._bad_counts[kind] >= MAX_BAD:
                     kind = Kind.GOOD
                 else:
                     number = self._bad_counts[kind]

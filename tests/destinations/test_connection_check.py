@@ -44,8 +44,8 @@ def sandbox(settings: Any) -> Iterator[Sandbox]:
 )
 def test_the_answer_to_a_dummy_event_says_what_is_wrong(sandbox, fields, verdict, status):
     destination = stored(**fields)
-    finding = check_and_record(destination)
-    assert (finding.verdict, finding.status) == (verdict, status)
+    result = check_and_record(destination)
+    assert (result.verdict, result.status) == (verdict, status)
     check = ConnectionCheck.objects.get()
     assert (check.destination_id, check.verdict, check.status_code) == (
         destination.pk,
@@ -62,9 +62,9 @@ def test_the_answer_to_a_dummy_event_says_what_is_wrong(sandbox, fields, verdict
 )
 def test_a_service_that_is_not_there_blames_neither_token_nor_account(settings, url):
     settings.SANDBOX_URL = url
-    finding = check_and_record(stored())
-    assert (finding.verdict, finding.status) == ("unreachable", None)
-    assert "network" in finding.remedy
+    result = check_and_record(stored())
+    assert (result.verdict, result.status) == ("unreachable", None)
+    assert "network" in result.remedy
 
 
 def test_a_token_that_no_key_opens_is_said_so_and_nothing_is_sent(sandbox, settings):

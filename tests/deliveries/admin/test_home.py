@@ -225,7 +225,7 @@ def test_the_home_page_takes_the_same_queries_however_much_there_is(
 def test_what_waits_is_counted_up_to_a_limit(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(figures, "MOST_COUNTED", 5)
+    monkeypatch.setattr(figures, "MAX_COUNTED", 5)
     few, many, none = make_destination(), make_destination(), make_destination()
     make_deliveries(few, 2, age_seconds=7200)
     make_deliveries(many, 9)

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from accounts.roles import ADMINISTRATOR, OPERATOR, VIEWER, make_groups
 from deliveries.models import SavedLink
-from deliveries.search.saved_views import MOST_OF_ONE_PERSON, clean_query
+from deliveries.search.saved_views import MAX_OF_ONE_PERSON, clean_query
 
 pytestmark = pytest.mark.django_db
 LOG = "/admin/deliveries/delivery/"
@@ -126,7 +126,7 @@ def test_there_is_a_limit_for_one_person() -> None:
     owner = User.objects.get(username="alex")
     SavedLink.objects.bulk_create(
         SavedLink(owner=owner, name=str(number), query="status=dead")
-        for number in range(MOST_OF_ONE_PERSON)
+        for number in range(MAX_OF_ONE_PERSON)
     )
     assert "Remove one first" in save(client, "More", "status=dead").content.decode()
 

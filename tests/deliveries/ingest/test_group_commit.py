@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import DataError, OperationalError
 
-from deliveries.ingest.group_commit import MOST_ROWS, GroupCommit
+from deliveries.ingest.group_commit import MAX_ROWS, GroupCommit
 
 
 class Writer:
@@ -56,7 +56,7 @@ def test_all_that_waited_share_one_transaction() -> None:
 
 def test_large_requests_do_not_share() -> None:
     writer = Writer()
-    half = "x" * (MOST_ROWS // 2)
+    half = "x" * (MAX_ROWS // 2)
     submit_behind_one(writer, [half, half, "y"])
     assert [len(group) for group in writer.groups] == [1, 2, 1]
 

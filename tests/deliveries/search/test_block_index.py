@@ -30,7 +30,7 @@ BLOCK = 8
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(block_index, "BLOCK", BLOCK)
-    monkeypatch.setattr(block_index, "MOST_LISTED", 2)
+    monkeypatch.setattr(block_index, "MAX_LISTED", 2)
     monkeypatch.setattr(block_index, "FIRST_SPAN", 1)
     monkeypatch.setattr(scan, "WINDOW", 4)
 
@@ -120,7 +120,7 @@ def test_a_block_is_listed_when_what_has_a_lower_id_must_have_been_committed() -
 def test_a_block_with_more_names_than_it_may_list_has_rows_for_any_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(block_index, "MOST_KINDS", 3)
+    monkeypatch.setattr(block_index, "MAX_KINDS", 3)
     destination = make_destination()
     events = [make_event(event=f"Name {number}") for number in range(20)]
     made = make_deliveries(destination, events=events)

@@ -15,7 +15,7 @@ from deliveries.error_codes.replies import REPLY_CODES
 from destinations.pinterest import client as client_module
 from destinations.pinterest.client import NoReply, PinterestClient, Reply, encode_request
 from destinations.pinterest.outcomes import OutcomeKind
-from destinations.pinterest.replies import Verdict, read_reply
+from destinations.pinterest.replies import FollowUp, read_reply
 from tests.destinations.pinterest.wire import Wire, drop, golden_reply, reset
 
 TOKEN = "pina_AMA7TOPSECRET"
@@ -276,7 +276,7 @@ def test_a_body_that_stalls_leaves_the_status_and_what_came():
         reply = client_at(wire.url, read_timeout_seconds=0.3).send(BODY)
 
     assert (reply.status, reply.body, reply.body_problem) == (401, b"half", "read_timeout")
-    assert read_reply(reply, 1).verdict is Verdict.PAUSE
+    assert read_reply(reply, 1).follow_up is FollowUp.PAUSE
 
 
 def test_a_dripping_body_ends_at_the_deadline_although_no_single_read_times_out():
@@ -332,7 +332,7 @@ def test_a_token_that_cannot_be_one_is_never_sent_and_pauses_the_destination(tok
     assert wire.connection_count == 0
     assert (reply.code, reply.may_have_arrived) == ("unusable_token", False)
     assert token == "" or token not in reply.message
-    assert read_reply(reply, 3).verdict is Verdict.PAUSE
+    assert read_reply(reply, 3).follow_up is FollowUp.PAUSE
 
 
 @pytest.mark.parametrize("advertiser_id", ["", "12/../34", "12?x=1", "１２", "1\n", "1" * 19])

@@ -13,7 +13,7 @@ from deliveries.error_codes.replies import REPLY_CODES
 from destinations.pinterest.client import NoReply, PinterestClient, Reply
 from destinations.pinterest.isolation import Isolation
 from destinations.pinterest.outcomes import Outcome, OutcomeKind, Stage
-from destinations.pinterest.replies import Reading, Verdict, clean_text, read_reply
+from destinations.pinterest.replies import FollowUp, Reading, clean_text, read_reply
 from tests.destinations.pinterest.wire import REPLIES, Wire, golden_reply
 
 WARNINGS = "external_id is missing. We highly recommend this on all events. ; click_id is missing"
@@ -61,7 +61,7 @@ def wordless(status: int) -> str:
 class Case:
     file: str
     outcomes: list[Outcome]
-    verdict: Verdict = Verdict.SETTLE
+    follow_up: FollowUp = FollowUp.SETTLE
     retry_after_seconds: float | None = None
 
 
@@ -135,38 +135,38 @@ CASES = [
     Case(
         "400_additional_property",
         [retryable("invalid_request", BAD_PROPERTY)] * 3,
-        Verdict.SPLIT,
+        FollowUp.SPLIT,
     ),
-    Case("400_html", [retryable("invalid_request", wordless(400))] * 2, Verdict.SPLIT),
+    Case("400_html", [retryable("invalid_request", wordless(400))] * 2, FollowUp.SPLIT),
     Case(
         "401_authentication_failed",
         [paused("unauthorised", "Authentication failed.")] * 2,
-        Verdict.PAUSE,
+        FollowUp.PAUSE,
     ),
-    Case("402_payment_required", [paused("refused", "Payment required.")], Verdict.PAUSE),
+    Case("402_payment_required", [paused("refused", "Payment required.")], FollowUp.PAUSE),
     Case(
         "403_not_permitted",
         [paused("forbidden", "You are not permitted to access that resource.")],
-        Verdict.PAUSE,
+        FollowUp.PAUSE,
     ),
-    Case("403_html_firewall", [paused("forbidden", wordless(403))], Verdict.PAUSE),
+    Case("403_html_firewall", [paused("forbidden", wordless(403))], FollowUp.PAUSE),
     Case(
         "404_account_not_found",
         [paused("account_not_found", "AdAccount not found.")] * 2,
-        Verdict.PAUSE,
+        FollowUp.PAUSE,
     ),
-    Case("405_method_not_allowed", [paused("refused", wordless(405))], Verdict.PAUSE),
-    Case("407_proxy_authentication", [paused("refused", wordless(407))], Verdict.PAUSE),
+    Case("405_method_not_allowed", [paused("refused", wordless(405))], FollowUp.PAUSE),
+    Case("407_proxy_authentication", [paused("refused", wordless(407))], FollowUp.PAUSE),
     Case("408_request_timeout", [retryable("request_timeout", wordless(408))] * 2),
     Case("409_conflict", [retryable("temporarily_refused", "Try again.")]),
-    Case("410_gone", [paused("refused", "This version of the API is gone.")] * 2, Verdict.PAUSE),
+    Case("410_gone", [paused("refused", "This version of the API is gone.")] * 2, FollowUp.PAUSE),
     Case("413_too_large", [rejected(wordless(413), "request_too_large")]),
     Case(
         "413_too_large",
         [retryable("request_too_large", wordless(413))] * 4,
-        Verdict.SPLIT_BY_SIZE,
+        FollowUp.SPLIT_BY_SIZE,
     ),
-    Case("415_unsupported_media_type", [paused("refused", wordless(415))], Verdict.PAUSE),
+    Case("415_unsupported_media_type", [paused("refused", wordless(415))], FollowUp.PAUSE),
     *(
         Case(file, [delivered("click_id is missing"), rejected("event_time is too old")])
         for file in (
@@ -176,17 +176,17 @@ CASES = [
         )
     ),
     Case("422_without_results", [rejected(NOT_ALL, "invalid_request")]),
-    Case("422_without_results", [retryable("invalid_request", NOT_ALL)] * 2, Verdict.SPLIT),
+    Case("422_without_results", [retryable("invalid_request", NOT_ALL)] * 2, FollowUp.SPLIT),
     Case(
         "422_wrong_number_of_results",
         [retryable("invalid_request", NOT_ALL)] * 2,
-        Verdict.SPLIT,
+        FollowUp.SPLIT,
     ),
     Case(
         "422_wrong_number_of_results", [rejected("Pinterest failed this event without saying why.")]
     ),
-    Case("422_result_without_status", [retryable("invalid_request", NOT_ALL)] * 2, Verdict.SPLIT),
-    Case("422_html", [retryable("invalid_request", wordless(422))] * 2, Verdict.SPLIT),
+    Case("422_result_without_status", [retryable("invalid_request", NOT_ALL)] * 2, FollowUp.SPLIT),
+    Case("422_html", [retryable("invalid_request", wordless(422))] * 2, FollowUp.SPLIT),
     Case("429_with_reset", [retryable("rate_limited", LIMIT)] * 2, retry_after_seconds=37.0),
     Case("429_with_retry_after", [retryable("rate_limited", LIMIT)], retry_after_seconds=12.0),
     Case("429_with_retry_after_date", [retryable("rate_limited", LIMIT)], retry_after_seconds=90.0),
@@ -234,7 +234,7 @@ def test_this_reply_means_exactly_these_outcomes(case):
     reading = read_reply(fetch(case.file), len(case.outcomes))
 
     assert list(reading.outcomes) == case.outcomes
-    assert reading.verdict == case.verdict
+    assert reading.follow_up == case.follow_up
     assert reading.retry_after_seconds == case.retry_after_seconds
     assert reading.status == int(case.file[:3])
 
@@ -281,23 +281,23 @@ def test_a_reading_tells_a_whole_refusal_from_a_judgement_whatever_the_size(
 def test_a_cut_off_body_does_not_hide_what_the_status_said():
     cut_off = Reply(401, {}, b'{"code":2,"mess', 5, body_problem="connection_lost")
 
-    assert read_reply(cut_off, 1).verdict is Verdict.PAUSE
+    assert read_reply(cut_off, 1).follow_up is FollowUp.PAUSE
 
 
 @pytest.mark.parametrize(
-    ("reply", "kind", "verdict"),
+    ("reply", "kind", "follow_up"),
     [
-        (NoReply("read_timeout", "late", True, 1), OutcomeKind.UNKNOWN, Verdict.SETTLE),
-        (NoReply("connection_lost", "late", True, 1), OutcomeKind.UNKNOWN, Verdict.SETTLE),
-        (NoReply("connection_lost", "late", False, 1), OutcomeKind.RETRYABLE, Verdict.SETTLE),
-        (NoReply("dns_failure", "late", False, 1), OutcomeKind.RETRYABLE, Verdict.SETTLE),
-        (NoReply("unusable_token", "late", False, 0), OutcomeKind.PAUSED, Verdict.PAUSE),
-        (NoReply("unusable_account", "late", False, 0), OutcomeKind.PAUSED, Verdict.PAUSE),
+        (NoReply("read_timeout", "late", True, 1), OutcomeKind.UNKNOWN, FollowUp.SETTLE),
+        (NoReply("connection_lost", "late", True, 1), OutcomeKind.UNKNOWN, FollowUp.SETTLE),
+        (NoReply("connection_lost", "late", False, 1), OutcomeKind.RETRYABLE, FollowUp.SETTLE),
+        (NoReply("dns_failure", "late", False, 1), OutcomeKind.RETRYABLE, FollowUp.SETTLE),
+        (NoReply("unusable_token", "late", False, 0), OutcomeKind.PAUSED, FollowUp.PAUSE),
+        (NoReply("unusable_account", "late", False, 0), OutcomeKind.PAUSED, FollowUp.PAUSE),
     ],
 )
-def test_without_a_reply_it_counts_whether_the_request_may_have_arrived(reply, kind, verdict):
+def test_without_a_reply_it_counts_whether_the_request_may_have_arrived(reply, kind, follow_up):
     assert read_reply(reply, 2) == Reading(
-        verdict, (Outcome(kind, Stage.TRANSPORT, reply.code, message="late"),) * 2
+        follow_up, (Outcome(kind, Stage.TRANSPORT, reply.code, message="late"),) * 2
     )
 
 
