@@ -77,7 +77,7 @@ _MAPPED_PROPERTIES = _mapped_keys(PROPERTIES)
 _PLANS_BY_KEYS: dict[tuple[Any, ...], Plan] = {}
 _MAX_PLANS = 1024
 _MAX_KEYS = 100
-_MAX_KEYS = 2_000
+_MAX_KEY_CHARACTERS = 2_000
 
 
 def plan_for(sections: Sections, present: int) -> Plan:
@@ -94,7 +94,7 @@ def plan_for(sections: Sections, present: int) -> Plan:
     plan = _PLANS_BY_KEYS.get(keys)
     if plan is None:
         plan = _plan_for_mapped_keys(present, traits, context, context_traits, properties)
-        if sum(map(len, chain(traits, context, context_traits, properties))) <= _MAX_KEYS:
+        if sum(map(len, chain(traits, context, context_traits, properties))) <= _MAX_KEY_CHARACTERS:
             if len(_PLANS_BY_KEYS) >= _MAX_PLANS:
                 _PLANS_BY_KEYS.clear()
             _PLANS_BY_KEYS[keys] = plan
