@@ -23,8 +23,11 @@ _LETTERS = str.maketrans(
 
 def fold(name: str) -> str:
     """A name as the tables know it: no case, accents, spaces, punctuation or leading "the"."""
-    decomposed = unicodedata.normalize("NFKD", name.replace("&", " and ").casefold())
-    folded = _NOT_A_LETTER.sub("", _LEADING_THE.sub("", decomposed))
+    plain = name.casefold()
+    if not plain.isascii():
+        # Twice: letters of mathematics become others only when they are taken apart.
+        plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", plain).casefold())
+    folded = _NOT_A_LETTER.sub("", _LEADING_THE.sub("", plain.replace("&", " and ")))
     return folded if folded.isascii() else folded.translate(_LETTERS)
 
 
