@@ -1,8 +1,9 @@
 """From the bytes of a request body to its conversions, or to the reason Pinterest would give.
 
 Pinterest's texts for refused bodies are word for word those of python-jsonschema behind
-"Invalid request: ", so the words here come from that library. One bad conversion refuses the
-whole request, as it does at Pinterest.
+"Invalid request: ", so the words here come from that library. It needs about a millisecond for a
+conversion, so jsonschema-rs says yes or no first, in a microsecond; a property test keeps the two of
+one mind. One bad conversion refuses the whole request, as it does at Pinterest.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+import jsonschema_rs
 import orjson
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
 
 from .contract import conversion_schema, load_contract, request_shell
-from .fast_check import compile_check
 
 _MAX_MESSAGE = 1000
 """python-jsonschema quotes the whole value: for a list of 1001 conversions that is megabytes."""
@@ -39,8 +40,8 @@ class RequestValidator:
         contract = load_contract()
         shell = request_shell(contract)
         conversion = conversion_schema(contract, api_version)
-        self._shell_is_valid = compile_check(shell)
-        self._conversion_is_valid = compile_check(conversion)
+        self._shell_is_valid = jsonschema_rs.Draft202012Validator(shell).is_valid
+        self._conversion_is_valid = jsonschema_rs.Draft202012Validator(conversion).is_valid
         self._shell = Draft202012Validator(shell)
         self._conversion = Draft202012Validator(conversion)
 
@@ -71,8 +72,8 @@ def validator_for(api_version: str) -> RequestValidator:
 
 def _explain(validator: Draft202012Validator, value: Any) -> str:
     error = best_match(validator.iter_errors(value))
-    if error is None:
-        raise AssertionError("the fast check refused a value that jsonschema accepts")
+    if error is None:  # Python's \d and $ let pass what JSON Schema's own patterns do not
+        error = next(jsonschema_rs.Draft202012Validator(validator.schema).iter_errors(value))
     message: str = error.message
     if len(message) > _MAX_MESSAGE:
         message = f"{message[: _MAX_MESSAGE // 2]} … {message[-_MAX_MESSAGE // 2 :]}"

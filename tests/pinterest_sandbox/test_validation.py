@@ -1,4 +1,4 @@
-"""The quick verdict is that of python-jsonschema, for whatever JSON may arrive."""
+"""jsonschema-rs says of whatever JSON may arrive what python-jsonschema says."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import copy
 import random
 from typing import Any
 
+import jsonschema_rs
 import orjson
 import pytest
 from hypothesis import given, settings
@@ -13,12 +14,21 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from pinterest_sandbox.contract import conversion_schema, load_contract, request_shell
-from pinterest_sandbox.fast_check import UnsupportedSchema, compile_check
+from pinterest_sandbox.validation import BodyRefused, validator_for
 from tests.pinterest_sandbox.conversions import make_conversion
 
 SCHEMAS = {version: conversion_schema(load_contract(), version) for version in ("v5", "v3")}
-CHECKS = {version: compile_check(schema) for version, schema in SCHEMAS.items()}
+CHECKS = {
+    version: jsonschema_rs.Draft202012Validator(schema).is_valid
+    for version, schema in SCHEMAS.items()
+}
 VALIDATORS = {version: Draft202012Validator(schema) for version, schema in SCHEMAS.items()}
+
+PYTHONS_OWN: dict[str, set[tuple[tuple[Any, ...], str]]] = {
+    "v5": set(),
+    "v3": {(("advertiser_id",), "12345678\n"), (("advertiser_id",), "١٢٣")},
+}
+"""What python-jsonschema accepts only because Python's patterns know all digits and end a line early."""
 
 ODD_VALUES: list[Any] = [
     None,
@@ -90,7 +100,7 @@ def _mostly(right: st.SearchStrategy[Any], odd: st.SearchStrategy[Any]) -> st.Se
 
 
 @pytest.mark.parametrize("version", ["v5", "v3"])
-def test_the_fast_check_agrees_with_jsonschema_on_generated_conversions(version: str) -> None:
+def test_jsonschema_rs_agrees_with_jsonschema_on_generated_conversions(version: str) -> None:
     verdicts: set[bool] = set()
 
     @settings(max_examples=400, deadline=None, derandomize=True, database=None)
@@ -132,7 +142,7 @@ def test_every_property_agrees_with_jsonschema_on_every_odd_value(version: str) 
     whole = _whole_conversion(version)
     assert VALIDATORS[version].is_valid(whole)
     assert CHECKS[version](whole) is True
-    disagreements = []
+    disagreements = set()
     refused = 0
     for path in _paths(whole):
         for odd in [*ODD_VALUES, ...]:
@@ -140,8 +150,8 @@ def test_every_property_agrees_with_jsonschema_on_every_odd_value(version: str) 
             expected = VALIDATORS[version].is_valid(changed)
             refused += not expected
             if CHECKS[version](changed) is not expected:
-                disagreements.append((path, odd))
-    assert disagreements == []
+                disagreements.add((path, odd))
+    assert disagreements == PYTHONS_OWN[version]
     assert refused > 1000
 
 
@@ -187,7 +197,7 @@ def test_the_rule_for_user_data_agrees_with_jsonschema_in_every_combination(kept
     assert CHECKS["v5"](conversion) is enough
 
 
-def test_the_fast_check_agrees_on_numbers_as_orjson_reads_them() -> None:
+def test_jsonschema_rs_agrees_on_numbers_as_orjson_reads_them() -> None:
     shuffled = random.Random(3)
     for _ in range(200):
         digits = shuffled.choice(["1", "-1", "9" * 18, "9" * 25, "1.0", "1.5", "1e3", "1e-3", "-0"])
@@ -213,15 +223,13 @@ def test_the_fast_check_agrees_on_numbers_as_orjson_reads_them() -> None:
 )
 def test_the_shell_of_a_request_agrees_with_jsonschema(document: Any) -> None:
     shell = request_shell(load_contract())
-    assert compile_check(shell)(document) is Draft202012Validator(shell).is_valid(document)
+    assert jsonschema_rs.Draft202012Validator(shell).is_valid(document) is Draft202012Validator(
+        shell
+    ).is_valid(document)
 
 
-def test_the_contract_cannot_outgrow_the_fast_check_unnoticed() -> None:
-    with pytest.raises(UnsupportedSchema, match="multipleOf"):
-        compile_check({"type": "integer", "multipleOf": 2})
-    with pytest.raises(UnsupportedSchema, match="enum"):
-        compile_check({"enum": [1, 2]})
-    with pytest.raises(UnsupportedSchema, match="additionalProperties"):
-        compile_check({"type": "object", "additionalProperties": {"type": "string"}})
-    with pytest.raises(UnsupportedSchema, match="ref"):
-        compile_check({"$ref": "https://example.com/schema"})
+@pytest.mark.parametrize("number", ["12345678\n", "١٢٣"])
+def test_what_only_pythons_patterns_accept_is_refused_with_words(number: str) -> None:
+    conversion = _replaced(_whole_conversion("v3"), ("advertiser_id",), number)
+    with pytest.raises(BodyRefused, match="does not match"):
+        validator_for("v3").read_conversions(orjson.dumps({"data": [conversion]}))
