@@ -117,6 +117,8 @@ class Stack:
             "PORT": str(self.port),
             "WEB_WORKERS": "1",
             "WORKER_PROCESSES": "1",
+            # A test may say in X-Forwarded-For where it comes from; 127.0.0.1 is no visitor's.
+            "TRUSTED_PROXY_COUNT": "1",
         }
         if self._database:
             environment["DATABASE_URL"] = self._database.create()

@@ -24,6 +24,8 @@ CHROMIUM_OPTIONS = [
     "--disable-sync",
     "--renderer-process-limit=2",
 ]
+VISITOR_ADDRESS = "203.0.113.7"
+"""Where a proxy before the server would say that the browser is."""
 CLICK_ID = "dj0yJnU9"
 LANDING = f"?utm_source=pinterest&epik={CLICK_ID}"
 
@@ -75,7 +77,9 @@ def open_chromium() -> Iterator[BrowserContext]:
         browser = playwright.chromium.launch(
             executable_path=services.browser_path(), args=CHROMIUM_OPTIONS, headless=True
         )
-        yield browser.new_context(locale="en-GB")
+        yield browser.new_context(
+            locale="en-GB", extra_http_headers={"X-Forwarded-For": VISITOR_ADDRESS}
+        )
         browser.close()
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests import services
 from tests.sdk.conducting import run_restart, run_together
 from tests.sdk.kits import BROWSER_SDKS, SERVER_SDKS, Sdk
-from tests.sdk.pages import CLICK_ID
+from tests.sdk.pages import CLICK_ID, VISITOR_ADDRESS
 from tests.sdk.trials import Evidence, Scenario, StoredEvent, Trial
 from tests.stack import Stack
 
@@ -130,7 +130,7 @@ def test_a_visitor_is_known_by_address_browser_and_click(sdk: Sdk, evidence: Evi
     for event in evidence.of(trial):
         for conversion in evidence.conversions.get(event.message_id, []):
             user_data = conversion["user_data"]
-            assert user_data["client_ip_address"] == "127.0.0.1"
+            assert user_data["client_ip_address"] == VISITOR_ADDRESS
             assert "Chrome" in user_data["client_user_agent"]
             assert user_data["click_id"] == CLICK_ID
             assert conversion["event_source_url"].startswith(f"http://{trial.slug}.localhost:")
