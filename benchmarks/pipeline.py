@@ -67,13 +67,13 @@ def _drain(lines: list[bytes], count: int) -> dict[str, Any]:
         _store_backlog(lines, count)
         stored_seconds = time.perf_counter() - started
         rig.start("sandbox")
-        from deliveries.engine.wakeups import ring
+        from deliveries.engine.wakeups import wake
         from deliveries.models import Delivery
         from deliveries.statuses import OPEN
 
         rig.start("workers", "beat")
         cpu_before = rig.cpu_seconds()
-        ring([destination_id] * 4, at_once=True)
+        wake([destination_id] * 4, at_once=True)
         peak = 0.0
 
         def is_drained() -> bool:

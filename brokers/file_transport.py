@@ -3,7 +3,7 @@
 Kombu's own file transport lets a reader see a file before its content is in it (which ends a
 worker), reads through the system's temporary folder, and lets messages pile up for as long as no
 worker runs. Here a file appears complete or not at all, a message is taken by renaming it, and
-only the newest are kept: every message is a doorbell, and the sweep finds what a lost one
+only the newest are kept: every message is a wake-up, and the sweep finds what a lost one
 announced.
 """
 

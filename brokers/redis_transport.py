@@ -3,7 +3,7 @@
 A kombu channel that has lost its connection still tries to use it: closing, it puts the messages
 that were not confirmed back into Redis, and a task that ends later is confirmed there. Either
 raises an error that Celery does not expect and that ends the worker. Every message here is a
-doorbell that the next sweep rings again, so a channel that is gone is left alone. (Messages of a
+wake-up that the next sweep sends again, so a channel that is gone is left alone. (Messages of a
 worker that was killed come back after ``visibility_timeout`` all the same.)
 """
 

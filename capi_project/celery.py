@@ -1,4 +1,4 @@
-"""Celery: the doorbell. Every fact about a delivery is in the database, never in the broker."""
+"""Celery wakes workers up. Every fact about a delivery is in the database, never in the broker."""
 
 from __future__ import annotations
 

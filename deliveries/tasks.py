@@ -14,7 +14,7 @@ from django.utils import timezone
 from deliveries.actions.bulk import StepResult, run_step, unfinished_bulk_actions
 from deliveries.engine.claims import destinations_with_due_deliveries, forget_ended_claims
 from deliveries.engine.dispatch import deliver_batch
-from deliveries.engine.wakeups import ring, ring_bulk, ring_prune
+from deliveries.engine.wakeups import wake, wake_for_bulk, wake_for_prune
 from deliveries.privacy.retention import prune as prune_in_steps
 from deliveries.search.block_index import list_contents as list_in_steps
 from deliveries.search.search_keys import index_events as index_in_steps
@@ -51,15 +51,15 @@ def _note_shutdown(**_: object) -> None:
 
 @shared_task
 def sweep() -> int:
-    """Start a run for every destination with something due; finds whatever no bell announced.
+    """Start a run for every destination with something due; finds whatever no wake-up announced.
 
     Also clears away the claims of workers that died.
     """
     now = timezone.now()
     forget_ended_claims(now)
     destination_ids = list(destinations_with_due_deliveries(now).values_list("pk", flat=True))
-    ring(destination_ids, at_once=True)
-    ring_bulk(unfinished_bulk_actions())
+    wake(destination_ids, at_once=True)
+    wake_for_bulk(unfinished_bulk_actions())
     note_sweep(now)
     return len(destination_ids)
 
@@ -75,7 +75,7 @@ def deliver(destination_id: int) -> int:
         if not claimed_count:
             break
         if time.monotonic() - started > RUN_SECONDS:
-            ring([destination_id], at_once=True)
+            wake([destination_id], at_once=True)
             break
     return count
 
@@ -105,7 +105,7 @@ def prune() -> int:
         is_over=lambda: _stopping.is_set() or time.monotonic() - started > PRUNE_SECONDS,
     )
     if may_go_on and not _stopping.is_set():
-        ring_prune()
+        wake_for_prune()
     return sum(counts.values())
 
 

@@ -85,7 +85,7 @@ class DestinationQuerySet(models.QuerySet):  # type: ignore[type-arg]
     def sendable(self, now: datetime) -> Self:
         """On, not paused, and not held back by a rate limit or after failures."""
         return self.filter(
-            models.Q(lane__hold_until__isnull=True) | models.Q(lane__hold_until__lte=now),
+            models.Q(circuit__hold_until__isnull=True) | models.Q(circuit__hold_until__lte=now),
             enabled=True,
             paused_at__isnull=True,
         )

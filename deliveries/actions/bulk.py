@@ -24,7 +24,7 @@ from django.utils.translation import gettext
 from deliveries.actions.operations import DISCARDABLE, discard_by_id, retry_by_id
 from deliveries.actions.replay import replay_events
 from deliveries.db.id_ranges import id_range
-from deliveries.engine.wakeups import ring, ring_bulk
+from deliveries.engine.wakeups import wake, wake_for_bulk
 from deliveries.models import BulkAction, Delivery, Event
 from deliveries.search.counting import Counted, count_deliveries, count_events
 from deliveries.search.selection import Selection
@@ -107,7 +107,7 @@ def start_bulk_action(
         positions={str(one.pk): before for one in _destinations(verb, selection)},
         last_id=last_id,
     )
-    transaction.on_commit(lambda: ring_bulk([action.pk]))
+    transaction.on_commit(lambda: wake_for_bulk([action.pk]))
     return action
 
 
@@ -201,7 +201,7 @@ def _advance(action: BulkAction, destination_id: int, limit: int, now: datetime)
                 retries_undelivered=action.retries_undelivered,
                 resends_delivered=action.resends_delivered,
             )
-            transaction.on_commit(lambda: ring([destination_id], at_once=True))
+            transaction.on_commit(lambda: wake([destination_id], at_once=True))
     else:
         ids = _next_deliveries(action, selection, destination_id, limit)
         if ids:

@@ -13,8 +13,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from deliveries.actions.replay import name_nameless, reopen
-from deliveries.engine.wakeups import ring
-from deliveries.models import Delivery, Lane
+from deliveries.engine.wakeups import wake
+from deliveries.models import Circuit, Delivery
 from deliveries.statuses import RETRYABLE_BY_A_PERSON, DeliveryStatus
 from destinations.pausing import lift_pause
 from destinations.routing import forget_routes
@@ -71,7 +71,7 @@ def retry_by_id(delivery_ids: Sequence[int], now: datetime) -> int:
             count += made_count
             destination_ids |= touched
         if count:
-            transaction.on_commit(lambda: ring(destination_ids, at_once=True))
+            transaction.on_commit(lambda: wake(destination_ids, at_once=True))
     return count
 
 
@@ -115,7 +115,9 @@ def drain_now(destination_id: int, now: datetime | None = None) -> int:
     """
     now = now or timezone.now()
     with transaction.atomic():
-        Lane.objects.filter(destination_id=destination_id).update(failure_count=0, hold_until=None)
+        Circuit.objects.filter(destination_id=destination_id).update(
+            failure_count=0, hold_until=None
+        )
         soonest = (
             Delivery.objects.filter(destination_id=destination_id)
             .waiting()
@@ -129,5 +131,5 @@ def drain_now(destination_id: int, now: datetime | None = None) -> int:
             .filter(due_at__gt=now)
             .update(due_at=now)
         )
-        transaction.on_commit(lambda: ring([destination_id], at_once=True))
+        transaction.on_commit(lambda: wake([destination_id], at_once=True))
     return count

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from deliveries.admin.paging import KeysetChangeList
 from deliveries.models import Delivery
 from deliveries.search.query_params import PARAMETERS, read_selection
-from deliveries.search.scan import Way, id_bounds, walk, way_of
+from deliveries.search.scan import ScanPlan, id_bounds, plan_scan, scan_ids
 from deliveries.search.selection import Selection
 
 EXPORT_PAGE = 2000
@@ -32,13 +32,13 @@ class DeliveryList(KeysetChangeList):
             return super().find(before=before, after=after, count=count)
         first, last = id_bounds(self.selection)
         if after is not None:
-            way = way_of(self.selection, max(first, after + 1), last, newest_first=False)
+            plan = plan_scan(self.selection, max(first, after + 1), last, newest_first=False)
         else:
             last = last if before is None else min(last, before - 1)
-            way = way_of(self.selection, first, last)
-        walked = walk(self.queryset, way, count)
-        rows = Delivery.objects.in_bulk(walked.ids)
-        return [rows[pk] for pk in walked.ids if pk in rows], walked.reached
+            plan = plan_scan(self.selection, first, last)
+        scanned = scan_ids(self.queryset, plan, count)
+        rows = Delivery.objects.in_bulk(scanned.ids)
+        return [rows[pk] for pk in scanned.ids if pk in rows], scanned.reached
 
 
 def newest_first(
@@ -48,8 +48,12 @@ def newest_first(
     selection = _selection(request)
     first, last = id_bounds(selection or Selection())
     while True:
-        way = way_of(selection, first, last) if selection else Way(first, last, has_index=True)
-        ids = walk(deliveries, way, EXPORT_PAGE, seconds=sys.maxsize).ids
+        plan = (
+            plan_scan(selection, first, last)
+            if selection
+            else ScanPlan(first, last, has_index=True)
+        )
+        ids = scan_ids(deliveries, plan, EXPORT_PAGE, seconds=sys.maxsize).ids
         yield Delivery.objects.filter(pk__any_of=ids).order_by("-pk")
         if len(ids) < EXPORT_PAGE:
             return

@@ -11,7 +11,7 @@ from django.utils.translation import gettext, ngettext
 
 from deliveries.engine.circuit import CIRCUIT_OPENS_AT
 from deliveries.error_codes import remedy_of
-from deliveries.models import Lane
+from deliveries.models import Circuit
 from deliveries.phrases import say_ago, say_duration
 from deliveries.stats.figures import Waiting
 from destinations.badges import show_badge
@@ -43,7 +43,7 @@ class State:
 
 
 def read_state(
-    destination: Destination, lane: Lane | None, waiting: Waiting, now: datetime
+    destination: Destination, circuit: Circuit | None, waiting: Waiting, now: datetime
 ) -> State:
     """The first of these that is true, worst first."""
     if destination.paused_at is not None:
@@ -61,16 +61,16 @@ def read_state(
             gettext("Off"),
             gettext("New events make no deliveries here.") + left,
         )
-    if lane is not None and lane.hold_until is not None and lane.hold_until > now:
-        return _held(lane, lane.hold_until, now)
-    if lane is not None and lane.failure_count:
+    if circuit is not None and circuit.hold_until is not None and circuit.hold_until > now:
+        return _held(circuit, circuit.hold_until, now)
+    if circuit is not None and circuit.failure_count:
         return _state(
             "failing",
             "pending",
             "warning",
             gettext("Failing"),
             gettext("%(failures)s The next try is due.")
-            % {"failures": _say_failures(lane.failure_count)},
+            % {"failures": _say_failures(circuit.failure_count)},
         )
     if waiting.due_at is not None and now - waiting.due_at > LATE_AFTER:
         late = say_duration((now - waiting.due_at).total_seconds())
@@ -84,17 +84,17 @@ def read_state(
                 "If this grows, check that a worker is running (/readyz says so) or add workers."
             ),
         )
-    return _flowing(destination, lane, waiting, now)
+    return _flowing(destination, circuit, waiting, now)
 
 
-def say_failed_check(destination: Destination, lane: Lane | None, now: datetime) -> str:
+def say_failed_check(destination: Destination, circuit: Circuit | None, now: datetime) -> str:
     """What the last connection check found and no request has disproved since; "" if nothing."""
     check = getattr(destination, "connection_check", None)  # there may be none yet
     if check is None or check.verdict == ConnectionCheck.Verdict.FINE:
         return ""
     if destination.paused_at is not None or not destination.enabled:
         return ""  # its state says more
-    if lane is not None and (lane.last_success_at or check.checked_at) > check.checked_at:
+    if circuit is not None and (circuit.last_success_at or check.checked_at) > check.checked_at:
         return ""
     return gettext("The connection check failed %(ago)s. %(meaning)s Its page says what to do.") % {
         "ago": say_ago(check.checked_at, now),
@@ -120,17 +120,17 @@ def _paused(destination: Destination, paused_at: datetime, now: datetime) -> Sta
     )
 
 
-def _held(lane: Lane, until: datetime, now: datetime) -> State:
+def _held(circuit: Circuit, until: datetime, now: datetime) -> State:
     rest = say_duration((until - now).total_seconds())
     clock = f"{timezone.localtime(until):%H:%M:%S}"
-    if lane.failure_count >= CIRCUIT_OPENS_AT:
+    if circuit.failure_count >= CIRCUIT_OPENS_AT:
         return _state(
             "failing",
             "pending",
             "warning",
             gettext("Failing"),
             gettext("%(failures)s Next probe in %(rest)s, at %(clock)s.")
-            % {"failures": _say_failures(lane.failure_count), "rest": rest, "clock": clock},
+            % {"failures": _say_failures(circuit.failure_count), "rest": rest, "clock": clock},
             gettext(
                 "Nothing is lost: one request at a time is tried until Pinterest answers again."
             ),
@@ -145,8 +145,10 @@ def _held(lane: Lane, until: datetime, now: datetime) -> State:
     )
 
 
-def _flowing(destination: Destination, lane: Lane | None, waiting: Waiting, now: datetime) -> State:
-    last = lane.last_success_at if lane is not None else None
+def _flowing(
+    destination: Destination, circuit: Circuit | None, waiting: Waiting, now: datetime
+) -> State:
+    last = circuit.last_success_at if circuit is not None else None
     if last is None:
         sentence = gettext("Nothing has been delivered yet.")
     else:

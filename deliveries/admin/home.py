@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 from deliveries.admin.charts import Chart, draw_bars
 from deliveries.admin.destination_states import ORDER, State, read_state, say_failed_check
 from deliveries.error_codes import meaning_of, remedy_of
-from deliveries.models import Batch, Event, Lane
+from deliveries.models import Batch, Circuit, Event
 from deliveries.phrases import say_duration, show_status
 from deliveries.search.zones import ZONE, write_moment
 from deliveries.stats.figures import (
@@ -174,7 +174,7 @@ def _cards(
     span: Span,
     now: datetime,
 ) -> list[DestinationCard]:
-    lanes = Lane.objects.in_bulk([one.pk for one in destinations])
+    circuits = Circuit.objects.in_bulk([one.pk for one in destinations])
     cards = []
     for destination in destinations:
         flow = figures.of_destination.get(destination.pk, Flow())
@@ -182,7 +182,7 @@ def _cards(
         cards.append(
             DestinationCard(
                 destination=destination,
-                state=read_state(destination, lanes.get(destination.pk), its_waiting, now),
+                state=read_state(destination, circuits.get(destination.pk), its_waiting, now),
                 flow=flow,
                 chart=draw_bars(_slots(flow, figures, span)),
                 waiting=say_count([its_waiting]),
@@ -190,7 +190,7 @@ def _cards(
                 median=say_latency(flow.latency_seconds(0.5)),
                 slowest=say_latency(flow.latency_seconds(0.95)),
                 ended=_ended(flow, figures.starts[0], destination=destination.pk),
-                failed_check=say_failed_check(destination, lanes.get(destination.pk), now),
+                failed_check=say_failed_check(destination, circuits.get(destination.pk), now),
             )
         )
     return sorted(cards, key=_rank)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db.models import F
 from django.db.models.functions import Coalesce, Greatest
 
-from deliveries.models import Lane
+from deliveries.models import Circuit
 from destinations.pinterest.client import NoReply, Reply
 from destinations.pinterest.replies import Reading
 
@@ -27,19 +27,19 @@ def note_reply(
     destination_id: int, reply: Reply | NoReply, reading: Reading, now: datetime
 ) -> None:
     """Remember what this reply means for the next requests of the destination (one UPDATE)."""
-    lane = Lane.objects.filter(destination_id=destination_id)
+    circuit = Circuit.objects.filter(destination_id=destination_id)
     hold_seconds = reading.retry_after_seconds or 0.0
     if isinstance(reply, NoReply) or reply.status >= 500:
-        failure_count = (lane.values_list("failure_count", flat=True).first() or 0) + 1
+        failure_count = (circuit.values_list("failure_count", flat=True).first() or 0) + 1
         hold_seconds = max(hold_seconds, probe_delay_seconds(failure_count))
-        lane.update(failure_count=F("failure_count") + 1, **_held(now, hold_seconds))
+        circuit.update(failure_count=F("failure_count") + 1, **_held(now, hold_seconds))
         return
     if reply.status == 429:
         hold_seconds = hold_seconds or RATE_LIMITED_SECONDS
     if is_nearly_spent(reading):
         hold_seconds = max(hold_seconds, reading.reset_seconds or 1.0)
     changes = {"last_success_at": now} if reply.status < 300 else {}
-    lane.update(failure_count=0, **changes, **_held(now, hold_seconds))
+    circuit.update(failure_count=0, **changes, **_held(now, hold_seconds))
 
 
 def is_nearly_spent(reading: Reading) -> bool:

@@ -12,7 +12,7 @@ from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRe
 
 from deliveries.engine.circuit import CIRCUIT_OPENS_AT
 from deliveries.engine.types import Claimed
-from deliveries.models import Claim, Delivery, Lane
+from deliveries.models import Circuit, Claim, Delivery
 from deliveries.statuses import DeliveryStatus
 from destinations.models import Destination
 
@@ -40,15 +40,15 @@ def claim(destination_id: int, rules: ClaimRules, now: datetime, worker: str) ->
     has so few and so young deliveries that waiting fills the batch better. The attempt is
     counted here, before any request leaves, so that a crash loop ends.
     """
-    Lane.objects.get_or_create(destination_id=destination_id)
+    Circuit.objects.get_or_create(destination_id=destination_id)
     with transaction.atomic():
-        lane = Lane.objects.select_for_update(no_key=connection.vendor == "postgresql").get(
+        circuit = Circuit.objects.select_for_update(no_key=connection.vendor == "postgresql").get(
             destination_id=destination_id
         )
-        if lane.hold_until is not None and lane.hold_until > now:
+        if circuit.hold_until is not None and circuit.hold_until > now:
             return None
         Claim.objects.filter(destination_id=destination_id, expires_at__lte=now).delete()
-        probing = lane.failure_count >= CIRCUIT_OPENS_AT
+        probing = circuit.failure_count >= CIRCUIT_OPENS_AT
         in_flight = Claim.objects.filter(destination_id=destination_id).count()
         if in_flight >= (1 if probing else rules.concurrency):
             return None

@@ -1,4 +1,4 @@
-"""Wakes a worker up. A bell that nobody hears costs one sweep, never an event."""
+"""Wakes a worker up. A wake-up that is lost costs one sweep, never an event."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ logger = logging.getLogger(__name__)
 DELIVER_TASK = "deliveries.tasks.deliver"
 PRUNE_TASK = "deliveries.tasks.prune"
 BULK_TASK = "deliveries.tasks.run_bulk_action"
-_last_rung: dict[int, float] = {}
+_last_woken: dict[int, float] = {}
 
 
-def ring(destination_ids: Iterable[int], *, at_once: bool = False) -> None:
+def wake(destination_ids: Iterable[int], *, at_once: bool = False) -> None:
     """Ask for a delivery run of each destination; call it on commit, never inside a transaction.
 
-    A flood of events rings once for each process, destination and second: a worker that is awake
-    drains all it finds. ``at_once`` rings in any case. A broker that does not answer is logged
+    A flood of events wakes once for each process, destination and second: a worker that is awake
+    drains all it finds. ``at_once`` wakes in any case. A broker that does not answer is logged
     and forgiven: the events are stored, and the sweep finds them.
     """
     now = time.monotonic()
     for destination_id in destination_ids:
-        if not at_once and now - _last_rung.get(destination_id, -1e9) < settings.SWEEP_SECONDS:
+        if not at_once and now - _last_woken.get(destination_id, -1e9) < settings.SWEEP_SECONDS:
             continue
-        _last_rung[destination_id] = now
+        _last_woken[destination_id] = now
         _send(DELIVER_TASK, (destination_id,), 60)
 
 
-def ring_bulk(action_ids: Iterable[int]) -> None:
+def wake_for_bulk(action_ids: Iterable[int]) -> None:
     """Ask for a run of each bulk action, on a queue of their own."""
     for action_id in action_ids:
         _send(BULK_TASK, (action_id,), 10)
 
 
-def ring_prune() -> None:
+def wake_for_prune() -> None:
     """Ask for another run of the retention."""
     _send(PRUNE_TASK, (), 60)
 

@@ -10,7 +10,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 
 from deliveries.db.compression import pack
 from deliveries.engine.planning import PlannedDelivery, plan_deliveries
-from deliveries.engine.wakeups import ring
+from deliveries.engine.wakeups import wake
 from deliveries.ingest.envelope import AcceptedEvent
 from deliveries.ingest.group_commit import GroupCommit
 from deliveries.ingest.refusals import RefusedEvent
@@ -87,9 +87,9 @@ def write_intakes(intakes: Sequence[Intake]) -> set[int]:
 
 
 def wake_workers(destination_ids: set[int]) -> None:
-    """Ring the bell once the events can be seen by others."""
+    """Wake workers once the events can be seen by others."""
     if destination_ids:
-        transaction.on_commit(lambda: ring(destination_ids))
+        transaction.on_commit(lambda: wake(destination_ids))
 
 
 def merge_intakes(intakes: Sequence[Intake]) -> Rows:

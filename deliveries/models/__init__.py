@@ -3,17 +3,17 @@
 from deliveries.models.actions import BulkAction, SavedLink
 from deliveries.models.counters import JobCursor, LogContents, SearchKey, Tally, locked_cursor
 from deliveries.models.log import Attempt, Batch, Delivery, Event, Refusal
-from deliveries.models.queue import Claim, Lane, Pulse
+from deliveries.models.queue import Circuit, Claim, Pulse
 
 __all__ = [
     "Attempt",
     "Batch",
     "BulkAction",
+    "Circuit",
     "Claim",
     "Delivery",
     "Event",
     "JobCursor",
-    "Lane",
     "LogContents",
     "Pulse",
     "Refusal",

@@ -27,11 +27,11 @@ class Claim(models.Model):
         return str(self.token)
 
 
-class Lane(models.Model):
-    """How is the road to a destination right now? Its row is the lock under which claims are made."""
+class Circuit(models.Model):
+    """Does a destination answer right now? Its row is the lock under which claims are made."""
 
     destination = models.OneToOneField(
-        Destination, on_delete=models.CASCADE, primary_key=True, related_name="lane"
+        Destination, on_delete=models.CASCADE, primary_key=True, related_name="circuit"
     )
     failure_count = models.PositiveIntegerField(
         default=0, help_text=gettext_lazy("Requests in a row that got no answer, or a 5xx.")
@@ -42,8 +42,11 @@ class Lane(models.Model):
     )
     last_success_at = models.DateTimeField(null=True)
 
+    class Meta:
+        db_table = "deliveries_lane"  # as it was called: older workers still run on it
+
     def __str__(self) -> str:
-        return f"Lane of {self.destination_id}"
+        return f"Circuit of {self.destination_id}"
 
 
 class Pulse(models.Model):

@@ -17,7 +17,7 @@ from django.db.models import Count, Max, Min, Model
 
 from deliveries.models import Delivery, Event
 from deliveries.search.block_index import Stretch
-from deliveries.search.scan import Way, id_bounds, open_ids, way_of, windows
+from deliveries.search.scan import ScanPlan, id_bounds, open_ids, plan_scan, windows
 from deliveries.search.selection import Selection
 from deliveries.statuses import OPEN
 
@@ -91,9 +91,9 @@ def count_deliveries(
     if any(one.has_index for one in given) or last - first < WIDTH // 4:
         by_range = set(wanted)  # an index knows them, or there is little to walk through
     if by_range:
-        way = way_of(selection, first, last, statuses=frozenset(by_range - OPEN))
+        plan = plan_scan(selection, first, last, statuses=frozenset(by_range - OPEN))
         looks = any(one.reads_event for one in given)
-        stretches = list(windows(way, WIDTH // 4 if looks else WIDTH))
+        stretches = list(windows(plan, WIDTH // 4 if looks else WIDTH))
         # One status at a time: for several the planner reads the whole index at every step.
         steps = ((status, stretch) for status in sorted(by_range) for stretch in stretches)
         tallying.go_through(steps, lambda step: tallying.add(*_ends(_within(selection, *step))))
@@ -126,7 +126,7 @@ def count_events(
             tallying.add(count * share, oldest, newest)
 
     if source_ids:
-        tallying.go_through(windows(Way(first, last), WIDTH // 8), take)
+        tallying.go_through(windows(ScanPlan(first, last), WIDTH // 8), take)
     return tallying.result(Event, "received_at")
 
 

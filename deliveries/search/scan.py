@@ -1,8 +1,8 @@
 """Finding the next rows of the log in a bounded time, however few of its millions fit a filter.
 
 A filter that an index answers is one query for each stretch of the log. What no index answers is
-walked along the primary key in windows, only where the table of contents says that rows may be.
-When the time is over, what was found until then is shown, and how far the walk has come: the next
+scanned along the primary key in windows, only where the table of contents says that rows may be.
+When the time is over, what was found until then is shown, and how far the scan has come: the next
 page goes on from there.
 """
 
@@ -21,7 +21,7 @@ from deliveries.search.selection import CLOSED_WITHIN, Selection
 from deliveries.statuses import OPEN, RETRYABLE_BY_A_PERSON
 
 SECONDS = 0.15
-"""A walk begins no other window after so long."""
+"""A scan begins no other window after so long."""
 
 WINDOW = 32_768
 """IDs in a window where no index helps; one takes some 20 ms, with its events 60."""
@@ -31,19 +31,19 @@ INDEXED_WINDOW = 1_048_576
 
 
 MAX_OPEN_SCANNED = 20_000
-"""So many open deliveries are looked up by their own index; more are walked among the others."""
+"""So many open deliveries are looked up by their own index; more are scanned among the others."""
 
 
 @dataclass(frozen=True, slots=True)
-class Walked:
-    """IDs in the order of the walk. ``reached``: it broke off after this ID; None: it did not."""
+class Scanned:
+    """IDs in the order of the scan. ``reached``: it broke off after this ID; None: it did not."""
 
     ids: list[int]
     reached: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class ScanPlan:
     """IDs from ``first`` to ``last``, newest or oldest first, and what helps to find rows there.
 
     ``has_index``: the filter asks for failures, an error code or a batch, for which there is an
@@ -58,39 +58,39 @@ class Way:
     newest_first: bool = True
 
 
-def walk(
-    deliveries: QuerySet[Delivery], way: Way, count: int, seconds: float | None = None
-) -> Walked:
-    """The next ``count`` of ``deliveries`` on the way; fewer at its end or when time is over."""
+def scan_ids(
+    deliveries: QuerySet[Delivery], plan: ScanPlan, count: int, seconds: float | None = None
+) -> Scanned:
+    """The next ``count`` of ``deliveries``; fewer at its end or when time is over."""
     deadline = time.monotonic() + (SECONDS if seconds is None else seconds)
-    order = "-pk" if way.newest_first else "pk"
+    order = "-pk" if plan.newest_first else "pk"
     ids: list[int] = []
     reached: int | None = None
-    for window in windows(way):
+    for window in windows(plan):
         if reached is not None and time.monotonic() > deadline:
-            return Walked(ids, reached)
+            return Scanned(ids, reached)
         here = deliveries.filter(pk__gte=window.first, pk__lte=window.last)
         if window.listed is not None:
             here = here.filter(pk__any_of=window.listed)
         ids += here.order_by(order).values_list("pk", flat=True)[: count - len(ids)]
         if len(ids) >= count:
             break
-        reached = window.first if way.newest_first else window.last
-    return Walked(ids)
+        reached = window.first if plan.newest_first else window.last
+    return Scanned(ids)
 
 
-def windows(way: Way, width: int | None = None) -> Iterator[Stretch]:
-    """The stretches of the way in order, none of which is longer than ``width``."""
-    if way.first > way.last:
+def windows(plan: ScanPlan, width: int | None = None) -> Iterator[Stretch]:
+    """The stretches of the plan in order, none of which is longer than ``width``."""
+    if plan.first > plan.last:
         return
-    found: Iterable[Stretch] = [Stretch(way.first, way.last, way.listed)]
-    if way.wanted and way.listed is None:
-        found = stretches(way.wanted, way.first, way.last, newest_first=way.newest_first)
-    width = width or (INDEXED_WINDOW if way.has_index else WINDOW)
+    found: Iterable[Stretch] = [Stretch(plan.first, plan.last, plan.listed)]
+    if plan.wanted and plan.listed is None:
+        found = stretches(plan.wanted, plan.first, plan.last, newest_first=plan.newest_first)
+    width = width or (INDEXED_WINDOW if plan.has_index else WINDOW)
     for one in found:
         if one.listed is not None:
             yield one
-        elif way.newest_first:
+        elif plan.newest_first:
             for last in range(one.last, one.first - 1, -width):
                 yield Stretch(max(one.first, last - width + 1), last)
         else:
@@ -113,14 +113,14 @@ def id_bounds(selection: Selection) -> tuple[int, int]:
     return first, last
 
 
-def way_of(
+def plan_scan(
     selection: Selection,
     first: int,
     last: int,
     *,
     newest_first: bool = True,
     statuses: frozenset[str] | None = None,
-) -> Way:
+) -> ScanPlan:
     """How the deliveries of a selection are looked for; ``statuses``: instead of its own."""
     if statuses is None:
         statuses = frozenset(selection.statuses)
@@ -143,7 +143,7 @@ def way_of(
     if statuses and statuses <= OPEN and not has_index:
         ids = open_ids(selection, MAX_OPEN_SCANNED + 1)
         listed = ids if len(ids) <= MAX_OPEN_SCANNED else None
-    return Way(first, last, wanted, has_index, listed, newest_first)
+    return ScanPlan(first, last, wanted, has_index, listed, newest_first)
 
 
 def open_ids(selection: Selection, count: int) -> tuple[int, ...]:

@@ -236,8 +236,8 @@ class Story:
                 Batch.objects.filter(pk=attempt.batch_id).update(sent_at=attempt.ended_at)
             delivery.settled_at = attempt.ended_at
             delivery.save(update_fields=["settled_at"])
-        france.lane.failure_count, france.lane.hold_until = 0, None
-        france.lane.save()
+        france.circuit.failure_count, france.circuit.hold_until = 0, None
+        france.circuit.save()
 
     def _refused_by_us_and_by_pinterest(self, moment: datetime, share: int) -> None:
         self._send("Web shop", self.visitors.unknown(2 + share // 4, moment), moment)

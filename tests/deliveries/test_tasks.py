@@ -1,4 +1,4 @@
-"""The doors of Celery, and the bell that opens them."""
+"""The doors of Celery, and the wake-ups that open them."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class RecordingApp:
 def broker(monkeypatch: pytest.MonkeyPatch) -> RecordingApp:
     app = RecordingApp()
     monkeypatch.setattr(wakeups, "current_app", app)
-    monkeypatch.setattr(wakeups, "_last_rung", {})
+    monkeypatch.setattr(wakeups, "_last_woken", {})
     return app
 
 
 def test_the_bell_rings_the_task_that_delivers(broker: RecordingApp) -> None:
-    wakeups.ring([7])
+    wakeups.wake([7])
     assert broker.sent == [(tasks.deliver.name, (7,))]
 
 
@@ -61,7 +61,7 @@ def test_workers_understand_what_the_release_before_sends() -> None:
 
 def test_a_flood_of_events_rings_once_for_each_destination(broker: RecordingApp) -> None:
     for _ in range(1000):
-        wakeups.ring([7, 8])
+        wakeups.wake([7, 8])
     assert broker.sent == [(tasks.deliver.name, (7,)), (tasks.deliver.name, (8,))]
 
 
@@ -69,7 +69,7 @@ def test_a_broker_that_is_down_is_forgiven(
     broker: RecordingApp, caplog: pytest.LogCaptureFixture
 ) -> None:
     broker.error = OperationalError("redis://:password@host refused")
-    wakeups.ring([7])
+    wakeups.wake([7])
     assert "the sweep will find the work" in caplog.text
     assert "password" not in caplog.text
 

@@ -21,8 +21,8 @@ NEWER_TABLES = """
 """
 PAUSED = "UPDATE destinations_destination SET paused_at = now() WHERE id = %s RETURNING id"
 RING_FOR_NOTHING = """
-from deliveries.engine.wakeups import ring_bulk
-ring_bulk([0] * 10)  # an action that there is not
+from deliveries.engine.wakeups import wake_for_bulk
+wake_for_bulk([0] * 10)  # an action that there is not
 """
 RESUME_AND_RETRY_ALL = """
 from deliveries.actions.bulk import start_bulk_action

@@ -28,7 +28,7 @@ def capture(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture(autouse=True)
 def no_bell(monkeypatch: pytest.MonkeyPatch) -> None:
     """No broker is asked."""
-    monkeypatch.setattr("deliveries.ingest.store.ring", lambda ids: None)
+    monkeypatch.setattr("deliveries.ingest.store.wake", lambda ids: None)
 
 
 def body_of(request: dict[str, Any]) -> bytes:

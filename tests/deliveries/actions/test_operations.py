@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from deliveries.actions import operations
 from deliveries.actions.operations import discard, drain_now, resume, retry
-from deliveries.models import Delivery, Lane
+from deliveries.models import Circuit, Delivery
 from deliveries.statuses import DeliveryStatus
 from destinations.models import Destination, EventMapping
 from destinations.pausing import pause
@@ -94,7 +94,7 @@ def test_retry_rings_for_the_destinations_it_touched(
     monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     rung: list[int] = []
-    monkeypatch.setattr(operations, "ring", lambda ids, at_once: rung.extend(ids))
+    monkeypatch.setattr(operations, "wake", lambda ids, at_once: rung.extend(ids))
     touched, other = make_destination(), make_destination()
     close(make_deliveries(touched)[0], "dead")
     make_deliveries(other)
@@ -130,7 +130,7 @@ def test_pause_keeps_the_first_reason_and_resume_is_counted_once() -> None:
 def test_drain_now_lifts_holds_and_brings_forward_what_waits_for_its_next_try() -> None:
     destination, other = make_destination(), make_destination()
     now = timezone.now()
-    Lane.objects.create(
+    Circuit.objects.create(
         destination=destination, failure_count=7, hold_until=now + timedelta(seconds=50)
     )
     make_deliveries(destination, 2, age_seconds=-600)
@@ -139,8 +139,8 @@ def test_drain_now_lifts_holds_and_brings_forward_what_waits_for_its_next_try() 
 
     assert drain_now(destination.pk, now) == 2
 
-    lane = Lane.objects.get(destination=destination)
-    assert (lane.failure_count, lane.hold_until) == (0, None)
+    circuit = Circuit.objects.get(destination=destination)
+    assert (circuit.failure_count, circuit.hold_until) == (0, None)
     assert Delivery.objects.filter(destination=destination).due(now).count() == 3
     assert Delivery.objects.get(pk=due.pk).due_at == due.due_at
     assert Delivery.objects.get(pk=elsewhere.pk).due_at == elsewhere.due_at

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deliveries.admin.destination_states import ORDER, read_state
-from deliveries.models import Lane
+from deliveries.models import Circuit
 from deliveries.stats.figures import Waiting
 from tests.factories import make_destination
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize(
-    ("destination", "lane", "waiting", "key", "words"),
+    ("destination", "circuit", "waiting", "key", "words"),
     [
         (
             {"paused_at": NOW - timedelta(hours=2), "paused_code": "unauthorised"}
@@ -89,13 +89,16 @@ pytestmark = pytest.mark.django_db
 )
 def test_a_destination_says_how_it_does(
     destination: dict[str, Any],
-    lane: dict[str, Any] | None,
+    circuit: dict[str, Any] | None,
     waiting: Waiting,
     key: str,
     words: str,
 ) -> None:
     state = read_state(
-        make_destination(**destination), Lane(**lane) if lane is not None else None, waiting, NOW
+        make_destination(**destination),
+        Circuit(**circuit) if circuit is not None else None,
+        waiting,
+        NOW,
     )
     assert (state.key, state.sentence) == (key, words)
     assert key in ORDER

@@ -18,7 +18,7 @@ from django.utils.html import escape
 from deliveries.admin.charts import HEIGHT, LEAST_HEIGHT, draw_bars
 from deliveries.admin.home import say_count, say_latency, say_share
 from deliveries.engine.dispatch import deliver_batch
-from deliveries.models import Delivery, Lane
+from deliveries.models import Circuit, Delivery
 from deliveries.stats import figures
 from deliveries.stats.figures import SPANS, Flow, Waiting, read_figures, read_waiting
 from deliveries.stats.match_coverage import read_coverage
@@ -216,7 +216,7 @@ def test_the_home_page_takes_the_same_queries_however_much_there_is(
         make_deliveries(destination, 20)
         for _ in range(3):
             append({"delivered": 2, "rejected:x": 1}, timezone.now(), destination_id=destination.pk)
-    Lane.objects.create(destination=destination, failure_count=3)
+    Circuit.objects.create(destination=destination, failure_count=3)
     with CaptureQueriesContext(connection) as many:
         admin_client.get(HOME)
     assert len(many) == len(few) <= 8
@@ -292,12 +292,12 @@ def test_a_failed_connection_check_is_on_the_card_until_a_request_went_well(
     def says_nothing() -> bool:
         return admin_client.get(HOME).context["cards"][0].failed_check == ""
 
-    lane, _ = Lane.objects.get_or_create(destination_id=destination.pk)
-    Lane.objects.filter(pk=lane.pk).update(last_success_at=checked_at - timedelta(hours=1))
+    circuit, _ = Circuit.objects.get_or_create(destination_id=destination.pk)
+    Circuit.objects.filter(pk=circuit.pk).update(last_success_at=checked_at - timedelta(hours=1))
     assert not says_nothing()
-    Lane.objects.filter(pk=lane.pk).update(last_success_at=checked_at + timedelta(hours=1))
+    Circuit.objects.filter(pk=circuit.pk).update(last_success_at=checked_at + timedelta(hours=1))
     assert says_nothing()
-    Lane.objects.filter(pk=lane.pk).update(last_success_at=None)
+    Circuit.objects.filter(pk=circuit.pk).update(last_success_at=None)
     check.verdict = "fine"
     check.save()
     assert says_nothing()

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from deliveries.engine.circuit import SPARE_REQUESTS, note_reply, probe_delay_seconds
 from deliveries.engine.dispatch import deliver_batch
-from deliveries.models import Batch, Delivery, Lane
+from deliveries.models import Batch, Circuit, Delivery
 from destinations.models import Destination
 from destinations.pinterest.client import NoReply, Reply
 from destinations.pinterest.replies import read_reply
@@ -24,7 +24,7 @@ PROCESSED = b'{"events":[{"status":"processed"}]}'
 @pytest.fixture
 def destination() -> Destination:
     found = make_destination()
-    Lane.objects.create(destination=found)
+    Circuit.objects.create(destination=found)
     return found
 
 
@@ -33,13 +33,13 @@ def reply(status: int = 200, **headers: str) -> Reply:
     return Reply(status, named, PROCESSED if status == 200 else b"", 1)
 
 
-def note(destination: Destination, answer: Reply | NoReply, now: datetime = NOW) -> Lane:
+def note(destination: Destination, answer: Reply | NoReply, now: datetime = NOW) -> Circuit:
     note_reply(destination.pk, answer, read_reply(answer, 1), now)
-    return Lane.objects.get()
+    return Circuit.objects.get()
 
 
-def held_seconds(lane: Lane) -> float | None:
-    return None if lane.hold_until is None else (lane.hold_until - NOW).total_seconds()
+def held_seconds(circuit: Circuit) -> float | None:
+    return None if circuit.hold_until is None else (circuit.hold_until - NOW).total_seconds()
 
 
 @pytest.mark.parametrize(
@@ -57,9 +57,9 @@ def held_seconds(lane: Lane) -> float | None:
 def test_a_nearly_spent_allowance_holds_requests_back_until_its_reset(
     destination: Destination, remaining: str, reset: str, seconds: float | None
 ) -> None:
-    lane = note(destination, reply(x_ratelimit_remaining=remaining, x_ratelimit_reset=reset))
-    assert held_seconds(lane) == seconds
-    assert (lane.failure_count, lane.last_success_at) == (0, NOW)
+    circuit = note(destination, reply(x_ratelimit_remaining=remaining, x_ratelimit_reset=reset))
+    assert held_seconds(circuit) == seconds
+    assert (circuit.failure_count, circuit.last_success_at) == (0, NOW)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_pinterest_never_has_to_say_429(sandbox: Sandbox) -> None:
 
     assert set(Batch.objects.values_list("status_code", flat=True)) == {200}
     assert Batch.objects.count() == 8 - SPARE_REQUESTS
-    assert timedelta(seconds=40) < Lane.objects.get().hold_until - started
+    assert timedelta(seconds=40) < Circuit.objects.get().hold_until - started
     later = timezone.now() + timedelta(seconds=51)
     assert deliver_batch(destination.pk, clock=lambda: later) == 20
 
@@ -134,10 +134,10 @@ def test_failures_in_a_row_open_the_circuit_and_any_answer_closes_it(
 ) -> None:
     counts = [note(destination, failure).failure_count for _ in range(4)]
     assert counts == [1, 2, 3, 4]
-    assert held_seconds(Lane.objects.get()) == 10
-    assert Lane.objects.get().last_success_at is None
+    assert held_seconds(Circuit.objects.get()) == 10
+    assert Circuit.objects.get().last_success_at is None
     for answer in (reply(), reply(400), reply(429), reply(401)):
-        Lane.objects.update(failure_count=4)
+        Circuit.objects.update(failure_count=4)
         assert note(destination, answer).failure_count == 0
 
 
@@ -146,13 +146,13 @@ def test_a_probe_that_fails_costs_one_request_and_the_next_comes_later(sandbox: 
     sandbox.add_fault("status=503")
     make_deliveries(destination, 3)
     now = timezone.now()
-    Lane.objects.create(destination=destination, failure_count=3, hold_until=now)
+    Circuit.objects.create(destination=destination, failure_count=3, hold_until=now)
 
     assert deliver_batch(destination.pk, clock=lambda: now) == 3
 
     assert sandbox.summary()["requests"] == 1
-    lane = Lane.objects.get()
-    assert (lane.failure_count, lane.hold_until) == (4, now + timedelta(seconds=10))
+    circuit = Circuit.objects.get()
+    assert (circuit.failure_count, circuit.hold_until) == (4, now + timedelta(seconds=10))
     make_deliveries(destination, 3)
     assert deliver_batch(destination.pk, clock=lambda: now + timedelta(seconds=9)) == 0
     assert sandbox.summary()["requests"] == 1

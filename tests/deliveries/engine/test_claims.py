@@ -18,7 +18,7 @@ from deliveries.engine.claims import (
     forget_ended_claims,
     release,
 )
-from deliveries.models import Claim, Delivery, Lane
+from deliveries.models import Circuit, Claim, Delivery
 from deliveries.statuses import DeliveryStatus
 from tests.factories import make_deliveries, make_destination
 
@@ -96,7 +96,7 @@ def test_a_destination_has_no_more_claims_at_once_than_its_limit() -> None:
 def test_a_failing_destination_gets_one_probe_at_a_time() -> None:
     destination = make_destination()
     make_deliveries(destination, 30)
-    Lane.objects.create(destination=destination, failure_count=3)
+    Circuit.objects.create(destination=destination, failure_count=3)
     now = timezone.now()
     assert claim(destination.pk, RULES, now, "a") is not None
     assert claim(destination.pk, RULES, now, "b") is None
@@ -106,7 +106,7 @@ def test_a_held_lane_gives_no_claim_until_its_time() -> None:
     destination = make_destination()
     make_deliveries(destination, 3)
     now = timezone.now()
-    Lane.objects.create(destination=destination, hold_until=now + timedelta(seconds=30))
+    Circuit.objects.create(destination=destination, hold_until=now + timedelta(seconds=30))
     assert claim(destination.pk, RULES, now, "a") is None
     assert list(destinations_with_due_deliveries(now)) == []
     assert claim(destination.pk, RULES, now + timedelta(seconds=30), "a") is not None
@@ -177,7 +177,7 @@ def test_a_claim_costs_a_constant_number_of_queries(
 ) -> None:
     destination = make_destination()
     make_deliveries(destination, 200)
-    Lane.objects.create(destination=destination)
+    Circuit.objects.create(destination=destination)
     with django_assert_max_num_queries(9):  # of which two open and close the transaction
         assert claim(destination.pk, replace(RULES, size=200), timezone.now(), "w") is not None
 
@@ -188,7 +188,7 @@ def test_workers_that_claim_side_by_side_never_share_a_delivery() -> None:
     make_deliveries(destination, 40)
     now = timezone.now()
     rules = replace(RULES, size=10, concurrency=100)
-    Lane.objects.create(destination=destination)
+    Circuit.objects.create(destination=destination)
     taken: list[tuple[int, ...]] = []
     start = threading.Barrier(4)
 

@@ -15,7 +15,7 @@ from deliveries.actions.operations import resume
 from deliveries.db.compression import unpack
 from deliveries.engine import dispatch
 from deliveries.engine.dispatch import deliver_batch
-from deliveries.models import Attempt, Batch, Claim, Delivery, Event, Lane
+from deliveries.models import Attempt, Batch, Circuit, Claim, Delivery, Event
 from deliveries.statuses import DeliveryStatus
 from destinations.models import Destination
 from destinations.pinterest.client import PinterestClient
@@ -184,7 +184,7 @@ def test_a_server_error_is_tried_again_later(sandbox: Sandbox) -> None:
     assert 3 < (delivery.due_at - timezone.now()).total_seconds() < 7
     assert (delivery.attempt_count, delivery.error_stage) == (1, "response")
     assert delivery.attempts.get().outcome == "retryable"
-    assert Lane.objects.get().failure_count == 1
+    assert Circuit.objects.get().failure_count == 1
 
 
 def test_the_circuit_opens_after_three_failures_and_closes_with_an_answer(
@@ -195,13 +195,13 @@ def test_the_circuit_opens_after_three_failures_and_closes_with_an_answer(
     for _ in range(3):
         make_deliveries(destination, 1)
         assert deliver_batch(destination.pk) == 1
-    assert Lane.objects.get().hold_until > timezone.now() + timedelta(seconds=3)
+    assert Circuit.objects.get().hold_until > timezone.now() + timedelta(seconds=3)
     make_deliveries(destination, 1)
     assert deliver_batch(destination.pk) == 0
 
     sandbox.clear_faults()
     assert deliver_batch(destination.pk, clock=lambda: timezone.now() + timedelta(minutes=2)) > 0
-    assert Lane.objects.get().failure_count == 0
+    assert Circuit.objects.get().failure_count == 0
 
 
 def test_a_budget_that_is_spent_ends_dead(sandbox: Sandbox) -> None:
@@ -268,8 +268,8 @@ def test_a_rate_limit_holds_the_lane_and_the_deliveries_back(sandbox: Sandbox) -
     sandbox.add_fault("status=429")
     sandbox.add_fault("retry_after=77")
     deliver_batch(destination.pk)
-    lane, delivery = Lane.objects.get(), Delivery.objects.get()
-    assert lane.hold_until > timezone.now() + timedelta(seconds=70)
+    circuit, delivery = Circuit.objects.get(), Delivery.objects.get()
+    assert circuit.hold_until > timezone.now() + timedelta(seconds=70)
     assert delivery.due_at > timezone.now() + timedelta(seconds=70)
 
 
@@ -298,7 +298,7 @@ def test_a_search_stopped_by_a_rate_limit_leaves_what_it_had_not_decided_waiting
         delivery.refresh_from_db()
         assert (delivery.status, delivery.attempt_count) == (DeliveryStatus.PENDING, 1)
         assert delivery.due_at > started + timedelta(seconds=900)
-    assert Lane.objects.get().hold_until > started + timedelta(seconds=890)
+    assert Circuit.objects.get().hold_until > started + timedelta(seconds=890)
 
 
 def test_a_batch_stays_below_its_size_limit(sandbox: Sandbox, settings: Any) -> None:

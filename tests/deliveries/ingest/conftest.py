@@ -25,10 +25,10 @@ def destination(source: Any) -> Any:
 
 @pytest.fixture(autouse=True)
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[set[int]]:
-    """The destinations of each bell, in order; no broker is asked."""
-    bells: list[set[int]] = []
-    monkeypatch.setattr("deliveries.ingest.store.ring", lambda ids: bells.append(set(ids)))
-    return bells
+    """The destinations of each wake-up, in order; no broker is asked."""
+    wakeups: list[set[int]] = []
+    monkeypatch.setattr("deliveries.ingest.store.wake", lambda ids: wakeups.append(set(ids)))
+    return wakeups
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from deliveries.search import block_index, counting, scan
 from deliveries.search.block_index import Wanted, list_contents, list_step, stretches
 from deliveries.search.counting import count_deliveries
 from deliveries.search.query_params import read_selection
-from deliveries.search.scan import Way, walk
+from deliveries.search.scan import ScanPlan, scan_ids
 from deliveries.search.selection import Selection
 from deliveries.statuses import DeliveryStatus
 from tests.deliveries.log_rows import make_rejected
@@ -44,7 +44,7 @@ def list_all() -> None:
 def found(wanted: Wanted, deliveries: object = None, **options: object) -> list[int]:
     last = Delivery.objects.order_by("-pk").values_list("pk", flat=True)[0]
     queryset = Delivery.objects.all() if deliveries is None else deliveries
-    return walk(queryset, Way(0, last, wanted, **options), 1000, seconds=60).ids
+    return scan_ids(queryset, ScanPlan(0, last, wanted, **options), 1000, seconds=60).ids
 
 
 def make_some() -> dict[str, list[int]]:
@@ -144,12 +144,12 @@ def test_a_walk_that_takes_too_long_says_how_far_it_came() -> None:
     ids = make_some()
     nothing = Delivery.objects.filter(error_message="x")
     last = max(ids["big"])
-    walked = walk(nothing, Way(0, last), 50, seconds=0)
-    assert walked.ids == []
-    assert walked.reached == last - scan.WINDOW + 1
-    oldest_first = walk(nothing, Way(0, last, newest_first=False), 50, seconds=0)
+    scanned = scan_ids(nothing, ScanPlan(0, last), 50, seconds=0)
+    assert scanned.ids == []
+    assert scanned.reached == last - scan.WINDOW + 1
+    oldest_first = scan_ids(nothing, ScanPlan(0, last, newest_first=False), 50, seconds=0)
     assert oldest_first.reached == scan.WINDOW - 1
-    indexed = walk(nothing, Way(min(ids["big"]), last, has_index=True), 50, seconds=0)
+    indexed = scan_ids(nothing, ScanPlan(min(ids["big"]), last, has_index=True), 50, seconds=0)
     assert indexed.reached is None
 
 

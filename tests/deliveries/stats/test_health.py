@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from deliveries import tasks
-from deliveries.models import Lane, Pulse
+from deliveries.models import Circuit, Pulse
 from deliveries.stats import health
 from tests.factories import make_deliveries, make_destination
 
@@ -71,7 +71,7 @@ def test_what_waits_for_a_person_or_for_pinterest_is_not_our_failure() -> None:
     make_deliveries(make_destination(enabled=False), 1, age_seconds=2000)
     held = make_destination()
     make_deliveries(held, 1, age_seconds=2000)
-    Lane.objects.create(destination=held, hold_until=timezone.now() + timedelta(seconds=30))
+    Circuit.objects.create(destination=held, hold_until=timezone.now() + timedelta(seconds=30))
     assert look()[0] == 200
 
 

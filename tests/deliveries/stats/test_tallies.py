@@ -19,7 +19,7 @@ from django.utils import timezone
 from deliveries.engine.dispatch import deliver_batch
 from deliveries.engine.retry import RetryPolicy
 from deliveries.engine.settlement import settle
-from deliveries.models import Delivery, Event, Lane, Refusal, Tally
+from deliveries.models import Circuit, Delivery, Event, Refusal, Tally
 from deliveries.stats import compaction
 from deliveries.stats.compaction import merge_tallies
 from deliveries.stats.figures import SPANS, read_figures
@@ -83,7 +83,7 @@ def post_batch(source: Source, events: list[Any]) -> None:
 def send_all(destination: Destination) -> None:
     """Let every delivery be due, batch after batch, until nothing is left to send."""
     for _ in range(20):
-        Lane.objects.update(hold_until=None)
+        Circuit.objects.update(hold_until=None)
         Delivery.objects.filter(status="pending").update(
             due_at=timezone.now() - timedelta(minutes=1)
         )
