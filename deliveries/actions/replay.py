@@ -1,4 +1,4 @@
-"""Planning anew: what today's configuration makes of events that came in earlier."""
+"""Planning again: what today's configuration makes of events that came in earlier."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from django.db import transaction
 from deliveries.db.bulk_sql import insert_rows
 from deliveries.db.compression import unpack
 from deliveries.engine.planning import plan_deliveries
+from deliveries.engine.types import NewDelivery
 from deliveries.models import Delivery, Event
 from deliveries.statuses import RETRYABLE_BY_A_PERSON, DeliveryStatus
 from destinations.models import Destination
@@ -32,24 +33,6 @@ class Known(NamedTuple):
 
     id: int
     status: str
-
-
-class NewRow(NamedTuple):
-    """Columns of a delivery that is added, pending."""
-
-    event_id: int
-    destination_id: int
-    conversion_name: str
-    due_at: datetime
-    created_at: datetime
-    status: str = DeliveryStatus.PENDING.value
-    attempt_count: int = 0
-    conversion_event_id: str = ""
-    error_stage: str = ""
-    error_code: str = ""
-    error_field: str = ""
-    error_message: str = ""
-    warnings: tuple[()] = ()
 
 
 def name_nameless(delivery_ids: Sequence[int], now: datetime) -> tuple[int, set[int]]:
@@ -140,11 +123,11 @@ def _names(event: dict[str, Any], route: Route) -> list[str]:
 
 def _insert(wanted: Iterable[Wanted], now: datetime) -> list[int]:
     """Pending deliveries that are not there yet; the destination of each one that was made."""
-    rows = [NewRow(*one, due_at=now, created_at=now) for one in dict.fromkeys(wanted)]
+    rows = [NewDelivery(*one, due_at=now, created_at=now) for one in dict.fromkeys(wanted)]
     if not rows:
         return []
     made = insert_rows(
-        Delivery, NewRow._fields, rows, returning=("destination_id",), ignore_conflicts=True
+        Delivery, NewDelivery._fields, rows, returning=("destination_id",), ignore_conflicts=True
     )
     return [destination_id for (destination_id,) in made]
 

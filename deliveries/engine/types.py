@@ -5,12 +5,33 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
+from deliveries.statuses import DeliveryStatus
 from destinations.models import Destination
 from destinations.pinterest.client import NoReply, Reply
 from destinations.pinterest.findings import EventFiltered, Finding
 from destinations.pinterest.outcomes import Outcome
 from destinations.pinterest.replies import Reading
+
+
+class NewDelivery(NamedTuple):
+    """Columns of a delivery that is added; pending, unless the event isn't for Pinterest."""
+
+    event_id: int
+    destination_id: int
+    conversion_name: str
+    status: str = DeliveryStatus.PENDING.value
+    error_stage: str = ""
+    error_code: str = ""
+    error_field: str = ""
+    error_message: str = ""
+    due_at: datetime | None = None
+    created_at: datetime | None = None
+    settled_at: datetime | None = None
+    attempt_count: int = 0
+    conversion_event_id: str = ""
+    warnings: tuple[()] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import psycopg
 from django.db import connection, transaction
 
 from deliveries.db.bulk_sql import insert_rows
+from deliveries.engine.types import NewDelivery
 from deliveries.models import Delivery, Event, Refusal, Tally
 from deliveries.stats.tallies import BUCKET_SECONDS, COUNTED_WITH_CODE, RECEIVED, REFUSED, bucket_of
 from deliveries.stats.tallies import COLUMNS as TALLY_COLUMNS
@@ -56,25 +57,6 @@ class RefusalRow(NamedTuple):
     field: str
     message: str
     excerpt: str
-
-
-class DeliveryRow(NamedTuple):
-    """Columns of a new delivery."""
-
-    event_id: int
-    destination_id: int
-    conversion_name: str
-    status: str
-    error_stage: str
-    error_code: str
-    error_field: str
-    error_message: str
-    due_at: datetime | None
-    created_at: datetime
-    settled_at: datetime | None
-    attempt_count: int = 0
-    conversion_event_id: str = ""
-    warnings: tuple[()] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,16 +225,16 @@ def _write_in_turn(rows: Rows) -> set[int]:
             if event_id := ids.get((event.source_id, event.message_id)):
                 is_open = owed.status in OPEN
                 deliveries.append(
-                    DeliveryRow(
+                    NewDelivery(
                         event_id,
                         *owed[1:],
-                        due_at=event.received_at if is_open else None,
                         created_at=event.received_at,
+                        due_at=event.received_at if is_open else None,
                         settled_at=None if is_open else event.received_at,
                     )
                 )
         if deliveries:
-            insert_rows(Delivery, DeliveryRow._fields, deliveries)
+            insert_rows(Delivery, NewDelivery._fields, deliveries)
         if rows.refusals:
             insert_rows(Refusal, RefusalRow._fields, rows.refusals)
         insert_rows(Tally, TALLY_COLUMNS, _tally_rows(ids, rows, deliveries))
@@ -260,7 +242,7 @@ def _write_in_turn(rows: Rows) -> set[int]:
 
 
 def _tally_rows(
-    new_keys: Collection[tuple[int, str]], rows: Rows, deliveries: Sequence[DeliveryRow]
+    new_keys: Collection[tuple[int, str]], rows: Rows, deliveries: Sequence[NewDelivery]
 ) -> list[tuple[Any, ...]]:
     """What came in, and what was closed when it was planned."""
     counts: Counter[tuple[Any, ...]] = Counter()
