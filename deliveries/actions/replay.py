@@ -20,8 +20,8 @@ from destinations.models import Destination
 from destinations.routing import Route, routes_of
 
 
-class Wanted(NamedTuple):
-    """A delivery that today's configuration gives."""
+class DeliveryKey(NamedTuple):
+    """What makes a delivery the same delivery."""
 
     event_id: int
     destination_id: int
@@ -54,13 +54,13 @@ def name_nameless(delivery_ids: Sequence[int], now: datetime) -> tuple[int, set[
         events = _events({event_id for _, event_id, _ in rows})
         routes = _routes({destination_id for _, _, destination_id in rows})
         replaced: list[int] = []
-        wanted: list[Wanted] = []
+        wanted: list[DeliveryKey] = []
         for delivery_id, event_id, destination_id in rows:
             if event_id not in events or destination_id not in routes:
                 continue
             if names := _names(events[event_id], routes[destination_id]):
                 replaced.append(delivery_id)
-                wanted += [Wanted(event_id, destination_id, name) for name in names]
+                wanted += [DeliveryKey(event_id, destination_id, name) for name in names]
         Delivery.objects.filter(id__any_of=replaced).delete()
         created = _insert(wanted, now)
     return len(created), set(created)
@@ -95,12 +95,12 @@ def replay_events(
             reopened_statuses.add(DeliveryStatus.DELIVERED)
         again: list[int] = []
         replaced: list[int] = []
-        missing: list[Wanted] = []
+        missing: list[DeliveryKey] = []
         for event_id, event in _events(set(events)).items():
             names = _names(event, route)
             there = known[event_id]
             missing += [
-                Wanted(event_id, destination.pk, name) for name in names if name not in there
+                DeliveryKey(event_id, destination.pk, name) for name in names if name not in there
             ]
             found = [there[name] for name in names if name in there]
             again += [one.id for one in found if one.status in reopened_statuses]
@@ -121,7 +121,7 @@ def _names(event: dict[str, Any], route: Route) -> list[str]:
     return [one.conversion_name for one in plan_deliveries(event, (route,)) if one.conversion_name]
 
 
-def _insert(wanted: Iterable[Wanted], now: datetime) -> list[int]:
+def _insert(wanted: Iterable[DeliveryKey], now: datetime) -> list[int]:
     """Pending deliveries that are not there yet; the destination of each one that was made."""
     rows = [NewDelivery(*one, due_at=now, created_at=now) for one in dict.fromkeys(wanted)]
     if not rows:

@@ -49,18 +49,18 @@ class PruneJob:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PruneStep:
     """What one step did: rows changed, and whether there may be more to do now."""
 
     pruned_count: int
     may_go_on: bool
 
 
-def prune_step(job: PruneJob, cutoff: datetime, now: datetime) -> Step:
+def prune_step(job: PruneJob, cutoff: datetime, now: datetime) -> PruneStep:
     """Prune up to STEP rows whose time is before ``cutoff``; harmless when two workers try."""
     with locked_cursor(job.name, now) as cursor:
         if cursor is None:
-            return Step(0, may_go_on=False)
+            return PruneStep(0, may_go_on=False)
         rows = list(
             job.model.objects.filter(pk__gt=cursor.position)
             .order_by("pk")
@@ -68,7 +68,7 @@ def prune_step(job: PruneJob, cutoff: datetime, now: datetime) -> Step:
         )
         old = [pk for pk, moment in rows if moment < cutoff]
         if not old:
-            return Step(0, may_go_on=_begin_again(cursor, now))
+            return PruneStep(0, may_go_on=_begin_again(cursor, now))
         count, kept = job.prune(old, cutoff)
         # Rows among the old ones that are young yet: ids are not exactly in the order of time.
         kept |= {pk for pk, _ in rows if pk < old[-1]} - set(old)
@@ -78,7 +78,7 @@ def prune_step(job: PruneJob, cutoff: datetime, now: datetime) -> Step:
             )
         cursor.position = old[-1]
         cursor.save()
-    return Step(count, may_go_on=len(rows) == STEP)
+    return PruneStep(count, may_go_on=len(rows) == STEP)
 
 
 def prune_bulk_actions(cutoff: datetime) -> int:

@@ -37,7 +37,7 @@ _HELD: Final = 2
 _FINAL: Final = frozenset({OutcomeKind.DELIVERED, OutcomeKind.REJECTED})
 
 
-class Span(NamedTuple):
+class PositionRange(NamedTuple):
     """The positions from ``start`` up to, not including, ``stop`` of the batch."""
 
     start: int
@@ -56,8 +56,8 @@ Decided = tuple[int, Outcome]
 class _Part:
     """A stretch still to be asked about."""
 
-    span: Span
-    left_sibling: Span | None = None
+    span: PositionRange
+    left_sibling: PositionRange | None = None
     """The other half, when Pinterest refused both together for their content."""
     presumed_bad: bool = False
     """The left sibling was accepted, so this half was the reason."""
@@ -78,9 +78,9 @@ class Isolation:
         self.max_requests = max_requests
         self.request_count = 0
         self.pause_reason: Outcome | None = None
-        self._waiting: Span | None = None
+        self._waiting: PositionRange | None = None
         # Asked from the end: a stack, so that halves are searched left to right.
-        self._parts: list[_Part] = [_Part(Span(0, size))] if size else []
+        self._parts: list[_Part] = [_Part(PositionRange(0, size))] if size else []
         self._marks = bytearray([_OPEN]) * size
         self._rest: Outcome | None = None
         self._last_refusal: Outcome | None = None
@@ -93,7 +93,7 @@ class Isolation:
         self._has_probed = False
         self._probes: set[int] = set()
 
-    def next_span(self) -> Span | None:
+    def next_span(self) -> PositionRange | None:
         """Hand out what to send next; None when the search is over (or may not go on)."""
         if self._waiting is not None:
             raise ValueError(f"{self._waiting} was handed out and nothing was learnt about it.")
@@ -106,7 +106,7 @@ class Isolation:
         self._waiting = part.span
         return part.span
 
-    def learn(self, span: Span, reading: Reading) -> list[Decided]:
+    def learn(self, span: PositionRange, reading: Reading) -> list[Decided]:
         """Take in the reading for a span; give every position it decides, each only once.
 
         A position that was refused alone while the destination was under suspicion is decided
@@ -138,13 +138,15 @@ class Isolation:
 
     # What each kind of reading means for the search.
 
-    def _learn_acceptance(self, span: Span, outcomes: tuple[Outcome, ...]) -> list[Decided]:
+    def _learn_acceptance(
+        self, span: PositionRange, outcomes: tuple[Outcome, ...]
+    ) -> list[Decided]:
         # Also results of which some are "failed": Pinterest looked at each event by itself.
         if self._parts and self._parts[-1].left_sibling == span:
             self._parts[-1].presumed_bad = True
         return self._end_suspicion() + self._decide(span, outcomes)
 
-    def _learn_refusal(self, span: Span, status: int, refusal: Outcome) -> list[Decided]:
+    def _learn_refusal(self, span: PositionRange, status: int, refusal: Outcome) -> list[Decided]:
         self._last_refusal = refusal
         self._refusals.add((status, refusal.message))
         self._refused_count += 1
@@ -158,14 +160,14 @@ class Isolation:
             return released + self._decide(span, (refusal,))
         return released + self._conclude_suspicion()
 
-    def _learn_too_large(self, span: Span, refusal: Outcome) -> list[Decided]:
+    def _learn_too_large(self, span: PositionRange, refusal: Outcome) -> list[Decided]:
         self._last_refusal = refusal
         if span.size > 1:
             self._halve(span, for_content=False)
             return []
         return self._decide(span, (refusal,)) + self._conclude_suspicion()
 
-    def _stop(self, span: Span, reading: Reading) -> list[Decided]:
+    def _stop(self, span: PositionRange, reading: Reading) -> list[Decided]:
         reason = reading.outcomes[0]
         if reading.follow_up is FollowUp.PAUSE:
             self.pause_reason = reason
@@ -180,7 +182,11 @@ class Isolation:
     def _end_suspicion(self) -> list[Decided]:
         self._suspects_destination = False
         held, self._held = self._held, {}
-        return [d for p, refusal in held.items() for d in self._decide(Span(p, p + 1), (refusal,))]
+        return [
+            d
+            for p, refusal in held.items()
+            for d in self._decide(PositionRange(p, p + 1), (refusal,))
+        ]
 
     def _conclude_suspicion(self) -> list[Decided]:
         """Probe when enough was refused alike, and judge when nothing is left to ask."""
@@ -190,7 +196,9 @@ class Isolation:
             self._has_probed = True
             first_middle_last = (0, self.size // 2, self.size - 1)
             self._probes = {p for p in first_middle_last if self._marks[p] == _OPEN}
-            self._parts += [_Part(Span(p, p + 1)) for p in sorted(self._probes, reverse=True)]
+            self._parts += [
+                _Part(PositionRange(p, p + 1)) for p in sorted(self._probes, reverse=True)
+            ]
         has_probed_all = self._has_probed and all(self._marks[p] != _OPEN for p in self._probes)
         has_asked_all = _OPEN not in self._marks
         if not (has_probed_all or has_asked_all):
@@ -205,13 +213,13 @@ class Isolation:
 
     # Keeping count of positions.
 
-    def _decide(self, span: Span, outcomes: tuple[Outcome, ...]) -> list[Decided]:
+    def _decide(self, span: PositionRange, outcomes: tuple[Outcome, ...]) -> list[Decided]:
         self._marks[span.start : span.stop] = bytes([_DECIDED]) * span.size
         return list(zip(range(span.start, span.stop), outcomes, strict=True))
 
-    def _halve(self, span: Span, *, for_content: bool) -> None:
+    def _halve(self, span: PositionRange, *, for_content: bool) -> None:
         middle = span.start + span.size // 2
-        left, right = Span(span.start, middle), Span(middle, span.stop)
+        left, right = PositionRange(span.start, middle), PositionRange(middle, span.stop)
         self._parts.append(_Part(right, left_sibling=left if for_content else None))
         self._parts.append(_Part(left))
 
@@ -227,15 +235,15 @@ class Isolation:
                 return part
         return None
 
-    def _open_stretches(self, span: Span) -> Iterator[Span]:
+    def _open_stretches(self, span: PositionRange) -> Iterator[PositionRange]:
         start = span.start
         for position in range(span.start, span.stop):
             if self._marks[position] != _OPEN:
                 if start < position:
-                    yield Span(start, position)
+                    yield PositionRange(start, position)
                 start = position + 1
         if start < span.stop:
-            yield Span(start, span.stop)
+            yield PositionRange(start, span.stop)
 
 
 def _budget_spent(refusal: Outcome | None) -> Outcome:

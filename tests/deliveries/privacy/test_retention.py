@@ -21,7 +21,7 @@ from deliveries.actions.operations import retry
 from deliveries.engine.dispatch import deliver_batch
 from deliveries.models import Attempt, Batch, BulkAction, Delivery, Event, JobCursor, Refusal
 from deliveries.privacy import retention
-from deliveries.privacy.retention import PruneJob, Step, prune, prune_step
+from deliveries.privacy.retention import PruneJob, PruneStep, prune, prune_step
 from destinations.models import Destination
 from pinterest_sandbox.sandbox import Sandbox
 from tests.factories import make_deliveries, make_destination, make_event, make_source
@@ -270,7 +270,7 @@ def test_neither_ingest_nor_delivery_waits_for_a_step(
         assert may_commit.wait(30)
         save(cursor)
 
-    def take_a_step() -> Step:
+    def take_a_step() -> PruneStep:
         try:
             return prune_step(job, NOW - 100 * DAY, NOW)
         finally:

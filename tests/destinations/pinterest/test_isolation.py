@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from destinations.pinterest.client import NoReply, Reply
-from destinations.pinterest.isolation import Isolation, Span
+from destinations.pinterest.isolation import Isolation, PositionRange
 from destinations.pinterest.outcomes import Outcome, OutcomeKind, Stage
 from destinations.pinterest.replies import read_reply
 
-Answer = Callable[[Span], Reply | NoReply]
+Answer = Callable[[PositionRange], Reply | NoReply]
 
 
-def accept(span: Span) -> Reply:
+def accept(span: PositionRange) -> Reply:
     events = [{"status": "processed", "error_message": "", "warning_message": ""}] * span.size
     return Reply(200, {}, orjson.dumps({"events": events}), 1)
 
@@ -30,7 +30,7 @@ def refuse(message: str, status: int = 400) -> Reply:
 def poisoned(messages: Mapping[int, str], status: int = 400) -> Answer:
     """Pinterest with these bad positions: it names the first one that a request holds."""
 
-    def answer(span: Span) -> Reply:
+    def answer(span: PositionRange) -> Reply:
         bad = [position for position in messages if span.start <= position < span.stop]
         return refuse(messages[min(bad)], status) if bad else accept(span)
 
@@ -42,7 +42,7 @@ class Run:
 
     def __init__(self, size: int, answer: Answer, max_requests: int = 100_000) -> None:
         self.search = Isolation(size, max_requests=max_requests)
-        self.spans: list[Span] = []
+        self.spans: list[PositionRange] = []
         self.decisions: list[tuple[int, Outcome]] = []
         while (span := self.search.next_span()) is not None:
             self.spans.append(span)
@@ -75,7 +75,7 @@ DELIVERED = Outcome(OutcomeKind.DELIVERED)
 def test_an_accepted_batch_costs_one_request_and_is_decided_at_once():
     run = Run(1000, accept)
 
-    assert run.spans == [Span(0, 1000)]
+    assert run.spans == [PositionRange(0, 1000)]
     assert run.decisions == [(position, DELIVERED) for position in range(1000)]
     assert run.undecided == []
     assert run.search.pause_reason is None
@@ -104,7 +104,13 @@ def test_every_single_poison_position_costs_at_most_2_log2_n_plus_1_further_requ
 def test_the_half_that_must_hold_the_bad_event_is_halved_without_asking():
     run = Run(8, poisoned({7: "no"}))
 
-    assert run.spans == [Span(0, 8), Span(0, 4), Span(4, 6), Span(6, 7), Span(7, 8)]
+    assert run.spans == [
+        PositionRange(0, 8),
+        PositionRange(0, 4),
+        PositionRange(4, 6),
+        PositionRange(6, 7),
+        PositionRange(7, 8),
+    ]
 
 
 def test_a_batch_of_one_that_is_refused_is_rejected():
@@ -138,7 +144,7 @@ def test_a_small_batch_refused_with_different_words_is_rejected_each_for_its_own
 def test_1000_refused_alike_are_paused_after_21_refusals_and_probes_in_middle_and_at_the_end():
     run = Run(1000, lambda span: refuse("The ad account is closed."))
 
-    assert run.spans[-2:] == [Span(500, 501), Span(999, 1000)]
+    assert run.spans[-2:] == [PositionRange(500, 501), PositionRange(999, 1000)]
     assert len(run.spans) == 23
     assert run.kinds == ["paused"] * 1000
 
@@ -148,7 +154,7 @@ def test_a_run_of_bad_events_at_the_front_is_not_taken_for_a_bad_destination():
     run = Run(1000, poisoned(bad))
 
     assert run.kinds == ["rejected"] * 100 + ["delivered"] * 900
-    assert Span(500, 501) in run.spans
+    assert PositionRange(500, 501) in run.spans
     assert run.search.pause_reason is None
 
 
@@ -180,7 +186,7 @@ def test_a_request_too_large_is_halved_without_blame():
 
 
 def test_an_event_that_is_too_large_alone_is_rejected_and_its_neighbours_are_delivered():
-    def answer(span: Span) -> Reply:
+    def answer(span: PositionRange) -> Reply:
         return refuse("", 413) if 5 in range(*span) else accept(span)
 
     run = Run(8, answer)
@@ -212,14 +218,14 @@ def test_an_interruption_stops_the_search_and_what_was_decided_stays_decided(
 ):
     """Of [0..8) the first half is accepted; asked about (4, 6), Pinterest fails."""
 
-    def answer(span: Span) -> Reply | NoReply:
-        if span == Span(4, 6):
+    def answer(span: PositionRange) -> Reply | NoReply:
+        if span == PositionRange(4, 6):
             return interruption
         return poisoned({5: "no"})(span)
 
     run = Run(8, answer)
 
-    assert run.spans == [Span(0, 8), Span(0, 4), Span(4, 6)]
+    assert run.spans == [PositionRange(0, 8), PositionRange(0, 4), PositionRange(4, 6)]
     assert run.kinds == ["delivered"] * 4 + [own_kind] * 2 + [others_kind] * 2
     assert {outcome.code for outcome in run.outcomes[4:]} == {code}
     assert [position for position, _ in run.undecided] == [6, 7]
@@ -227,8 +233,8 @@ def test_an_interruption_stops_the_search_and_what_was_decided_stays_decided(
 
 
 def test_held_back_blame_is_dropped_when_the_search_is_interrupted():
-    def answer(span: Span) -> Reply:
-        return Reply(503, {}, b"", 1) if span == Span(1, 2) else refuse("no")
+    def answer(span: PositionRange) -> Reply:
+        return Reply(503, {}, b"", 1) if span == PositionRange(1, 2) else refuse("no")
 
     run = Run(2, answer)
 
@@ -261,7 +267,7 @@ def test_learning_about_a_span_that_was_not_handed_out_is_an_error():
     span = search.next_span()
 
     with pytest.raises(ValueError, match="not the span"):
-        search.learn(Span(1, 2), read_reply(accept(Span(1, 2)), 1))
+        search.learn(PositionRange(1, 2), read_reply(accept(PositionRange(1, 2)), 1))
     with pytest.raises(ValueError, match="outcomes for 4"):
         search.learn(span, read_reply(accept(span), 3))
     with pytest.raises(ValueError, match="nothing was learnt"):
@@ -313,7 +319,7 @@ def test_whatever_pinterest_answers_every_position_has_one_outcome_and_the_limit
 ):
     script = iter(answers)
 
-    def answer(span: Span) -> Reply | NoReply:
+    def answer(span: PositionRange) -> Reply | NoReply:
         match next(script, "accept"):
             case "no" | "other" as words:
                 return refuse(words)
