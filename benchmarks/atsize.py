@@ -139,7 +139,7 @@ def time_steps() -> dict[str, float]:
 
     from deliveries.actions.bulk import run_step, start_bulk_action
     from deliveries.privacy.retention import PRUNE_JOBS, prune_step
-    from deliveries.search.selection import Selection
+    from deliveries.search import Selection
     from deliveries.statuses import BulkVerb
 
     action = start_bulk_action(BulkVerb.DISCARD, Selection(statuses=("rejected", "dead")))

@@ -42,7 +42,7 @@ def _measure(rig: Rig, count: int) -> dict[str, Any]:
     rig.start("sandbox", "web", "workers", "beat")
     from deliveries.actions.bulk import start_bulk_action
     from deliveries.models import BulkAction, Delivery
-    from deliveries.search.selection import Selection
+    from deliveries.search import Selection
     from deliveries.statuses import OPEN
 
     started = time.monotonic()

@@ -26,8 +26,7 @@ from deliveries.actions.replay import replay_events
 from deliveries.db.id_ranges import id_range
 from deliveries.engine.wakeups import wake, wake_for_bulk
 from deliveries.models import BulkAction, Delivery, Event
-from deliveries.search.counting import Counted, count_deliveries, count_events
-from deliveries.search.selection import Selection
+from deliveries.search import Counted, Selection, count_deliveries, count_events
 from deliveries.statuses import RETRYABLE_BY_A_PERSON, BulkVerb
 from destinations.models import Destination
 

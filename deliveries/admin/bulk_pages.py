@@ -22,13 +22,8 @@ from deliveries.admin.log_admin import LogAdmin
 from deliveries.admin.paging import KeysetChangeList
 from deliveries.models import BulkAction
 from deliveries.phrases import show_status, show_time
-from deliveries.search.query_params import (
-    PARAMETERS,
-    has_times,
-    read_in_own_zone,
-    read_selection,
-)
-from deliveries.search.selection import Names, Selection
+from deliveries.search import PARAMETERS, Names, Selection, read_selection
+from deliveries.search.query_params import has_times, read_in_own_zone
 from deliveries.search.zones import ZONE, zone_name, zone_of
 from deliveries.statuses import BulkVerb, DeliveryStatus
 from destinations.models import Destination, Source

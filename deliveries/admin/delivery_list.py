@@ -1,8 +1,7 @@
-"""A page of the delivery log under its filters, in a bounded time (see deliveries.search.scan)."""
+"""A page of the delivery log under its filters, in a bounded time (see deliveries.search)."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,15 +10,11 @@ from django.http import HttpRequest
 
 from deliveries.admin.paging import KeysetChangeList
 from deliveries.models import Delivery
-from deliveries.search.query_params import PARAMETERS, read_selection
-from deliveries.search.scan import ScanPlan, id_bounds, plan_scan, scan_ids
-from deliveries.search.selection import Selection
-
-EXPORT_PAGE = 2000
+from deliveries.search import PARAMETERS, Selection, all_pages, find_page, read_selection
 
 
 class DeliveryList(KeysetChangeList):
-    """Deliveries, newest first; a walk that takes too long is broken off and can be gone on with."""
+    """Deliveries, newest first; a search that takes too long is broken off and can be gone on with."""
 
     def get_results(self, request: HttpRequest) -> None:
         self.selection = _selection(request)
@@ -30,34 +25,16 @@ class DeliveryList(KeysetChangeList):
     ) -> tuple[list[Any], int | None]:
         if self.selection is None:
             return super().find(before=before, after=after, count=count)
-        first, last = id_bounds(self.selection)
-        if after is not None:
-            plan = plan_scan(self.selection, max(first, after + 1), last, newest_first=False)
-        else:
-            last = last if before is None else min(last, before - 1)
-            plan = plan_scan(self.selection, first, last)
-        scanned = scan_ids(self.queryset, plan, count)
-        rows = Delivery.objects.in_bulk(scanned.ids)
-        return [rows[pk] for pk in scanned.ids if pk in rows], scanned.reached
+        found = find_page(self.queryset, self.selection, count, before=before, after=after)
+        rows = Delivery.objects.in_bulk(found.ids)
+        return [rows[pk] for pk in found.ids if pk in rows], found.reached
 
 
 def newest_first(
     request: HttpRequest, deliveries: models.QuerySet[Delivery]
 ) -> Iterator[models.QuerySet[Delivery]]:
-    """All that the list shows under its filters, in querysets of EXPORT_PAGE at most, in order."""
-    selection = _selection(request)
-    first, last = id_bounds(selection or Selection())
-    while True:
-        plan = (
-            plan_scan(selection, first, last)
-            if selection
-            else ScanPlan(first, last, has_index=True)
-        )
-        ids = scan_ids(deliveries, plan, EXPORT_PAGE, seconds=sys.maxsize).ids
-        yield Delivery.objects.filter(pk__any_of=ids).order_by("-pk")
-        if len(ids) < EXPORT_PAGE:
-            return
-        last = ids[-1] - 1
+    """All that the list shows under its filters, page by page."""
+    return all_pages(deliveries, _selection(request))
 
 
 def _selection(request: HttpRequest) -> Selection | None:

@@ -13,9 +13,9 @@ from django.utils.translation import gettext_lazy
 from deliveries.admin.paging import distinct_values
 from deliveries.db.id_ranges import within
 from deliveries.models import Delivery
-from deliveries.search.query_params import DAY, read_selection
+from deliveries.search import FILTERS, read_selection
+from deliveries.search.query_params import DAY
 from deliveries.search.readers import day_bounds, read_day, read_id
-from deliveries.search.selection import FILTERS
 from deliveries.search.zones import zone_of
 from deliveries.statuses import DeliveryStatus
 from destinations.models import Destination, EventMapping, Source

@@ -22,7 +22,7 @@ from deliveries.admin.log_admin import LogAdmin, related
 from deliveries.models import Batch, Delivery, Event, Refusal
 from deliveries.phrases import say_next_try, show_answer, show_status, show_time
 from deliveries.privacy.masked_rows import mask_row, sees_personal_data
-from deliveries.search.search_keys import events_with
+from deliveries.search import events_with
 from destinations.models import Destination, Source
 
 MAX_FOUND = 1000

@@ -27,7 +27,7 @@ from deliveries.actions.operations import discard
 from deliveries.db.bulk_sql import insert_rows
 from deliveries.engine.dispatch import deliver_batch
 from deliveries.models import Batch, BulkAction, Delivery, Refusal, SavedLink, Tally
-from deliveries.search.selection import Selection
+from deliveries.search import Selection
 from deliveries.stats.tallies import COLUMNS, bucket_of
 from destinations.connection_check import check_and_record
 from destinations.models import Destination, EventMapping, Source

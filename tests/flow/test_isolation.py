@@ -30,7 +30,7 @@ fill_due({source_id}, [{destination_id}], {count}, timezone.now())
 """
 RETRY_ALL = """
 from deliveries.actions.bulk import start_bulk_action
-from deliveries.search.selection import Selection
+from deliveries.search import Selection
 action = start_bulk_action("retry", Selection(destination_ids=({destination_id},)))
 print(action.pk, action.total_count)
 """

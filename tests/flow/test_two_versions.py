@@ -27,7 +27,7 @@ wake_for_bulk([0] * 10)  # an action that there is not
 RESUME_AND_RETRY_ALL = """
 from deliveries.actions.bulk import start_bulk_action
 from deliveries.actions.operations import resume
-from deliveries.search.selection import Selection
+from deliveries.search import Selection
 resume({destination_id})
 start_bulk_action("retry", Selection(destination_ids=({destination_id},)))
 """

@@ -24,7 +24,7 @@ from deliveries.actions.bulk import (
 from deliveries.engine import wakeups
 from deliveries.engine.claims import ClaimRules, claim
 from deliveries.models import BulkAction, Delivery, Event
-from deliveries.search.selection import Selection
+from deliveries.search import Selection
 from deliveries.statuses import BulkVerb
 from destinations.models import Destination, EventMapping
 from tests.factories import make_deliveries, make_destination, make_event, make_source

@@ -17,8 +17,7 @@ from django.utils import timezone
 from deliveries.actions.bulk import run_step
 from deliveries.engine import wakeups
 from deliveries.models import BulkAction, Delivery
-from deliveries.search.query_params import read_selection
-from deliveries.search.selection import Selection
+from deliveries.search import Selection, read_selection
 from tests.deliveries.log_rows import make_rejected
 from tests.factories import make_deliveries, make_destination
 

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from deliveries.admin import delivery_list
+from deliveries.search import pages
 from tests.deliveries.log_rows import make_rejected, settle
 from tests.factories import make_deliveries, make_destination, make_event
 
@@ -28,7 +28,7 @@ def read_csv(client, query=""):
 
 
 def test_exactly_what_is_filtered_is_exported_newest_first(admin_client, monkeypatch):
-    monkeypatch.setattr(delivery_list, "EXPORT_PAGE", 2)
+    monkeypatch.setattr(pages, "EXPORT_PAGE", 2)
     destination = make_destination(name="Pinterest US")
     deliveries = make_deliveries(destination, 5)
     batch = settle(deliveries, [{"status": "processed"}] * 5)
@@ -46,7 +46,7 @@ def test_exactly_what_is_filtered_is_exported_newest_first(admin_client, monkeyp
 
 
 def test_an_export_has_three_queries_a_page(admin_client, monkeypatch):
-    monkeypatch.setattr(delivery_list, "EXPORT_PAGE", 2)
+    monkeypatch.setattr(pages, "EXPORT_PAGE", 2)
     destination = make_destination()
     make_deliveries(destination, 3)
 
