@@ -10,7 +10,6 @@ from django.views.generic import RedirectView
 
 from accounts.sign_in import CodeView, SignInView
 from accounts.two_factor_pages import own_view, set_up_view
-from deliveries.stats.health import readyz
 
 admin.autodiscover()
 
@@ -24,7 +23,6 @@ def former_button(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
 
 
 pages = [
-    path("readyz", readyz, name="readyz"),
     path("", include("deliveries.ingest.urls")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     # As it was called before: a page that somebody left open posts there.

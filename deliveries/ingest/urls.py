@@ -1,10 +1,11 @@
-"""The paths of RudderStack's data plane, and the short ones of Segment's browser SDK."""
+"""The one table of ingest's routes: RudderStack's data plane, Segment's short paths, the probes."""
 
 from __future__ import annotations
 
 from django.urls import path, re_path
 
 from deliveries.ingest import openapi, pixel, source_config, status, views, webhook
+from deliveries.stats.health import readyz
 
 app_name = "ingest"
 
@@ -29,18 +30,30 @@ event_views = {
     "v1/webhook": webhook.WebhookView.as_view(),
     "beacon/v1/batch": views.BeaconView.as_view(),
 }
-"""The paths that take events; ``front`` goes there without the middleware for pages."""
+"""The paths that take events."""
+
+pixel_views = {
+    "pixel/v1/track": pixel.TrackPixelView.as_view(),
+    "pixel/v1/page": pixel.PagePixelView.as_view(),
+}
+
+direct_views = {
+    **event_views,
+    **pixel_views,
+    "sourceConfig": source_config.SourceConfigView.as_view(schema=None),  # described with its slash
+    "sourceConfig/": source_config.SourceConfigView.as_view(),
+    # Probes ask by address, under names that ALLOWED_HOSTS lacks, and without TLS.
+    "": status.root,
+    "health": status.health,
+    "readyz": readyz,
+}
+"""What SDKs, image tags and probes ask: ``middleware`` goes there past all that pages need."""
 
 urlpatterns = [
-    *(path(route, view, name=route) for route, view in event_views.items()),
-    path("pixel/v1/track", pixel.TrackPixelView.as_view(), name="pixel-track"),
-    path("pixel/v1/page", pixel.PagePixelView.as_view(), name="pixel-page"),
-    re_path(r"^sourceConfig/?$", source_config.SourceConfigView.as_view(), name="source-config"),
+    *(path(route, view, name=route or "root") for route, view in direct_views.items()),
     path("api/schema/", openapi.document, name="schema"),
     path("api/docs/", openapi.page, name="docs"),
     path("docs", openapi.page),
-    path("", status.root, name="root"),
-    path("health", status.health, name="health"),
     path("version", status.version, name="version"),
     path("robots.txt", status.robots, name="robots"),
     re_path(r"^(?:v1|beacon|pixel)/", status.unknown_path),
