@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable
+from traceback import walk_tb
 
 from celery import current_app
 from django.conf import settings
-from kombu.exceptions import OperationalError
 
 logger = logging.getLogger(__name__)
 
@@ -22,8 +22,7 @@ def wake(destination_ids: Iterable[int], *, at_once: bool = False) -> None:
     """Ask for a delivery run of each destination; call it on commit, never inside a transaction.
 
     A flood of events wakes once for each process, destination and second: a worker that is awake
-    drains all it finds. ``at_once`` wakes in any case. A broker that does not answer is logged
-    and forgiven: the events are stored, and the sweep finds them.
+    drains all it finds. ``at_once`` wakes in any case. Never raises: see ``_send``.
     """
     now = time.monotonic()
     for destination_id in destination_ids:
@@ -45,7 +44,24 @@ def wake_for_prune() -> None:
 
 
 def _send(task: str, arguments: tuple[int, ...], expires_seconds: float) -> None:
+    """Send a task; a failure of any kind is logged and forgiven.
+
+    What the task is about is committed by now, and the sweep finds it. An error here would tell a
+    sender that its stored events were not accepted, or a person that what they did was not done.
+    So it does not matter what failed: the broker, its library, a name service, a setting.
+    """
     try:
         current_app.send_task(task, arguments, expires=expires_seconds, retry=False)
-    except (OperationalError, OSError) as error:
-        logger.warning("No broker (%s): the sweep will find the work.", type(error).__name__)
+    except Exception as error:
+        # Only where and what: the text of such an error may hold the broker's password.
+        logger.warning(
+            "No worker could be woken (%s, raised in %s): the sweep will find the work.",
+            type(error).__name__,
+            _raised_in(error),
+        )
+
+
+def _raised_in(error: Exception) -> str:
+    """The module whose code raised ``error``, with the line."""
+    *_, (frame, line) = walk_tb(error.__traceback__)
+    return f"{frame.f_globals.get('__name__', '?')}:{line}"

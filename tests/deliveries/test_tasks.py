@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from inspect import signature
 from typing import Any
 
 import pytest
 from celery import current_app
-from kombu.exceptions import OperationalError
+from kombu.exceptions import EncodeError, OperationalError
+from redis.exceptions import RedisError
 
 from deliveries import tasks
 from deliveries.engine import wakeups
@@ -65,11 +67,39 @@ def test_a_flood_of_events_rings_once_for_each_destination(broker: RecordingApp)
     assert broker.sent == [(tasks.deliver.name, (7,)), (tasks.deliver.name, (8,))]
 
 
-def test_a_broker_that_is_down_is_forgiven(
-    broker: RecordingApp, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    "error",
+    [
+        OperationalError("redis://:password@host refused"),
+        OSError(28, "No space left on device: password"),
+        ModuleNotFoundError("No module named 'packaging', password"),
+        UnicodeError("label empty or too long: password"),
+        EncodeError("password is not JSON serializable"),
+        RedisError("AUTH password called without any password"),
+        KeyError("password"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+@pytest.mark.parametrize(
+    "wake_up",
+    [
+        lambda: wakeups.wake([7]),
+        lambda: wakeups.wake([7], at_once=True),
+        lambda: wakeups.wake_bulk([7]),
+        wakeups.wake_prune,
+    ],
+    ids=["wake", "wake_at_once", "wake_bulk", "wake_prune"],
+)
+def test_a_wake_up_that_fails_in_any_way_is_logged_and_forgiven(
+    broker: RecordingApp,
+    caplog: pytest.LogCaptureFixture,
+    wake_up: Callable[[], None],
+    error: Exception,
 ) -> None:
-    broker.error = OperationalError("redis://:password@host refused")
-    wakeups.wake([7])
+    broker.error = error
+    wake_up()
+    assert type(error).__name__ in caplog.text
+    assert f"raised in {__name__}:" in caplog.text
     assert "the sweep will find the work" in caplog.text
     assert "password" not in caplog.text
 
