@@ -113,7 +113,7 @@ def advise(verdict: str) -> tuple[str, str]:
 def check_connection(destination: Destination, now: datetime) -> CheckResult:
     """Ask the destination's service about its token and account. Writes and changes nothing."""
     try:
-        reply = send_as_test(destination, [_dummy_conversion(destination, now)])
+        reply = send_dummy(destination, now)
     except SecretUnreadable:
         return CheckResult(Verdict.UNREADABLE_TOKEN)
     outcome = read_reply(reply, 1).outcomes[0]
@@ -123,6 +123,11 @@ def check_connection(destination: Destination, now: datetime) -> CheckResult:
         reply.status if isinstance(reply, Reply) else None,
         reply.duration_ms,
     )
+
+
+def send_dummy(destination: Destination, now: datetime) -> Reply | NoReply:
+    """Send the made-up event as a test. Raises SecretUnreadable."""
+    return send_as_test(destination, [_dummy_conversion(destination, now)])
 
 
 def check_and_record(destination: Destination, now: datetime | None = None) -> CheckResult:

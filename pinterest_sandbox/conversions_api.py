@@ -8,6 +8,7 @@ the answer goes out, so a lost answer is one whose conversions have arrived all 
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -192,7 +193,20 @@ class ConversionsApi:
             poison = event_ids[min(poisoned)]
             reason = f"{poison!r} should not be valid under {{'const': {poison!r}}}"
             return _Judgement(invalid_request(reason))
+        if self._holds_too_old(entry, conversions):
+            return _Judgement(invalid_request("event_time is too far in the past"))
         return self._judge_conversions(entry, conversions, event_ids, body)
+
+    def _holds_too_old(self, entry: RequestEntry, conversions: list[dict[str, Any]]) -> bool:
+        fault = self._faults.peek("max_age", entry.account)
+        if fault is None:
+            return False
+        oldest = min(conversion["event_time"] for conversion in conversions)
+        if oldest >= time.time() - fault.seconds[0]:
+            return False
+        self._faults.strike(fault)
+        entry.faults.append(fault.text)
+        return True
 
     def _judge_conversions(
         self,

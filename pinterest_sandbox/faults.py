@@ -4,6 +4,7 @@ A fault is written `NAME[=ARGUMENT][,account=ID][,for=N]`; the same line serves 
 `POST /_faults` and `Sandbox.add_fault`:
 
     poison=ID[,ID…]           400 for a whole request that holds a conversion with this event_id
+    max_age=DAYS              400 in the same words for a whole request with an older conversion
     status=CODE[:RATE]        this HTTP status (300-599) instead of an answer; nothing is recorded
     latency=SECONDS           the answer waits; latency=MIN-MAX draws the wait
     fail=RATE | ID[,ID…]      200 in which these conversions are `failed`
@@ -188,6 +189,11 @@ def _read_rate_limit(fault: Fault, text: str) -> None:
     fault.seconds = (window, window)
 
 
+def _read_max_age(fault: Fault, text: str) -> None:
+    seconds = _read_number(text, "max_age") * 86_400
+    fault.seconds = (seconds, seconds)
+
+
 def _read_retry_after(fault: Fault, text: str) -> None:
     seconds = _read_number(text, "retry_after")
     fault.seconds = (seconds, seconds)
@@ -202,6 +208,7 @@ def _read_drop(fault: Fault, text: str) -> None:
 
 _READERS = {
     "poison": _read_event_ids,
+    "max_age": _read_max_age,
     "status": _read_status,
     "latency": _read_latency,
     "fail": _read_rate_or_event_ids,

@@ -18,13 +18,14 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from deliveries.engine.circuit import is_nearly_spent
+from deliveries.engine.circuit import is_nearly_spent, note_reply
 from deliveries.engine.claims import ClaimRules, claim, release
 from deliveries.engine.preparation import cut_by_size, transform_all
 from deliveries.engine.retry import DEFAULT_DELAYS_SECONDS, RetryPolicy
 from deliveries.engine.settlement import settle
 from deliveries.engine.types import Claimed, ClaimedDelivery, Judged, Ready, SentRequest
 from deliveries.models import Delivery
+from destinations.connection_check import send_dummy
 from destinations.connections import client_for
 from destinations.models import Destination
 from destinations.pausing import pause
@@ -129,7 +130,7 @@ class BatchRun:
         retry_after_seconds: float | None = None
         may_go_on = True
         while (span := search.next_span()) is not None:
-            if not self.lease_lasts() or (search.request_count > 1 and self.is_stopping()):
+            if not self.may_ask_again(search):
                 return False  # what is undecided is given back untried
             sent = self.request(batch[span.start : span.stop])
             retry_after_seconds = sent.reading.retry_after_seconds
@@ -146,6 +147,17 @@ class BatchRun:
             if span.size == 1:
                 sent_alone[span.start] = Place(batch_id, 0)
             may_go_on = _all_is_well(sent.reading)
+            if search.suspects_account:
+                if not self.may_ask_again(search):
+                    return False
+                reading = self.ask_account()
+                retry_after_seconds = reading.retry_after_seconds
+                judged = [
+                    _judge(batch[position], outcome, sent_alone.get(position))
+                    for position, outcome in search.learn_of_account(reading)
+                ]
+                if judged:
+                    self.settle(judged)
         if undecided := search.undecided():
             judged = [
                 _judge(batch[position], outcome, sent_alone.get(position))
@@ -158,6 +170,10 @@ class BatchRun:
             logger.warning("Destination %s is paused: %s", self.destination.pk, reason.code)
             return False
         return may_go_on
+
+    def may_ask_again(self, search: Isolation) -> bool:
+        """Whether there is time for one more request of this search."""
+        return self.lease_lasts() and not (search.request_count > 1 and self.is_stopping())
 
     def lease_lasts(self) -> bool:
         """Is there time for one more request before the deliveries may be claimed by others?"""
@@ -172,6 +188,23 @@ class BatchRun:
         reply = self.client.send(body)
         reading = read_reply(reply, len(part))
         return SentRequest(self.destination, sent_at, body, len(part), reply, reading)
+
+    def ask_account(self) -> Reading:
+        """What the account says of a made-up event, sent as a test: are token and account in order?
+
+        What holds back this question holds back the next requests as well.
+        """
+        now = self.clock()
+        reply = send_dummy(self.destination, now)
+        reading = read_reply(reply, 1)
+        logger.warning(
+            "Destination %s: events were refused alike; a made-up event is answered with %s.",
+            self.destination.pk,
+            reading.status or reading.outcomes[0].code,
+        )
+        if reading.outcomes[0].kind in (OutcomeKind.RETRYABLE, OutcomeKind.UNKNOWN):
+            note_reply(self.destination.pk, reply, reading, now)
+        return reading
 
     def settle(
         self,

@@ -49,7 +49,8 @@ REPLY_CODES: dict[str, CodeHelp] = {
     ),
     "all_refused_alike": CodeHelp(
         gettext_noop(
-            "Pinterest refused every event with the same words, so the events are not the reason."
+            "Pinterest refused every event with the same words, and a made-up test event as well, "
+            "so the events are not the reason."
         ),
         gettext_noop("Read Pinterest's message, correct the destination, then resume it."),
     ),
@@ -93,6 +94,16 @@ REPLY_CODES: dict[str, CodeHelp] = {
         gettext_noop("The answer was a redirect, which is never followed: Pinterest sends none."),
         gettext_noop(
             "If it lasts, check the base URL and any proxy or login page on the way to Pinterest."
+        ),
+    ),
+    "account_unclear": CodeHelp(
+        gettext_noop(
+            "Pinterest refused every event with the same words, and did not say whether the account "
+            "is in order."
+        ),
+        gettext_noop(
+            "Nothing: it is sent again later. If it lasts, read Pinterest's message and check the "
+            "destination's connection."
         ),
     ),
     "split_budget_spent": CodeHelp(

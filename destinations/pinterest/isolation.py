@@ -4,6 +4,9 @@
     while (span := search.next_span()) is not None:
         reading = read_reply(client.send(...conversions[span.start : span.stop]...), span.size)
         for position, outcome in search.learn(span, reading): ...
+        if search.suspects_account:
+            reading = read_reply(...a made-up event, sent as a test...), 1)
+            for position, outcome in search.learn_of_account(reading): ...
     for position, outcome in search.undecided(): ...
 
 A batch that is accepted costs one round. One that is refused (400, unreadable 422) is halved, left
@@ -12,8 +15,20 @@ one, so it is halved without asking. That is at most 2·log2(n)+1 further reques
 
 **Is it the events at all?** A wrong account setting also refuses everything. So, as long as nothing
 was accepted and every refusal reads the same, nobody is blamed. After about 2·log2(n)+1 such
-refusals the first, middle and last event are tried alone: refused alike again, all are PAUSED. The
-first acceptance or different refusal ends the suspicion, and the held-back blame is spoken.
+refusals the first, middle and last event are tried alone. Refused alike again, the account itself is
+asked, with an event that is beyond doubt:
+
+| the made-up event is | then |
+|---|---|
+| judged by itself | the account is in order and the events are to blame: the search goes on to each |
+| refused whole, as they were, or the token or account with it | all are PAUSED |
+| anything else: 429, 5xx, no answer, an unreadable one | nobody knows: all are tried again later |
+
+The first acceptance or different refusal ends the suspicion as well, and the held-back blame is
+spoken. Once the account is known to be in order, most events are probably bad: so the search asks of
+one, then of two, four, eight … at once as long as they are accepted, and of one again after a refusal.
+That is one request for each bad event. An event that the requests do not suffice for has not been
+tried: it is not among the undecided, and goes back as it came.
 """
 
 from __future__ import annotations
@@ -61,14 +76,17 @@ class _Part:
     """The other half, when Pinterest refused both together for their content."""
     presumed_bad: bool = False
     """The left sibling was accepted, so this half was the reason."""
+    asked_in_steps: bool = False
+    """All that is left once the account is known to be in order: taken in steps of ``_step``."""
 
 
 class Isolation:
     """One search over a batch of ``size`` conversions; see the module for how it is driven.
 
-    ``pause_reason`` is set once the search found that the destination has to be paused.
-    ``request_count`` counts the spans handed out. Raises ValueError if it is told about a span
-    that it did not hand out last or given a reading of another size: our own mistakes.
+    ``pause_reason`` is set once the search found that the destination has to be paused,
+    ``suspects_account`` while it waits for ``learn_of_account``. ``request_count`` counts the spans
+    handed out. Raises ValueError if it is told about a span that it did not hand out last, given a
+    reading of another size, or told of an account that it did not ask about: our own mistakes.
     """
 
     def __init__(self, size: int, max_requests: int = DEFAULT_MAX_REQUESTS) -> None:
@@ -78,6 +96,7 @@ class Isolation:
         self.max_requests = max_requests
         self.request_count = 0
         self.pause_reason: Outcome | None = None
+        self.suspects_account = False
         self._waiting: PositionRange | None = None
         # Asked from the end: a stack, so that halves are searched left to right.
         self._parts: list[_Part] = [_Part(PositionRange(0, size))] if size else []
@@ -92,11 +111,15 @@ class Isolation:
         self._held: dict[int, Outcome] = {}
         self._has_probed = False
         self._probes: set[int] = set()
+        self._account_is_in_order = False
+        self._step = 1
 
     def next_span(self) -> PositionRange | None:
         """Hand out what to send next; None when the search is over (or may not go on)."""
         if self._waiting is not None:
             raise ValueError(f"{self._waiting} was handed out and nothing was learnt about it.")
+        if self.suspects_account:
+            raise ValueError("The search waits for what the account says.")
         if self._rest is not None or self.request_count >= self.max_requests:
             return None
         part = self._take_part()
@@ -127,12 +150,39 @@ class Isolation:
             return self._stop(span, reading)
         return self._learn_acceptance(span, reading.outcomes)
 
+    def learn_of_account(self, reading: Reading) -> list[Decided]:
+        """Take in the reading for one made-up event that the account was asked about, as a test.
+
+        Gives the positions it decides: those that were refused alone, when it was not the account.
+        """
+        if not self.suspects_account:
+            raise ValueError("The account was not asked about.")
+        self.suspects_account = False
+        (outcome,) = reading.outcomes
+        refusal = next(iter(self._held.values()))
+        if outcome.kind in _FINAL and not reading.refused_whole:
+            self._account_is_in_order = True
+            self._parts = [_Part(PositionRange(0, self.size), asked_in_steps=True)]
+            return self._end_suspicion()
+        if outcome.kind is OutcomeKind.PAUSED:
+            self.pause_reason = self._rest = outcome
+        elif reading.refused_whole:
+            self.pause_reason = self._rest = replace(
+                refusal, kind=OutcomeKind.PAUSED, code="all_refused_alike"
+            )
+        else:
+            self._rest = replace(refusal, kind=OutcomeKind.RETRYABLE, code="account_unclear")
+        return []
+
     def undecided(self) -> list[Decided]:
         """Give the outcome of every position that no reading decided; valid at any time.
 
         These go back unjudged: with the outcome that stopped the search, PAUSED when it is not
-        the events, or RETRYABLE ``split_budget_spent`` when requests or time ran out.
+        the events, or RETRYABLE ``split_budget_spent`` when requests or time ran out. Empty when
+        the requests ran out on events that the account would accept or refuse one by one.
         """
+        if self._account_is_in_order and self._rest is None:
+            return []
         rest = self._rest or _budget_spent(self._last_refusal)
         return [(p, rest) for p, mark in enumerate(self._marks) if mark != _DECIDED]
 
@@ -144,12 +194,14 @@ class Isolation:
         # Also results of which some are "failed": Pinterest looked at each event by itself.
         if self._parts and self._parts[-1].left_sibling == span:
             self._parts[-1].presumed_bad = True
+        self._step *= 2
         return self._end_suspicion() + self._decide(span, outcomes)
 
     def _learn_refusal(self, span: PositionRange, status: int, refusal: Outcome) -> list[Decided]:
         self._last_refusal = refusal
         self._refusals.add((status, refusal.message))
         self._refused_count += 1
+        self._step = 1
         released = self._end_suspicion() if len(self._refusals) > 1 else []
         if span.size > 1:
             self._halve(span, for_content=True)
@@ -163,6 +215,7 @@ class Isolation:
     def _learn_too_large(self, span: PositionRange, refusal: Outcome) -> list[Decided]:
         self._last_refusal = refusal
         if span.size > 1:
+            self._step = span.size // 2
             self._halve(span, for_content=False)
             return []
         return self._decide(span, (refusal,)) + self._conclude_suspicion()
@@ -189,7 +242,7 @@ class Isolation:
         ]
 
     def _conclude_suspicion(self) -> list[Decided]:
-        """Probe when enough was refused alike, and judge when nothing is left to ask."""
+        """Probe when enough was refused alike; suspect the account when nothing is left to ask."""
         if not self._suspects_destination:
             return []
         if not self._has_probed and self._refused_count >= 2 * math.log2(self.size) + 1:
@@ -205,10 +258,7 @@ class Isolation:
             return []
         if len(self._held) < 2:
             return self._end_suspicion()
-        refusal = next(iter(self._held.values()))
-        self.pause_reason = self._rest = replace(
-            refusal, kind=OutcomeKind.PAUSED, code="all_refused_alike"
-        )
+        self.suspects_account = True
         return []
 
     # Keeping count of positions.
@@ -228,7 +278,15 @@ class Isolation:
             part = self._parts.pop()
             if self._marks.count(_OPEN, part.span.start, part.span.stop) < part.span.size:
                 # Probes cut holes into it: what was presumed of the whole holds no longer.
-                self._parts += [_Part(s) for s in reversed([*self._open_stretches(part.span)])]
+                self._parts += [
+                    replace(part, span=stretch, left_sibling=None, presumed_bad=False)
+                    for stretch in reversed([*self._open_stretches(part.span)])
+                ]
+            elif part.asked_in_steps:
+                cut = min(part.span.start + self._step, part.span.stop)
+                if cut < part.span.stop:
+                    self._parts.append(replace(part, span=PositionRange(cut, part.span.stop)))
+                return _Part(PositionRange(part.span.start, cut))
             elif part.presumed_bad and part.span.size > 1:
                 self._halve(part.span, for_content=True)
             else:

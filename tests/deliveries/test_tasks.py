@@ -85,8 +85,8 @@ def test_a_flood_of_events_rings_once_for_each_destination(broker: RecordingApp)
     [
         lambda: wakeups.wake([7]),
         lambda: wakeups.wake([7], at_once=True),
-        lambda: wakeups.wake_bulk([7]),
-        wakeups.wake_prune,
+        lambda: wakeups.wake_for_bulk([7]),
+        wakeups.wake_for_prune,
     ],
     ids=["wake", "wake_at_once", "wake_bulk", "wake_prune"],
 )

@@ -33,6 +33,21 @@ def test_a_poison_event_refuses_the_request_that_holds_it(sandbox: Sandbox, post
     assert sandbox.event_ids() == ["event-0", "event-2"]
 
 
+def test_a_request_with_a_conversion_that_is_too_old_is_refused_in_the_same_words(
+    sandbox: Sandbox, post: Post
+) -> None:
+    sandbox.add_fault("max_age=7")
+    now = int(time.time())
+    old = [make_conversion(f"old-{n}", event_time=now - 8 * 86_400) for n in range(2)]
+    fresh = make_conversion("fresh", event_time=now - 6 * 86_400)
+    for refused in (post(old[0]), post(old[1]), post(fresh, old[0])):
+        assert refused.status_code == 400
+        assert refused.json()["message"] == "Invalid request: event_time is too far in the past"
+    assert sandbox.event_ids() == []
+    assert post(fresh).status_code == 200
+    assert sandbox.faults()[0]["strikes"] == 3
+
+
 @pytest.mark.parametrize(
     ("status", "code"),
     [(400, 4196), (401, 2), (403, 29), (404, 2), (413, 413), (429, 8), (500, 12), (503, 4197)],

@@ -123,21 +123,6 @@ def test_a_request_refused_whole_is_marked_as_split(sandbox: Sandbox) -> None:
     assert first.error_message.startswith("Invalid request")
 
 
-def test_refused_alike_all_the_way_is_the_destination_and_nobody_is_blamed(
-    sandbox: Sandbox,
-) -> None:
-    destination = make_destination()
-    make_deliveries(destination, 8)
-    sandbox.add_fault("status=400")
-
-    deliver_batch(destination.pk)
-
-    destination.refresh_from_db()
-    assert destination.paused_code == "all_refused_alike"
-    assert {status for status, _ in statuses()} == {"pending"}
-    assert set(Delivery.objects.values_list("attempt_count", flat=True)) == {0}
-
-
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_refused_destination_is_paused_and_its_deliveries_wait_untried(
     sandbox: Sandbox, status: int

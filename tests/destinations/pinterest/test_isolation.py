@@ -37,16 +37,33 @@ def poisoned(messages: Mapping[int, str], status: int = 400) -> Answer:
     return answer
 
 
-class Run:
-    """A search driven to its end, with everything it asked and said."""
+REFUSED_TOO = Reply(400, {}, b'{"code": 4196, "message": "The ad account is closed."}', 1)
+FINE = Reply(200, {}, b'{"events": [{"status": "processed"}]}', 1)
 
-    def __init__(self, size: int, answer: Answer, max_requests: int = 100_000) -> None:
+
+class Run:
+    """A search driven to its end, with everything it asked and said.
+
+    ``of_account``: what is answered to the made-up event, if the search asks for it.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        answer: Answer,
+        max_requests: int = 100_000,
+        of_account: Reply | NoReply = REFUSED_TOO,
+    ) -> None:
+        self.asked_account = 0
         self.search = Isolation(size, max_requests=max_requests)
         self.spans: list[PositionRange] = []
         self.decisions: list[tuple[int, Outcome]] = []
         while (span := self.search.next_span()) is not None:
             self.spans.append(span)
             self.decisions += self.search.learn(span, read_reply(answer(span), span.size))
+            if self.search.suspects_account:
+                self.asked_account += 1
+                self.decisions += self.search.learn_of_account(read_reply(of_account, 1))
         self.undecided = self.search.undecided()
 
     @property
@@ -121,7 +138,9 @@ def test_a_batch_of_one_that_is_refused_is_rejected():
 
 
 @pytest.mark.parametrize("size", [2, 3, 4, 7])
-def test_a_small_batch_refused_alike_all_the_way_is_paused_as_a_whole(size):
+def test_a_small_batch_refused_alike_all_the_way_and_a_made_up_event_too_is_paused_as_a_whole(
+    size,
+):
     run = Run(size, lambda span: refuse("The ad account is closed."))
 
     paused = Outcome(
@@ -146,7 +165,110 @@ def test_1000_refused_alike_are_paused_after_21_refusals_and_probes_in_middle_an
 
     assert run.spans[-2:] == [PositionRange(500, 501), PositionRange(999, 1000)]
     assert len(run.spans) == 23
+    assert run.asked_account == 1
     assert run.kinds == ["paused"] * 1000
+
+
+@pytest.mark.parametrize(
+    "of_account",
+    [
+        FINE,
+        # Whatever it says of the made-up event, it has looked at it: the account let it pass.
+        Reply(200, {}, b'{"events": [{"status": "failed", "error_message": "a test"}]}', 1),
+        Reply(422, {}, b'{"details": {"events": [{"status": "failed"}]}}', 1),
+    ],
+)
+@pytest.mark.parametrize("size", [2, 3, 7, 100])
+def test_refused_alike_in_an_account_that_is_in_order_each_is_rejected_for_its_own(
+    size, of_account
+):
+    run = Run(size, lambda span: refuse("event_time is older than 7 days"), of_account=of_account)
+
+    assert run.outcomes == [rejected("event_time is older than 7 days")] * size
+    assert run.undecided == []
+    assert run.asked_account == 1
+    assert run.search.pause_reason is None
+    assert len(run.spans) <= size + 2 * math.log2(size) + 4
+
+
+def test_good_events_between_bad_ones_are_delivered_though_every_sample_was_refused_alike():
+    """A stranger with the public key sends nine of ten events."""
+    bad = {position: "no" for position in range(1000) if position < 30 or position % 10 != 5}
+    assert {0, 500, 999} <= bad.keys()
+    run = Run(1000, poisoned(bad), of_account=FINE)
+
+    assert run.asked_account == 1
+    assert run.kinds == ["rejected" if p in bad else "delivered" for p in range(1000)]
+
+
+def test_a_long_run_of_good_events_behind_the_bad_ones_costs_few_requests():
+    bad = dict.fromkeys([*range(30), 500, 999], "no")
+    run = Run(1000, poisoned(bad), of_account=FINE)
+
+    assert run.kinds == ["rejected" if p in bad else "delivered" for p in range(1000)]
+    assert len(run.spans) < 130
+
+
+def test_what_the_requests_do_not_suffice_for_in_a_good_account_goes_back_untried():
+    run = Run(1000, lambda span: refuse("no"), max_requests=256, of_account=FINE)
+
+    assert len(run.spans) == 256
+    assert len(run.decisions) > 225
+    assert {outcome for _, outcome in run.decisions} == {rejected("no")}
+    assert run.undecided == []
+
+
+@pytest.mark.parametrize(
+    ("of_account", "code"),
+    [
+        (Reply(401, {}, b"", 1), "unauthorised"),
+        (Reply(403, {}, b"", 1), "forbidden"),
+        (Reply(404, {}, b"", 1), "account_not_found"),
+        (Reply(422, {}, b"{}", 1), "all_refused_alike"),
+        (NoReply("unusable_token", "", False, 1), "unusable_token"),
+    ],
+)
+def test_refused_alike_by_an_account_that_refuses_a_made_up_event_is_paused(of_account, code):
+    run = Run(4, lambda span: refuse("no"), of_account=of_account)
+
+    assert run.kinds == ["paused"] * 4
+    assert run.search.pause_reason is not None
+    assert run.search.pause_reason.code == code
+
+
+@pytest.mark.parametrize(
+    "of_account",
+    [
+        Reply(429, {}, b"", 1),
+        Reply(503, {}, b"", 1),
+        Reply(200, {}, b"<html>", 1),
+        Reply(200, {}, b'{"events": []}', 1),
+        Reply(302, {}, b"", 1),
+        NoReply("read_timeout", "", True, 1),
+        NoReply("dns_failure", "", False, 1),
+    ],
+)
+def test_without_a_clear_answer_about_the_account_nobody_is_blamed_and_nothing_is_paused(
+    of_account,
+):
+    run = Run(4, lambda span: refuse("no"), of_account=of_account)
+
+    assert (
+        run.outcomes
+        == [Outcome(OutcomeKind.RETRYABLE, Stage.RESPONSE, "account_unclear", message="no")] * 4
+    )
+    assert run.search.pause_reason is None
+
+
+def test_the_account_is_not_told_about_unasked_and_not_asked_in_vain():
+    search = Isolation(2)
+    with pytest.raises(ValueError, match="not asked"):
+        search.learn_of_account(read_reply(FINE, 1))
+    while not search.suspects_account:
+        span = search.next_span()
+        search.learn(span, read_reply(refuse("no"), span.size))
+    with pytest.raises(ValueError, match="waits for"):
+        search.next_span()
 
 
 def test_a_run_of_bad_events_at_the_front_is_not_taken_for_a_bad_destination():
@@ -287,6 +409,20 @@ def poison_sets(draw: st.DrawFn) -> tuple[int, dict[int, str]]:
 
 
 @given(poison_sets())
+def test_with_an_account_in_order_exactly_the_bad_are_rejected_whatever_they_are(case):
+    size, messages = case
+    run = Run(size, poisoned(messages), of_account=FINE)
+
+    assert run.search.pause_reason is None
+    expected = [DELIVERED] * size
+    for position, message in messages.items():
+        expected[position] = rejected(message)
+    assert run.outcomes == expected
+    assert run.undecided == []
+    assert run.asked_account <= 1
+
+
+@given(poison_sets())
 def test_each_position_ends_once_no_neighbour_is_blamed_and_the_requests_are_bounded(case):
     size, messages = case
     run = Run(size, poisoned(messages))
@@ -313,9 +449,10 @@ def test_each_position_ends_once_no_neighbour_is_blamed_and_the_requests_are_bou
     answers=st.lists(
         st.sampled_from(["accept", "no", "other", "413", "503", "timeout", "401", "mixed"])
     ),
+    of_account=st.sampled_from([FINE, REFUSED_TOO, Reply(503, {}, b"", 1)]),
 )
 def test_whatever_pinterest_answers_every_position_has_one_outcome_and_the_limit_holds(
-    size, max_requests, answers
+    size, max_requests, answers, of_account
 ):
     script = iter(answers)
 
@@ -333,8 +470,11 @@ def test_whatever_pinterest_answers_every_position_has_one_outcome_and_the_limit
             case _:
                 return accept(span)
 
-    run = Run(size, answer, max_requests=max_requests)
+    run = Run(size, answer, max_requests=max_requests, of_account=of_account)
 
-    assert len(run.outcomes) == size
+    positions = [position for position, _ in run.decisions + run.undecided]
+    assert len(positions) == len(set(positions))
+    if not (run.asked_account and of_account is FINE):  # what was not reached goes back untried
+        assert len(positions) == size
     assert len(run.spans) == run.search.request_count <= max_requests
-    assert len(run.spans) <= 2 * size + 3
+    assert len(run.spans) <= 4 * size + 3
