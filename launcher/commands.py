@@ -48,9 +48,8 @@ def read_options(variables: Mapping[str, str]) -> Options:
     return options
 
 
-def commands(options: Options) -> dict[str, list[str]]:
-    """The command of each part, by its name."""
-    python = sys.executable
+def commands(options: Options, python: str = sys.executable) -> dict[str, list[str]]:
+    """The command of each part, by its name, run by the interpreter ``python``."""
     celery = [python, "-m", "capi_project.celery_parts"]
     return {
         "sandbox": [python, "manage.py", "pinterest_sandbox", "--port", str(options.sandbox_port)],

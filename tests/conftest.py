@@ -23,6 +23,7 @@ DATABASE_FIXTURES = frozenset(
 NEEDS = {
     "postgres": ("TEST_DATABASE_URL", "PostgreSQL (TEST_DATABASE_URL; bin/test finds it)"),
     "redis": ("TEST_REDIS_URL", "Redis (TEST_REDIS_URL; bin/test finds it)"),
+    "product": ("TEST_PRODUCT_PYTHON", "an environment with requirements.txt alone (bin/test)"),
 }
 PROBES = {
     "rabbitmq": (services.rabbitmq_url, "RabbitMQ (TEST_RABBITMQ_URL or 127.0.0.1:5672)"),

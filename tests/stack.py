@@ -1,6 +1,7 @@
 """The whole of CAPI Relay as real processes, on scratch databases, with a sandbox to look into.
 
-Web, worker and beat run with the very commands of `bin/run`; they get a scratch PostgreSQL
+Web, worker and beat run with the very commands of `bin/run`, by an interpreter that has only what
+requirements.txt pins when `bin/test` names one (TEST_PRODUCT_PYTHON). They get a scratch PostgreSQL
 database and a scratch Redis database when the test run has those, and else a scratch data folder
 with SQLite and files. The sandbox is a real HTTP server in the test process, so that a test can
 ask it what arrived and tell it what to break.
@@ -31,6 +32,7 @@ from tests.scratch import ScratchDatabase, ScratchRedis
 from tests.variables import BASE_DIR, settings_variables
 
 T = TypeVar("T")
+PRODUCT_PYTHON = os.environ.get("TEST_PRODUCT_PYTHON") or sys.executable
 _numbers = itertools.count(1)
 
 ADD_SHOP = """
@@ -130,7 +132,7 @@ class Stack:
 
     def start(self, *names: str) -> None:
         """Start parts that do not run; returns when the web server, if among them, answers."""
-        lines = commands(read_options(self.env))
+        lines = commands(read_options(self.env), PRODUCT_PYTHON)
         for name in names:
             child = self._children.get(name)
             if child is None:
@@ -202,7 +204,7 @@ class Stack:
     def manage(self, *arguments: str, stdin: str = "") -> str:
         """What `manage.py <arguments>` prints. Raises with its errors when it fails."""
         done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
+            [PRODUCT_PYTHON, "manage.py", *arguments],
             cwd=BASE_DIR,
             env=self.env,
             input=stdin,

@@ -11,7 +11,7 @@ from launcher.commands import commands, read_options, worker_names
 from tests.chaos.roll_call import missing_workers
 from tests.flow.older_worker import LATER_TASKS
 from tests.flow.test_isolation import bury, open_count, post_events, shell
-from tests.stack import Shop, Stack
+from tests.stack import PRODUCT_PYTHON, Shop, Stack
 
 OLDER = "worker-older"
 NEWER_TABLES = """
@@ -35,7 +35,7 @@ start_bulk_action("retry", Selection(destination_ids=({destination_id},)))
 
 def start_older_worker(stack: Stack, newer: str) -> None:
     """The command of the other one, with another module and another name."""
-    command = commands(read_options(stack.env))[newer]
+    command = commands(read_options(stack.env), PRODUCT_PYTHON)[newer]
     command[command.index("-m") + 1] = "tests.flow.older_worker"
     command[command.index("--hostname") + 1] = f"{OLDER}@%h"
     stack.add_part(OLDER, command)
