@@ -12,9 +12,11 @@ from cryptography.fernet import Fernet
 from django.conf import global_settings
 from django.core.management.utils import get_random_secret_key
 
+from capi_project.data_folder import UMASK, protect
 from capi_project.environment import Environment
 from capi_project.theme import UNFOLD as UNFOLD  # how the admin looks
 
+os.umask(UMASK)
 env = Environment(os.environ)
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
@@ -282,3 +284,11 @@ LOGGING = {
 }
 
 env.finish()
+protect(
+    DATA_DIR,
+    *(
+        Path(database["NAME"])
+        for database in DATABASES.values()
+        if database["ENGINE"] == "django.db.backends.sqlite3"
+    ),
+)
