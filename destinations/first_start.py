@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from django.contrib.auth import get_user_model
 from django.db import transaction
 
-from destinations.models import Destination, Source
+from destinations.models import Destination, Source, generate_write_key
 
 DEMO_WRITE_KEY = "demo-write-key"
 DEMO_ADVERTISER_ID = "549755885175"
@@ -41,12 +41,17 @@ def create_first_admin(environment: Mapping[str, str]) -> FirstAdmin | None:
     return FirstAdmin(username, "" if given else password)
 
 
-def create_demo() -> bool:
-    """In an empty database: a source, and the sandbox as its destination. Says whether it did."""
+def create_demo(*, is_private: bool) -> str:
+    """In an empty database: a source, and the sandbox as its destination. Returns the write key.
+
+    Only where nobody but this machine can send (``is_private``) is it the one from the README, which
+    everybody knows; elsewhere a random one. "" when the database was not empty, and nothing was made.
+    """
     with transaction.atomic():
         if Source.objects.exists() or Destination.objects.exists():
-            return False
-        source = Source.objects.create(name="Demo shop", write_key=DEMO_WRITE_KEY)
+            return ""
+        write_key = DEMO_WRITE_KEY if is_private else generate_write_key()
+        source = Source.objects.create(name="Demo shop", write_key=write_key)
         destination = Destination.objects.create(
             name="Pinterest sandbox",
             service=Destination.Service.SANDBOX,
@@ -54,9 +59,23 @@ def create_demo() -> bool:
             conversion_token=DEMO_TOKEN,
         )
         destination.sources.add(source)
-    return True
+    return write_key
 
 
 def has_demo_source() -> bool:
-    """Whether events sent with the demo write key are taken."""
+    """Whether events sent with the demo write key are accepted."""
     return Source.objects.filter(write_key=DEMO_WRITE_KEY, enabled=True).exists()
+
+
+def replace_demo_key() -> str:
+    """Give the demo source a random write key, for a server that others can reach from now on.
+
+    Returns the new key. "" when no source has the demo write key, or when one that has it sends to
+    a real ad account: then a site may be using it, and a new key would cost that site its events.
+    """
+    source = Source.objects.filter(write_key=DEMO_WRITE_KEY).first()
+    if source is None or source.destinations.exclude(service=Destination.Service.SANDBOX).exists():
+        return ""
+    source.write_key = generate_write_key()
+    source.save(update_fields=["write_key"])
+    return source.write_key

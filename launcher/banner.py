@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import dataclass
 from typing import Any
 
 from launcher.commands import Options, is_loopback
@@ -62,7 +63,18 @@ def curl_line(url: str, write_key: str) -> str:
     )
 
 
-def greeting(options: Options, settings: Any, admin: Any, demo_write_key: str) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What there is to say of the demo source; ``write_key`` is "" when there is nothing to try."""
+
+    write_key: str
+    was_replaced: bool = False
+    """The key that everybody knows has just become this one."""
+    is_guessable: bool = False
+    """Others can reach the server, and a source with that key sends to a real ad account."""
+
+
+def greeting(options: Options, settings: Any, admin: Any, demo: Demo) -> list[str]:
     """The lines to print. ``admin`` is the FirstAdmin just made, or None; its password may show."""
     url = base_url(options, settings.URL_PREFIX)
     if admin is None:
@@ -79,13 +91,30 @@ def greeting(options: Options, settings: Any, admin: Any, demo_write_key: str) -
         f"  Admin      {url}/admin/",
         f"  Login      {login}",
     ]
-    if demo_write_key:
-        lines.append(f"  Write key  {demo_write_key}")
+    if demo.write_key:
+        lines.append(f"  Write key  {demo.write_key}")
     lines.append(f"  Data       {settings.DATA_DIR}")
     if not is_loopback(options.host):
         lines += ["", "  Other machines can reach it. It answers to the names in ALLOWED_HOSTS;"]
         lines += ["  set ALLOWED_HOSTS=relay.example.com,… for those it should have."]
-    if demo_write_key:
+    if demo.was_replaced:
+        lines += [
+            "",
+            "  The demo source has this new write key, because others can reach the server",
+        ]
+        lines += [
+            "  now and everybody knows the old one. Put it into what sends to the demo source."
+        ]
+    if demo.is_guessable:
+        lines += [
+            "",
+            "  WARNING: anybody can send events to your ad account. A source has the write",
+        ]
+        lines += [
+            "  key demo-write-key, which everybody knows. Rotate it in the admin (Sources, the"
+        ]
+        lines += ["  source, Rotate the write key) and put the new one into your site or app."]
+    if demo.write_key:
         lines += ["", "Send a first event, and look at the delivery log in the admin:", ""]
-        lines += [curl_line(url, demo_write_key)]
+        lines += [curl_line(url, demo.write_key)]
     return [*lines, "", "Ctrl-C stops everything.", ""]

@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from capi_project.environment import Environment
 
@@ -92,6 +93,18 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_private(options: Options, settings: Any) -> bool:
+    """Whether only this machine can send events, as far as the configuration tells.
+
+    A server on loopback that answers to other names, or believes a proxy, has one before it.
+    """
+    return (
+        is_loopback(options.host)
+        and not settings.TRUSTED_PROXY_COUNT
+        and all(is_loopback(name.strip("[]")) for name in settings.ALLOWED_HOSTS)
+    )
 
 
 def allowed_hosts(host: str) -> list[str]:

@@ -15,11 +15,12 @@ import sys
 import time
 from types import FrameType
 
-from launcher.banner import connect_host, greeting
+from launcher.banner import Demo, connect_host, greeting
 from launcher.commands import (
     Options,
     children_environment,
     commands,
+    is_private,
     part_environment,
     read_options,
 )
@@ -178,13 +179,25 @@ def prepare(options: Options) -> list[str]:
     try:
         call_command("migrate", interactive=False, verbosity=0)
         admin = first_start.create_first_admin(os.environ)
-        first_start.create_demo()
-        with_demo = first_start.has_demo_source()
+        demo = prepare_demo(is_private(options, settings))
     except OperationalError as error:
         raise CannotStart(f"The database cannot be used: {str(error).strip()}") from None
     finally:
         connections.close_all()
-    return greeting(options, settings, admin, first_start.DEMO_WRITE_KEY if with_demo else "")
+    return greeting(options, settings, admin, demo)
+
+
+def prepare_demo(private: bool) -> Demo:
+    """The demo of an empty installation; on a server that others can reach, with a key of its own."""
+    from destinations import first_start
+
+    if write_key := first_start.create_demo(is_private=private):
+        return Demo(write_key)
+    if private:
+        return Demo(first_start.DEMO_WRITE_KEY if first_start.has_demo_source() else "")
+    if write_key := first_start.replace_demo_key():
+        return Demo(write_key, was_replaced=True)
+    return Demo("", is_guessable=first_start.has_demo_source())
 
 
 def main() -> int:

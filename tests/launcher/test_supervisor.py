@@ -18,9 +18,14 @@ from typing import Any
 
 import pytest
 import requests
+from django.conf import settings
+from django.test import override_settings
 
 from benchmarks.ports import free_port
-from launcher.commands import allowed_hosts, children_environment, read_options
+from launcher.banner import Demo, greeting
+from launcher.commands import allowed_hosts, children_environment, is_private, read_options
+from launcher.supervisor import prepare_demo
+from tests.factories import make_destination, make_source
 from tests.scratch import ScratchDatabase, ScratchRedis
 from tests.variables import BASE_DIR, settings_variables
 
@@ -168,6 +173,65 @@ def test_one_command_gives_a_login_and_a_curl_line_that_work_and_a_second_start_
     assert password not in again.said()
     assert "Login      as before" in again.said()
     assert "Write key  demo-write-key" in again.said()
+
+
+def test_a_server_that_others_can_reach_knows_no_guessable_write_key(
+    start_relay: Callable[..., Run],
+) -> None:
+    run = start_relay()
+    run.wait_for("Ctrl-C stops everything.")
+    run.process.send_signal(signal.SIGTERM)
+    assert run.process.wait(timeout=10) == 0
+
+    run = start_relay(HOST="0.0.0.0")
+    run.wait_for("Ctrl-C stops everything.")
+    assert "everybody knows the old one" in run.said()
+    write_key = re.search(r"Write key +(\S+)", run.said())[1]
+    assert len(write_key) == 27
+    (line,) = [one for one in run.said().splitlines() if one.startswith("curl ")]
+    assert write_key in line
+    url = re.search(r"Admin +(\S+)/admin/", run.said())[1]
+    event = {"userId": "1", "event": "Order Completed"}
+    for key, status in ((write_key, 200), ("demo-write-key", 401)):
+        answer = requests.post(f"{url}/v1/track", json=event, auth=(key, ""), timeout=10)
+        assert answer.status_code == status
+
+
+@pytest.mark.django_db
+def test_what_is_said_of_the_demo_to_whom() -> None:
+    made = prepare_demo(private=True)
+    assert prepare_demo(private=True) == made == Demo("demo-write-key")
+    replaced = prepare_demo(private=False)
+    assert replaced.was_replaced
+    assert prepare_demo(private=False) == Demo("")
+
+    make_destination(sources=[make_source(write_key="demo-write-key")], service="pinterest")
+    warned = prepare_demo(private=False)
+    assert warned == Demo("", is_guessable=True)
+    options = read_options({"HOST": "0.0.0.0"})
+    said = "\n".join(greeting(options, settings, None, warned))
+    assert "WARNING: anybody can send events to your ad account." in said
+    assert "Rotate the write key" in said
+    assert "curl" not in said
+
+
+@pytest.mark.parametrize(
+    ("host", "proxies", "names", "expected"),
+    [
+        ("127.0.0.1", 0, ["localhost", "127.0.0.1", "[::1]"], True),
+        ("::1", 0, ["localhost", "127.0.0.1", "[::1]"], True),
+        ("0.0.0.0", 0, ["localhost"], False),
+        ("192.0.2.7", 0, ["192.0.2.7"], False),
+        ("127.0.0.1", 1, ["localhost"], False),
+        ("127.0.0.1", 0, ["localhost", "relay.example.com"], False),
+        ("127.0.0.1", 0, ["*"], False),
+    ],
+)
+def test_a_server_is_private_if_nothing_says_that_others_reach_it(
+    host: str, proxies: int, names: list[str], expected: bool
+) -> None:
+    with override_settings(TRUSTED_PROXY_COUNT=proxies, ALLOWED_HOSTS=names):
+        assert is_private(read_options({"HOST": host}), settings) is expected
 
 
 @pytest.mark.postgres

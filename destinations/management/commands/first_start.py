@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from destinations.first_start import DEMO_WRITE_KEY, create_demo, create_first_admin
+from destinations.first_start import create_demo, create_first_admin
 
 
 class Command(BaseCommand):
@@ -26,5 +26,6 @@ class Command(BaseCommand):
         if admin := create_first_admin(os.environ):
             password = admin.password or "as given in DJANGO_SUPERUSER_PASSWORD"
             self.stdout.write(f"Created the admin {admin.username}, password: {password}")
-        if not no_demo and create_demo():
-            self.stdout.write(f"Created the demo source (write key {DEMO_WRITE_KEY}).")
+        # Where the server will listen is not known here, so the write key is a random one.
+        if not no_demo and (write_key := create_demo(is_private=False)):
+            self.stdout.write(f"Created the demo source (write key {write_key}).")
