@@ -82,6 +82,12 @@ WARNING_CODES: dict[str, CodeHelp] = {
         gettext_noop("The event says it happens more than five minutes from now."),
         gettext_noop("Check the clock and the time zone of the sender."),
     ),
+    "clock_corrected": CodeHelp(
+        gettext_noop(
+            "The sender's clock was more than five minutes off, so the event's time was corrected."
+        ),
+        gettext_noop("Set the sender's clock. If it is right, let sentAt be the time of sending."),
+    ),
     "event_id_generated": CodeHelp(
         gettext_noop("The event has no message ID; one was made from its contents."),
         gettext_noop("Let the sender set a messageId, so that a repeated event counts once."),

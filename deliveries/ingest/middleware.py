@@ -6,14 +6,17 @@ those takes longer than all that ingest does itself before the database (measure
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from deliveries.ingest.urls import direct_views
+from deliveries.ingest.urls import direct_views, tolerant_paths
 
 View = Callable[[HttpRequest], HttpResponse]
+
+_SLASHES = re.compile("/+")
 
 
 class IngestFront:
@@ -23,6 +26,20 @@ class IngestFront:
         self._get_response = get_response
         prefix = f"/{settings.URL_PREFIX}/" if settings.URL_PREFIX else "/"
         self._views: dict[str, View] = {prefix + path: view for path, view in direct_views.items()}
+        self._spellings = {plain_path(prefix + path): prefix + path for path in tolerant_paths}
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self._views.get(request.path_info, self._get_response)(request)
+        view = self._views.get(request.path_info)
+        if view is None:
+            meant = self._spellings.get(plain_path(request.path_info), "")
+            view = self._views.get(meant, self._get_response)
+        return view(request)
+
+
+def plain_path(path: str) -> str:
+    """The path as it was meant by whoever configured a host with a slash at its end.
+
+    ``//v1/batch``, ``/v1/track/`` and ``/V1/Track`` are answered by no other page, so an SDK that
+    sends there would lose its events.
+    """
+    return _SLASHES.sub("/", path).strip().rstrip("/ ").lower()

@@ -29,7 +29,8 @@ EVENT = {
         },
         "timestamp": {
             **MOMENT,
-            "description": "When missing: receivedAt − (sentAt − originalTimestamp).",
+            "description": "When missing: receivedAt − (sentAt − originalTimestamp). Without an "
+            "originalTimestamp beside it, it is by the sender's clock, and sentAt corrects it.",
         },
         "originalTimestamp": MOMENT,
         "sentAt": MOMENT,
@@ -46,6 +47,10 @@ BATCH = {
     "properties": {
         "batch": {"type": "array", "minItems": 1, "items": EVENT},
         "writeKey": {**TEXT, "description": "Instead of Basic auth."},
+        "sentAt": {**MOMENT, "description": "By the sender's clock; a default of each event."},
+        "context": {"type": "object", "description": "A default of each event, key by key."},
+        "integrations": {"type": "object", "description": "A default of each event, key by key."},
+        "traits": {"type": "object", "description": "A default of each event, key by key."},
     },
     "additionalProperties": True,
 }
@@ -64,6 +69,9 @@ ORDER = {
 }
 WRITE_KEY_IN_QUERY = OpenApiParameter(
     "writeKey", str, description="The write key, instead of Basic auth."
+)
+PIXEL_DATA = OpenApiParameter(
+    "data", str, required=True, description="Base64 (either alphabet, padded or not) of the JSON."
 )
 
 

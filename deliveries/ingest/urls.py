@@ -35,7 +35,12 @@ event_views = {
 pixel_views = {
     "pixel/v1/track": pixel.TrackPixelView.as_view(),
     "pixel/v1/page": pixel.PagePixelView.as_view(),
+    **{
+        f"v1/pixel/{event_type}": pixel.EncodedPixelView.as_view(event_type=event_type)
+        for event_type in ("track", "page", "screen", "identify", "group", "alias")
+    },
 }
+"""RudderStack's, with a field for each parameter, and Segment's, with all in ``data``."""
 
 direct_views = {
     **event_views,
@@ -48,6 +53,9 @@ direct_views = {
     "readyz": readyz,
 }
 """What SDKs, image tags and probes ask: ``middleware`` goes there past all that pages need."""
+
+tolerant_paths = (*event_views, *pixel_views, "sourceConfig")
+"""Those that SDKs make of a host that a person typed: ``middleware`` reads all their spellings."""
 
 urlpatterns = [
     *(path(route, view, name=route or "root") for route, view in direct_views.items()),

@@ -21,23 +21,21 @@ from deliveries.ingest.authentication import (
 )
 from deliveries.ingest.body import BodyRefused, RawBodyParser, drain_body
 from deliveries.ingest.cors import allow_origin, answer_preflight, check_origin
-from deliveries.ingest.envelope import AcceptedEvent, Arrival, accept_event
-from deliveries.ingest.refusals import (
-    EventRefused,
-    RefusedEvent,
-    limit_refusals,
-    refuse_body,
-    refuse_event,
-)
+from deliveries.ingest.defaults import NO_DEFAULTS, BatchDefaults, read_defaults
+from deliveries.ingest.envelope import Arrival
+from deliveries.ingest.judging import judge_events
+from deliveries.ingest.refusals import EventRefused, limit_refusals, refuse_body, refuse_event
 from deliveries.ingest.responses import RequestRefused
 from deliveries.ingest.store import store_request
-from deliveries.ingest.strict_json import ParsedJSON, find_flaw
+from deliveries.ingest.strict_json import ParsedJSON
 from deliveries.ingest.throttling import SourceThrottle
 
 logger = logging.getLogger(__name__)
 
 MAX_EVENTS = 20_000
 """In one request; a body within the size limit could hold a million tiny ones."""
+MAX_TIMES_REPEATED = 4
+"""What a batch says once is stored with each event: all together at most so many largest bodies."""
 RETRY_SECONDS = "5"
 
 
@@ -134,12 +132,20 @@ class EventView(IngestView):
             store_request(request.auth, [], [refusal], timezone.now())
             raise
 
-    def take(self, request: Request, events: list[Any], is_flawless: bool) -> HttpResponse:
+    def take(
+        self,
+        request: Request,
+        events: list[Any],
+        is_flawless: bool,
+        defaults: BatchDefaults = NO_DEFAULTS,
+    ) -> HttpResponse:
         """200 if at least one event was taken; else what RudderStack says of the first."""
         if len(events) > MAX_EVENTS:
             raise RequestRefused(413, responses.TOO_LARGE)
+        if defaults.size() * len(events) > MAX_TIMES_REPEATED * settings.MAX_REQUEST_BYTES:
+            raise RequestRefused(413, responses.TOO_LARGE)
         arrival = self.find_arrival(request)
-        accepted, refused = judge_events(events, self.event_type, arrival, is_flawless)
+        accepted, refused = judge_events(events, self.event_type, arrival, is_flawless, defaults)
         store_request(request.auth, accepted, limit_refusals(refused), arrival.received_at)
         if not accepted:
             return responses.refused(400, refused[0].answer)
@@ -181,12 +187,17 @@ class AudienceListView(EventView):
 
 
 class BatchView(EventView):
-    """``{"batch": [event, …]}``; each event names its own type."""
+    """``{"batch": [event, …]}``; each event names its own type.
+
+    ``context``, ``integrations``, ``traits`` and ``sentAt`` beside the list are defaults of each.
+    """
 
     schema_summary = "A batch of events"
     schema_description = (
         "Each event names its own type and is judged by itself: those that cannot be taken are "
-        "refused, the others stored. 400 only if none can be taken."
+        "refused, the others stored. 400 only if none can be taken. The batch's own context, "
+        "integrations, traits and sentAt are defaults of each event; the event's own win, key by "
+        "key."
     )
     schema_request = openapi.BATCH
     schema_examples = (openapi.BATCH_EXAMPLE,)
@@ -196,7 +207,7 @@ class BatchView(EventView):
         events = parsed.value.get("batch") if isinstance(parsed.value, dict) else None
         if not isinstance(events, list) or not events:
             refuse_empty(request, "batch", "The body has no list of events.", parsed.value)
-        return self.take(request, events, parsed.is_flawless)
+        return self.take(request, events, parsed.is_flawless, read_defaults(parsed.value))
 
 
 class BeaconView(BatchView):
@@ -204,24 +215,6 @@ class BeaconView(BatchView):
 
     authentication_classes = (QueryWriteKeyAuthentication,)
     schema_summary = "A batch from a browser's beacon"
-
-
-def judge_events(
-    events: list[Any], path_type: str, arrival: Arrival, is_flawless: bool
-) -> tuple[list[AcceptedEvent], list[RefusedEvent]]:
-    """Each event by itself: one that cannot be taken does not stop its neighbours."""
-    accepted = []
-    refused = []
-    for event in events:
-        flaw = None if is_flawless else find_flaw(event)
-        if flaw is None:
-            try:
-                accepted.append(accept_event(event, path_type, arrival))
-                continue
-            except EventRefused as event_refused:
-                flaw = event_refused.finding
-        refused.append(refuse_event(flaw, event))
-    return accepted, refused
 
 
 def refuse_empty(request: Request, field: str, message: str, value: Any) -> NoReturn:

@@ -30,7 +30,7 @@ __all__ = ["Conversion", "TransformConfig", "conversion_names", "transform"]
 DELIVERABLE_TYPES = ("track", "page", "screen")
 EVENT_ID_KEYS = ("eventId", "event_id", "eventID")
 EVENT_TIME_KEYS = ("timestamp", "originalTimestamp", "receivedAt")
-# How far ahead a clock may be before the event's time looks wrong.
+# How far off a clock may be before the event's time looks wrong.
 _FUTURE_SECONDS = 300
 # These channels send from the visitor's own device, so the address an event came from is theirs.
 _VISITOR_CHANNELS = ("web", "mobile")
@@ -162,6 +162,13 @@ def _read_event_time(
     else:
         message = "No timestamp is an ISO 8601 time or a number of seconds since 1970."
         raise EventRejected((Finding("event_time_missing", "timestamp", message),))
+    if key != "receivedAt" and (sent_at := event.get("sentAt")) is not None:
+        clock_error = _clock_error(event, key, sent_at)
+        event_time += clock_error
+        if abs(clock_error) > _FUTURE_SECONDS:
+            error = _in_words(clock_error)
+            message = f"The sender's clock was {error}, so the event's time was corrected."
+            warnings.append(Finding("clock_corrected", "sentAt", message))
     limit = config.max_age_seconds
     if limit is not None and event_time < now - limit:
         raise EventFiltered("event_too_old", "The event is older than the destination's age limit.")
@@ -169,6 +176,29 @@ def _read_event_time(
         message = "The event says it happens more than five minutes from now."
         warnings.append(Finding("event_time_in_future", key, message))
     return event_time
+
+
+def _clock_error(event: dict[str, Any], key: str, sent_at: Any) -> int:
+    """Seconds to add to the time at ``key`` of an event that says when it was sent.
+
+    ``originalTimestamp`` is by the sender's clock. So is ``timestamp`` (Segment's SDKs), unless
+    there is an ``originalTimestamp`` beside it: then a server has set it. What the sender's clock
+    says of the moment of sending, and ours of the moment of receipt, differs by the error of the
+    sender's clock.
+    """
+    if key == "timestamp" and usable_text(event.get("originalTimestamp")) is not None:
+        return 0
+    sent, received = unix_seconds(sent_at), unix_seconds(event.get("receivedAt"))
+    return 0 if sent is None or received is None else received - sent
+
+
+def _in_words(clock_error: int) -> str:
+    """``2 h 5 min ahead`` of an error to be added of −7,500 seconds; days when there are some."""
+    minutes = round(abs(clock_error) / 60)
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    parts = [(days, "d"), (hours, "h"), (0 if days else minutes, "min")]
+    size = " ".join(f"{number} {unit}" for number, unit in parts if number)
+    return f"{size} {'behind' if clock_error > 0 else 'ahead'}"
 
 
 def _read_event_id(

@@ -369,6 +369,6 @@ def test_a_wrong_method_is_answered_405_in_plain_text(
     assert response["Content-Type"] == "text/plain; charset=utf-8"
 
 
-@pytest.mark.parametrize("path", ["/v1/nothing", "/v1/", "/beacon/v2", "/v1/track/"])
+@pytest.mark.parametrize("path", ["/v1/nothing", "/v1/", "/beacon/v2", "/v1/track/x"])
 def test_an_unknown_path_is_answered_404_in_plain_text(post: Post, path: str) -> None:
     assert answer(post(path, {})) == (404, "404 page not found\n")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import time
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 from django.test import Client
@@ -18,6 +20,7 @@ CASES = read_cases("http")
 CONFIG = {"apiVersion": "newApi", "adAccountId": "549755885175"}
 # "{{NOW-600}}" in a request, and "NOW-600±20s" in what is expected of a time.
 SENT_TIME = re.compile(r"\{\{NOW([+-][0-9]+)?\}\}")
+WITH_KEY = re.compile(r"data=([^&]+)")
 EXPECTED_TIME = re.compile(r"NOW([+-][0-9]+)?±([0-9]+)s")
 
 
@@ -34,14 +37,31 @@ def send(client: Client, request: dict[str, Any], now: float) -> int:
     }
     if request["auth"] != "none":
         meta["HTTP_AUTHORIZATION"] = basic(WRITE_KEY)
+    path, _, query = request["path"].partition("?")
+    query = WITH_KEY.sub(with_key_of_test, query).replace("demo-write-key", WRITE_KEY)
+    body = (
+        base64.b64decode(request["body_base64"])
+        if "body_base64" in request
+        else SENT_TIME.sub(moment, request["body"]).encode()
+    )
+    if request["chunked"]:
+        meta |= {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
     response = client.generic(
         request["method"],
-        request["path"].replace("demo-write-key", WRITE_KEY),
-        SENT_TIME.sub(moment, request["body"]),
+        "/",  # a path that begins with two slashes would be read as a host
+        body,
         request["headers"].get("Content-Type", "application/json"),
+        PATH_INFO=path,
+        QUERY_STRING=query,
         **meta,
     )
     return response.status_code
+
+
+def with_key_of_test(data: re.Match[str]) -> str:
+    content = base64.b64decode(unquote(data[1]))
+    content = content.replace(b"demo-write-key", WRITE_KEY.encode())
+    return "data=" + quote(base64.b64encode(content))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -50,13 +70,13 @@ def test_a_request_of_a_real_sender_comes_out_right(
 ) -> None:
     case, now = CASES[name], time.time()
     expect = dict(case["expect"])
-    assert send(client, case["event"], now) == expect.pop("http_status")
+    statuses = expect.pop("http_status")
+    status = send(client, case["event"], now)
+    assert status in (statuses if isinstance(statuses, list) else [statuses])
+    is_sent = expect.pop("at_pinterest", None)
     event = Event.objects.first()
-    assert (event is not None) is expect.pop("at_pinterest")
-    if event is None:
-        return
-    fields = conversion_of(stored(event), CONFIG, time.time())
-    assert fields["status"] == "ok"
+    fields = conversion_of(stored(event), CONFIG, time.time()) if event else {}
+    assert is_sent in (None, fields.get("status") == "ok")
     for path, wanted in expect.items():
         value = value_at(fields, path)
         near = EXPECTED_TIME.fullmatch(wanted) if isinstance(wanted, str) else None

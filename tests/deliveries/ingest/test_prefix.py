@@ -79,7 +79,7 @@ def test_probes_browsers_and_readers_of_the_schema_find_their_way(
     assert f'"{PREFIX}api/schema/"' in script
 
 
-@pytest.mark.parametrize("path", ["v1/nothing", "beacon/x", "v1/track/"])
+@pytest.mark.parametrize("path", ["v1/nothing", "beacon/x", "v1/track/x"])
 def test_an_unknown_path_below_the_prefix_is_answered_in_plain_text(
     post: Post, source: Source, path: str
 ) -> None:

@@ -253,7 +253,7 @@ RULES: dict[str, str] = {
     "find_location initiate_checkout schedule start_trial submit_application subscribe "
     "view_content any_spelling",
     "unmapped": "by_name as_custom filter_keeps_mapped own_name too_long field",
-    "event_time": "fallthrough unreadable offset no_zone date fraction epoch_s epoch_ms epoch_us "
+    "event_time": "clock fallthrough unreadable offset no_zone date fraction epoch_s epoch_ms epoch_us "
     "epoch_ns epoch_text printed zone_tag lost_plus not_set ambiguous at_age_limit no_age_limit future nearly_now",
     "event_id": "dedup_key index order number object array blank absent destination_name "
     "other_destination personal generated",
