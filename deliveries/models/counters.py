@@ -18,7 +18,7 @@ class Tally(models.Model):
     """How many of what, in which five minutes? What the home page adds up, instead of the log.
 
     Rows are only ever added: two transactions that count the same thing never wait for each
-    other. ``tally_merging`` replaces many rows by their sum.
+    other. ``stats.compaction`` replaces many rows by their sum.
     """
 
     class Level(models.IntegerChoices):

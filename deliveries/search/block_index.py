@@ -23,7 +23,7 @@ BLOCK = 16_384
 """Delivery IDs in a block; a place in it fits two bytes."""
 
 MAX_LISTED = 128
-"""Places of so many are listed. More are found by walking: no more than some hundred rows each."""
+"""Places of so many are listed. More are found by scanning: no more than some hundred rows each."""
 
 MAX_KINDS = 400
 """Rows for a block. The rarest names beyond that become "any name" of their destination, source."""
