@@ -35,25 +35,7 @@ def fill_closed(
     first_batch = _next_id("deliveries_batch")
     start = now - timedelta(days=LOG_DAYS)
     step = timedelta(days=LOG_DAYS) / (count + 1)
-    _run(
-        """
-        INSERT INTO deliveries_batch (id, destination_id, sent_at, duration_ms, api_version,
-            test_mode, conversion_count, delivered_count, rejected_count, retryable_count,
-            was_split, status_code, error_code, error_message, request_id, rate_limit_headers,
-            request_body, response_body)
-        SELECT %s + n, (%s::bigint[])[1 + n %% %s], %s + n * %s::interval, 50, 'v5', false, 1000,
-            940, 60, 0, false, 200, '', '', 'rid', '{}', '\\x007b7d', '\\x007b7d'
-        FROM generate_series(0, %s) n
-        """,
-        [
-            first_batch,
-            list(destination_ids),
-            len(destination_ids),
-            start,
-            step * batch_size,
-            (count - 1) // batch_size,
-        ],
-    )
+    insert_batches(first_batch, destination_ids, count, batch_size, start, step, rejected=60)
     _run(
         """
         INSERT INTO deliveries_event (id, source_id, message_id, type, name, received_at, body)
@@ -101,6 +83,40 @@ def fill_closed(
         [first_delivery, first_batch, batch_size, batch_size, start, step, count - 1],
     )
     _move_sequences()
+
+
+def insert_batches(
+    first_batch: int,
+    destination_ids: Sequence[int],
+    count: int,
+    batch_size: int,
+    start: datetime,
+    step: timedelta,
+    *,
+    rejected: int,
+) -> None:
+    """The batches of ``count`` deliveries, ``rejected`` of each thousand refused."""
+    _run(
+        """
+        INSERT INTO deliveries_batch (id, destination_id, sent_at, duration_ms, api_version,
+            test_mode, conversion_count, delivered_count, rejected_count, retryable_count,
+            was_split, status_code, error_code, error_message, request_id, rate_limit_headers,
+            request_body, response_body)
+        SELECT %s + n, (%s::bigint[])[1 + n %% %s], %s + n * %s::interval, 50, 'v5', false, 1000,
+            %s, %s, 0, false, 200, '', '', 'rid', '{}', '\\x007b7d', '\\x007b7d'
+        FROM generate_series(0, %s) n
+        """,
+        [
+            first_batch,
+            list(destination_ids),
+            len(destination_ids),
+            start,
+            step * batch_size,
+            1000 - rejected,
+            rejected,
+            (count - 1) // batch_size,
+        ],
+    )
 
 
 def fill_due(source_id: int, destination_ids: Sequence[int], count: int, now: datetime) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from benchmarks.log_filling import LOG_DAYS, _move_sequences, _next_id, _run
+from benchmarks.log_filling import LOG_DAYS, _move_sequences, _next_id, _run, insert_batches
 
 WHOLE = 100_000
 SHARES = (60_000, 25_000, 10_000, 4_000, 900, 90, 10)
@@ -126,25 +126,7 @@ def fill_mixed(mixed: Mixed, count: int, now: datetime, batch_size: int = 1000) 
         """,
         [first_delivery],
     )
-    _run(
-        """
-        INSERT INTO deliveries_batch (id, destination_id, sent_at, duration_ms, api_version,
-            test_mode, conversion_count, delivered_count, rejected_count, retryable_count,
-            was_split, status_code, error_code, error_message, request_id, rate_limit_headers,
-            request_body, response_body)
-        SELECT %s + n, (%s::bigint[])[1 + n %% %s], %s + n * %s::interval, 50, 'v5', false, 1000,
-            980, 20, 0, false, 200, '', '', 'rid', '{}', '\\x007b7d', '\\x007b7d'
-        FROM generate_series(0, %s) n
-        """,
-        [
-            first_batch,
-            list(mixed.destination_ids),
-            len(mixed.destination_ids),
-            start,
-            step * batch_size,
-            (count - 1) // batch_size,
-        ],
-    )
+    insert_batches(first_batch, mixed.destination_ids, count, batch_size, start, step, rejected=20)
     _move_sequences()
 
 

@@ -143,3 +143,14 @@ def _new_stack(**options: Any) -> Any:
         redis_url=os.environ.get("TEST_REDIS_URL", ""),
         **options,
     )
+
+
+@pytest.fixture
+def viewer(client: Any) -> Any:
+    """A client of somebody who may see the log and the set-up, and not change anything."""
+    from django.contrib.auth.models import Permission, User
+
+    user = User.objects.create_user("viewer", password="x", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client.force_login(user)
+    return client

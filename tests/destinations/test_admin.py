@@ -5,7 +5,6 @@ from __future__ import annotations
 from html import unescape
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -57,14 +56,6 @@ def mapping_rows(*rows):
 def errors_of(response):
     assert response.status_code == 200, "the form was accepted"
     return response.context["adminform"].form.errors
-
-
-@pytest.fixture
-def viewer(client):
-    user = User.objects.create_user("viewer", password="x", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
-    client.force_login(user)
-    return client
 
 
 def test_a_destination_is_made_with_its_token_sealed_and_its_sources_joined(admin_client):

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import orjson
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -35,15 +34,6 @@ def panes_of(client, delivery):
 
 def statuses():
     return sorted(Delivery.objects.values_list("status", flat=True))
-
-
-@pytest.fixture
-def viewer(client):
-    """A client of somebody who may see the log and not change anything."""
-    user = User.objects.create_user("viewer", password="x", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
-    client.force_login(user)
-    return client
 
 
 def test_a_delivery_shows_its_own_part_of_the_request_and_of_the_answer(admin_client):
