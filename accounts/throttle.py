@@ -8,10 +8,13 @@ count as tries too, and for who has it only the right code forgets them.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address, ip_network
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -23,7 +26,7 @@ from redis.exceptions import RedisError
 from unfold.forms import AuthenticationForm
 
 from accounts.two_factor import find_two_factor
-from deliveries.ingest.addresses import find_request_ip
+from deliveries.ingest.addresses import find_request_ip, network_of
 
 logger = logging.getLogger(__name__)
 
@@ -85,13 +88,13 @@ def forget_tries(request: HttpRequest, name: str) -> None:
     """This person is in: what they mistyped from this address counts no more."""
     try:
         _cache().delete(_keys(request, name)[BY_NAME_AND_ADDRESS])
-    except RedisError as error:
+    except (OSError, RedisError) as error:
         logger.warning("Tries to sign in cannot be forgotten now: %s", type(error).__name__)
 
 
 def _keys(request: HttpRequest, name: str) -> dict[Limit, str]:
     """The counters of a try. Names are hashed: people type passwords into that field."""
-    network = _network_of(find_request_ip(request.META, settings.TRUSTED_PROXY_COUNT))
+    network = network_of(find_request_ip(request.META, settings.TRUSTED_PROXY_COUNT))
     values = {
         BY_NAME_AND_ADDRESS: f"{name.lower()}\n{network}",
         BY_ADDRESS: network,
@@ -103,26 +106,33 @@ def _keys(request: HttpRequest, name: str) -> dict[Limit, str]:
     }
 
 
-def _network_of(address: str) -> str:
-    """An IPv6 network of 64 bits, which is what one household has, or the IPv4 address."""
-    if address and isinstance(ip_address(address), IPv6Address):
-        return str(ip_network(f"{address}/64", strict=False))
-    return address
-
-
 def _take_try(key: str, tries: int) -> bool:
     """Count one more. False when there were ``tries`` of them in the window already."""
     cache = _cache()
     try:
-        if cache.add(key, 1, WINDOW_SECONDS):
-            return True
-        return int(cache.incr(key)) <= tries
+        with _one_at_a_time():
+            if cache.add(key, 1, WINDOW_SECONDS):
+                return True
+            return int(cache.incr(key)) <= tries
     except ValueError:  # it ran out between the two calls
         return bool(cache.add(key, 1, WINDOW_SECONDS))
-    except RedisError as error:
-        # Who is on call must get in while Redis is down.
+    except (OSError, RedisError) as error:
+        # Who is on call must get in while Redis is down or the disk is full.
         logger.warning("Tries to sign in cannot be counted now: %s", type(error).__name__)
         return True
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Counting in files is reading and writing: two tries at once must not count as one."""
+    if "logins" not in settings.CACHES:
+        yield  # Redis counts in one step
+        return
+    folder = Path(settings.CACHES["logins"]["LOCATION"])
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _cache() -> BaseCache:

@@ -39,11 +39,12 @@ class SourceForm(forms.ModelForm):
             "name",
             "enabled",
             "destinations",
+            "is_public",
             "write_key",
             "allowed_origins",
             "rate_limit_per_second",
         )
-        widgets = {"enabled": UnfoldBooleanSwitchWidget}
+        widgets = {"enabled": UnfoldBooleanSwitchWidget, "is_public": UnfoldBooleanSwitchWidget}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

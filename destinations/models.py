@@ -57,8 +57,18 @@ class Source(models.Model):
         gettext_lazy("allowed origins"),
         blank=True,
         help_text=gettext_lazy(
-            "Web origins whose pages may post to this source, one a line "
-            "(https://www.example.com). Blank: any."
+            "Websites whose pages may send to this source, one a line (https://www.example.com). "
+            "Blank: any. It keeps other people's pages out, not programs: who has the key can send "
+            "without a page."
+        ),
+    )
+    is_public = models.BooleanField(
+        gettext_lazy("public write key"),
+        default=False,
+        db_default=False,  # what runs the release before may add a source
+        help_text=gettext_lazy(
+            "The key is in a website or an app, where anybody can read it. Each visitor may then "
+            "send only so much a second. Use a source of its own for your server."
         ),
     )
     rate_limit_per_second = models.PositiveIntegerField(
@@ -67,7 +77,8 @@ class Source(models.Model):
         blank=True,
         validators=[MinValueValidator(1)],
         help_text=gettext_lazy(
-            "Requests a second above which senders are told to wait (429). Blank: no limit."
+            "Requests a second, and 100 times as many events, above which senders are told to wait "
+            "(429). Blank: no limit."
         ),
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)

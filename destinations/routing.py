@@ -31,6 +31,7 @@ class SourceRoutes:
     name: str
     enabled: bool
     allowed_origins: tuple[str, ...]
+    is_public: bool
     rate_limit_per_second: int | None
     routes: tuple[Route, ...]
 
@@ -76,6 +77,7 @@ def _read(write_key: str) -> SourceRoutes | None:
         name=source.name,
         enabled=source.enabled,
         allowed_origins=tuple(source.allowed_origins.split()),
+        is_public=source.is_public,
         rate_limit_per_second=source.rate_limit_per_second,
         routes=routes_of(list(destinations)),
     )

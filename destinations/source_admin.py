@@ -48,7 +48,7 @@ class SourceAdmin(RoutedAdmin):
         # Once made, a key is rotated, not edited: a typing error would cut off a whole site.
         own_key = () if obj else ("write_key",)
         return [
-            (None, {"fields": ("name", "enabled", seen)}),
+            (None, {"fields": ("name", "enabled", "is_public", seen)}),
             (
                 gettext("Advanced"),
                 {

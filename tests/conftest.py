@@ -108,6 +108,7 @@ def _forget() -> None:
     else:
         cache.clear()
         caches["logins"].clear()
+        (settings.DATA_DIR / "cache" / "rate-limits").unlink(missing_ok=True)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
 from destinations.pinterest.addresses import PRIVATE, visitor_address
@@ -42,6 +42,13 @@ def find_visitor_ip(meta: Mapping[str, Any], trusted_proxy_count: int) -> str:
         if found != PRIVATE:
             return _read_address(found) if found else ""
     return _read_address(entries[last])
+
+
+def network_of(address: str) -> str:
+    """Whom to count together: an IPv6 network of 64 bits, which one household has, or the address."""
+    if ":" in address:
+        return str(ip_network(f"{address}/64", strict=False))
+    return address
 
 
 @lru_cache(maxsize=10_000)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.http import HttpResponse
 from django.utils.cache import patch_vary_headers
@@ -25,6 +26,7 @@ HEADERS = (
 """What the browser SDKs send; a preflight that asks for others gets those."""
 MAX_AGE_SECONDS = 900
 
+_DEFAULT_PORTS = {"https": 443, "http": 80}
 _ORIGIN = re.compile(r"[\x21-\x7e]{1,255}")
 _HEADER_NAMES = re.compile(r"[A-Za-z0-9_\-, ]{1,1000}")
 
@@ -49,8 +51,12 @@ def answer_preflight(meta: Mapping[str, Any]) -> HttpResponse:
 
 
 def check_origin(meta: Mapping[str, Any], allowed_origins: tuple[str, ...]) -> None:
-    """Raises RequestRefused 403 when a page of another origin than the listed ones sends."""
-    origin = meta.get("HTTP_ORIGIN")
+    """Raises RequestRefused 403 when a page of another origin than the listed ones sends.
+
+    An image tag sends no Origin: there the Referer says which page it is on. What sends neither (a
+    server, an app, a mail program, a page that hides where it is) is on no list and passes.
+    """
+    origin = meta.get("HTTP_ORIGIN") or _origin_of(meta.get("HTTP_REFERER", ""))
     if origin and not _is_allowed(origin, allowed_origins):
         raise RequestRefused(403, responses.ORIGIN_NOT_ALLOWED)
 
@@ -68,6 +74,20 @@ def allow_origin(
         response["Access-Control-Allow-Credentials"] = "true"
         if response.has_header("Retry-After"):
             response["Access-Control-Expose-Headers"] = "Retry-After"
+
+
+def _origin_of(referer: str) -> str:
+    """Scheme, host and port of a page's URL, as a browser writes an Origin; "" if it is none."""
+    try:
+        url = urlsplit(referer)
+        host, port = url.hostname or "", url.port
+    except ValueError:
+        return ""
+    if url.scheme not in _DEFAULT_PORTS or not host:
+        return ""
+    name = f"[{host}]" if ":" in host else host
+    ending = "" if port in (None, _DEFAULT_PORTS[url.scheme]) else f":{port}"
+    return f"{url.scheme}://{name}{ending}"
 
 
 def _is_allowed(origin: str, allowed_origins: tuple[str, ...]) -> bool:

@@ -28,7 +28,7 @@ from deliveries.ingest.refusals import EventRefused, limit_refusals, refuse_body
 from deliveries.ingest.responses import RequestRefused
 from deliveries.ingest.store import store_request
 from deliveries.ingest.strict_json import ParsedJSON
-from deliveries.ingest.throttling import SourceThrottle
+from deliveries.ingest.throttling import SourceThrottle, charge_for_events
 
 logger = logging.getLogger(__name__)
 
@@ -147,6 +147,7 @@ class EventView(IngestView):
         arrival = self.find_arrival(request)
         accepted, refused = judge_events(events, self.event_type, arrival, is_flawless, defaults)
         store_request(request.auth, accepted, limit_refusals(refused), arrival.received_at)
+        charge_for_events(request, len(events))
         if not accepted:
             return responses.refused(400, refused[0].answer)
         return responses.accepted()

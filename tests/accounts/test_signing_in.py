@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from unittest import mock
 
@@ -95,6 +96,20 @@ def test_while_redis_is_down_people_still_get_in() -> None:
     with mock.patch.object(throttle, "_cache", return_value=broken):
         assert sign_in("right") == "in"
         assert sign_in("no") == "wrong"
+
+
+def test_while_the_disk_is_full_people_still_get_in() -> None:
+    full = mock.Mock(spec=BaseCache)
+    full.add.side_effect = full.delete.side_effect = OSError(28, "No space left on device")
+    with mock.patch.object(throttle, "_cache", return_value=full):
+        assert sign_in("right") == "in"
+        assert sign_in("no") == "wrong"
+
+
+def test_tries_at_the_same_moment_all_count() -> None:
+    with ThreadPoolExecutor(16) as pool:
+        let_through = list(pool.map(lambda _: throttle._take_try("login:test", 5), range(64)))
+    assert let_through.count(True) == 5
 
 
 def test_a_session_ends_some_hours_after_signing_in_however_busy_it_was(settings) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from deliveries.ingest.addresses import find_request_ip, find_visitor_ip
@@ -235,37 +234,49 @@ def test_other_pages_have_no_cross_origin_headers(client: Client, db: None, path
     assert not response.has_header("Access-Control-Allow-Origin")
 
 
-def limit(source: Source, rate: int) -> None:
-    source.rate_limit_per_second = rate
+@pytest.mark.parametrize(
+    ("referer", "is_stored"),
+    [
+        ("https://shop.example/cart?x=1", True),
+        ("https://SHOP.example:443/", True),
+        ("https://shop.example", True),
+        ("https://other.example/", False),
+        ("http://shop.example/", False),
+        ("https://shop.example:8443/", False),
+        ("https://shop.example.evil.test/", False),
+        ("https://shop.example@evil.test/", False),
+        ("https://[2001:db8::1]/", False),
+        # No page of the web: a newsletter in a mail program, a server, an app.
+        (None, True),
+        ("", True),
+        ("android-app://com.example.mail/", True),
+        ("https://[broken", True),
+    ],
+)
+@pytest.mark.parametrize("path", ["/pixel/v1/page", "/v1/webhook"])
+def test_an_image_on_a_page_that_is_not_listed_stores_nothing(
+    client: Client, source: Source, path: str, referer: str | None, is_stored: bool
+) -> None:
+    source.allowed_origins = ORIGIN
     source.save()
     forget_routes()
+    headers = {} if referer is None else {"HTTP_REFERER": referer}
+    response = client.get(path, {"writeKey": WRITE_KEY, "anonymousId": "a-1"}, **headers)
+    expected = 200 if is_stored or path.startswith("/pixel") else 403
+    assert (response.status_code, Event.objects.count()) == (expected, int(is_stored))
 
 
-def test_above_its_rate_a_source_is_told_to_wait(
-    post: Post, source: Source, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    limit(source, 2)
-    monkeypatch.setattr("deliveries.ingest.throttling.time.time", lambda: 1000.5)
-    for expected in (200, 200, 429, 429):
-        response = post("/v1/track", make_event(), HTTP_ORIGIN=ORIGIN)
-        assert response.status_code == expected
-    assert answer(response) == (429, "max requests limit reached\n")
-    assert response["Retry-After"] == "1"
-    assert response["Access-Control-Allow-Origin"] == ORIGIN
-    assert Event.objects.count() == 2
-    monkeypatch.setattr("deliveries.ingest.throttling.time.time", lambda: 1001.0)
-    assert post("/v1/track", make_event()).status_code == 200
-
-
-def test_a_cache_that_fails_lets_events_through(
-    post: Post, source: Source, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: Any) -> None:
-        raise ConnectionRefusedError
-
-    limit(source, 1)
-    monkeypatch.setattr(cache, "add", fail)
-    assert [post("/v1/track", make_event()).status_code for _ in range(3)] == [200] * 3
+def test_an_origin_counts_before_a_referer(post: Post, source: Source) -> None:
+    source.allowed_origins = ORIGIN
+    source.save()
+    forget_routes()
+    for origin, referer, status in (
+        (ORIGIN, OTHER, 200),
+        (OTHER, ORIGIN, 403),
+        ("null", ORIGIN, 403),
+    ):
+        response = post("/v1/track", make_event(), HTTP_ORIGIN=origin, HTTP_REFERER=f"{referer}/")
+        assert response.status_code == status
 
 
 def test_the_pixel_takes_an_event_from_its_query(
