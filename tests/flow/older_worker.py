@@ -16,7 +16,6 @@ LATER_TASKS = (
 )
 
 
-@celery_app.on_after_finalize.connect
 def _forget_later_tasks(sender: object, **_: object) -> None:
     """After every task has been found."""
     celery_app.loader.import_default_modules()
@@ -25,4 +24,6 @@ def _forget_later_tasks(sender: object, **_: object) -> None:
 
 
 if __name__ == "__main__":
+    # Not on import: the tests read LATER_TASKS in a process that knows all tasks.
+    celery_app.on_after_finalize.connect(_forget_later_tasks)
     run(celery_app)
