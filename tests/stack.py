@@ -73,6 +73,8 @@ class Stack:
         redis_url: str = "",
         variables: dict[str, str] | None = None,
         show: Callable[[str, str], None] = lambda name, line: None,
+        before_migrate: Callable[[Stack], None] = lambda stack: None,
+        after_migrate: Callable[[Stack], None] = lambda stack: None,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="capi-relay-stack-"))
         self.sandbox = Sandbox()
@@ -80,6 +82,8 @@ class Stack:
         self._redis = ScratchRedis(redis_url) if redis_url else None
         self._given_variables = variables or {}
         self._show = show
+        self._before_migrate = before_migrate
+        self._after_migrate = after_migrate
         self._children: dict[str, Child] = {}
         self._session = requests.Session()
         self.env: dict[str, str] = {}
@@ -98,7 +102,9 @@ class Stack:
             self.sandbox.start()
             self.port = free_port()
             self.env = self._environment()
+            self._before_migrate(self)
             self.manage("migrate", "--verbosity", "0")
+            self._after_migrate(self)
             self.start("web", *worker_names(read_options(self.env)), "beat")
         except BaseException:
             self.stop()
