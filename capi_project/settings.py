@@ -252,7 +252,8 @@ READY_WORKER_SECONDS = env.number("READY_WORKER_SECONDS", 60, least=10)
 # --- Ingest --------------------------------------------------------------------------------------
 MAX_REQUEST_BYTES = env.integer("MAX_REQUEST_BYTES", 4_096_000, least=1_000)
 """After gunzip; RudderStack's own limit."""
-MAX_EVENT_BYTES = env.integer("MAX_EVENT_BYTES", 32_768, least=1_000)
+MAX_EVENT_BYTES = env.integer("MAX_EVENT_BYTES", 512_000, least=1_000)
+"""An order of 160 products has 44 KB; RudderStack's server has no limit of its own for an event."""
 PUBLIC_EVENTS_PER_SECOND = env.number("PUBLIC_EVENTS_PER_SECOND", 50, most=100_000)
 """Of one visitor with a public write key, ten times as many at once; 0: no limit."""
 DATA_UPLOAD_MAX_MEMORY_SIZE = None  # ingest has its own, exact limit (MAX_REQUEST_BYTES)

@@ -1,13 +1,19 @@
-"""Questions about sets of deliveries."""
+"""Questions about sets of deliveries and events."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Self
 
 from django.apps import apps
 from django.db import models
-from django.db.models import OuterRef, Subquery
+from django.db.models import BinaryField, Case, OuterRef, Subquery, Value, When
+from django.db.models.functions import Length
+from django.db.models.lookups import GreaterThan
+
+LARGE_BODY_BYTES = 32_768
+"""As stored. A thousand events may be a thousand large orders: those are read one at a time."""
 
 
 @models.BigAutoField.register_lookup
@@ -22,6 +28,34 @@ class AnyOf(models.lookups.In):
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         column, parameters = self.process_lhs(compiler, connection)
         return f"{column} = ANY(%s)", [*parameters, list(self.rhs)]
+
+
+def small_body(path: str = "body") -> Case:
+    """An event's body; NULL for a large one."""
+    is_large = GreaterThan(Length(path), Value(LARGE_BODY_BYTES))
+    return Case(When(is_large, then=Value(None)), default=path, output_field=BinaryField())
+
+
+def body_size(path: str = "body") -> Length:
+    """The bytes of an event's body as stored; NULL once it is no longer kept."""
+    return Length(path)
+
+
+class EventQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    def body_of(self, event_id: int) -> bytes | memoryview | None:
+        """One body; None when it is no longer kept."""
+        body: bytes | memoryview | None = (
+            self.filter(pk=event_id).values_list("body", flat=True).first()
+        )
+        return body
+
+    def each_body(self) -> Iterator[tuple[int, bytes | memoryview]]:
+        """The ID and body of each event that has one: small ones together, large ones in turn."""
+        for pk, body, size in self.values_list("pk", small_body(), body_size()):
+            if body is None and size is not None:
+                body = self.model.objects.body_of(pk)
+            if body is not None:
+                yield pk, body
 
 
 class DeliveryQuerySet(models.QuerySet):  # type: ignore[type-arg]

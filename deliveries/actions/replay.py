@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -39,7 +39,7 @@ def name_nameless(delivery_ids: Sequence[int], now: datetime) -> tuple[int, set[
     """Replace closed deliveries without a Pinterest name by those that today's event map gives.
 
     Where it still gives none, the delivery stays as it is. Returns how many are pending for it
-    now, and the destinations they go to. A constant number of queries.
+    now, and the destinations they go to. A constant number of queries, and one for each large event.
     """
     with transaction.atomic():
         rows = [
@@ -51,16 +51,18 @@ def name_nameless(delivery_ids: Sequence[int], now: datetime) -> tuple[int, set[
             .values_list("id", "event_id", "destination_id", "conversion_name", "status")
             if not name and status in RETRYABLE_BY_A_PERSON
         ]
-        events = _events({event_id for _, event_id, _ in rows})
+        nameless = defaultdict(list)
+        for delivery_id, event_id, destination_id in rows:
+            nameless[event_id].append((delivery_id, destination_id))
         routes = _routes({destination_id for _, _, destination_id in rows})
         replaced: list[int] = []
         wanted: list[DeliveryKey] = []
-        for delivery_id, event_id, destination_id in rows:
-            if event_id not in events or destination_id not in routes:
-                continue
-            if names := _names(events[event_id], routes[destination_id]):
-                replaced.append(delivery_id)
-                wanted += [DeliveryKey(event_id, destination_id, name) for name in names]
+        for event_id, event in _events(nameless):
+            for delivery_id, destination_id in nameless[event_id]:
+                route = routes.get(destination_id)
+                if route is not None and (names := _names(event, route)):
+                    replaced.append(delivery_id)
+                    wanted += [DeliveryKey(event_id, destination_id, name) for name in names]
         Delivery.objects.filter(id__any_of=replaced).delete()
         created = _insert(wanted, now)
     return len(created), set(created)
@@ -79,7 +81,7 @@ def replay_events(
     Deliveries that today's event map gives and that are missing are added. The others are kept;
     those closed without having been delivered are sent again with ``retries_undelivered``, those
     that Pinterest has taken only with ``resends_delivered``. An event whose body is no longer
-    kept is left alone. A constant number of queries.
+    kept is left alone. A constant number of queries, and one for each large event.
     """
     (route,) = routes_of([destination])
     with transaction.atomic():
@@ -96,7 +98,7 @@ def replay_events(
         again: list[int] = []
         replaced: list[int] = []
         missing: list[DeliveryKey] = []
-        for event_id, event in _events(set(events)).items():
+        for event_id, event in _events(set(events)):
             names = _names(event, route)
             there = known[event_id]
             missing += [
@@ -132,13 +134,10 @@ def _insert(wanted: Iterable[DeliveryKey], now: datetime) -> list[int]:
     return [destination_id for (destination_id,) in made]
 
 
-def _events(event_ids: set[int]) -> dict[int, dict[str, Any]]:
-    return {
-        event_id: orjson.loads(unpack(body))
-        for event_id, body in Event.objects.filter(
-            id__any_of=sorted(event_ids), body__isnull=False
-        ).values_list("id", "body")
-    }
+def _events(event_ids: Collection[int]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Those whose body is still kept, one after the other."""
+    for event_id, body in Event.objects.filter(id__any_of=sorted(event_ids)).each_body():
+        yield event_id, orjson.loads(unpack(body))
 
 
 def _routes(destination_ids: set[int]) -> Mapping[int, Route]:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import starmap
+from itertools import islice
 from typing import NamedTuple
 
 from django.conf import settings
@@ -20,11 +20,12 @@ from django.utils import timezone
 
 from deliveries.engine.circuit import is_nearly_spent, note_reply
 from deliveries.engine.claims import ClaimRules, claim, release
-from deliveries.engine.preparation import cut_by_size, transform_all
+from deliveries.engine.preparation import cut_by_size, transform_each
 from deliveries.engine.retry import DEFAULT_DELAYS_SECONDS, RetryPolicy
 from deliveries.engine.settlement import settle
 from deliveries.engine.types import Claimed, ClaimedDelivery, Judged, Ready, SentRequest
-from deliveries.models import Delivery
+from deliveries.models import Delivery, Event
+from deliveries.querysets import body_size, small_body
 from destinations.connection_check import send_dummy
 from destinations.connections import client_for
 from destinations.models import Destination
@@ -41,7 +42,9 @@ POLICY = RetryPolicy(settings.RETRY_DELAYS_SECONDS or DEFAULT_DELAYS_SECONDS)
 DATABASE_PAUSE = timedelta(seconds=0.5)
 """Between two looks whether a database that was away is back."""
 LOADED_AT_ONCE = 250
-"""Events in memory as they were received: a whole batch of them is five megabytes."""
+"""Events in memory as they were received; large ones only one at a time."""
+MAX_BATCHES_BY_SIZE = 8
+"""Of one claim, each filled up to BATCH_MAX_BYTES."""
 TEST_MODE_CONVERSIONS = 20
 """Pinterest looks at no more than the first 20 of a test request."""
 
@@ -110,17 +113,22 @@ class BatchRun:
     in_doubt: set[int] = field(default_factory=set)
 
     def work_off(self) -> None:
-        """Transform what was claimed, then send it batch by batch while that makes sense."""
-        ready, judged = transform_all(
+        """Transform what was claimed and send it, batch by batch while that makes sense.
+
+        After ``MAX_BATCHES_BY_SIZE`` of them the rest is given back: a claim of large events would
+        hold for minutes what other workers could send.
+        """
+        made = transform_each(
             _load(self.claimed),
             self.destination.transform_config(),
             self.clock().timestamp(),
             POLICY,
         )
-        if judged:
-            self.settle(judged)
-        for batch in cut_by_size(ready, settings.BATCH_MAX_BYTES):
-            if self.is_stopping() or not self.send(batch):
+        batches = cut_by_size(made, settings.BATCH_MAX_BYTES)
+        for batch, judged in islice(batches, MAX_BATCHES_BY_SIZE):
+            if judged:
+                self.settle(judged)
+            if batch and (self.is_stopping() or not self.send(batch)):
                 return
 
     def send(self, batch: Sequence[Ready]) -> bool:
@@ -256,10 +264,21 @@ def _load(claimed: Claimed) -> Iterator[ClaimedDelivery]:
     for start in range(0, len(claimed.delivery_ids), LOADED_AT_ONCE):
         ids = claimed.delivery_ids[start : start + LOADED_AT_ONCE]
         rows = Delivery.objects.filter(id__any_of=ids, claim_token=claimed.token).values_list(
-            "id", "attempt_count", "conversion_name", "event__message_id", "event__body"
+            "id",
+            "attempt_count",
+            "conversion_name",
+            "event__message_id",
+            small_body("event__body"),
+            body_size("event__body"),
+            "event_id",
         )
-        found = {one.id: one for one in starmap(ClaimedDelivery, rows)}
-        yield from (found[delivery_id] for delivery_id in ids if delivery_id in found)
+        found = {row[0]: row for row in rows}
+        for delivery_id in ids:
+            if delivery_id in found:
+                *fields, body, size, event_id = found.pop(delivery_id)
+                if body is None and size is not None:
+                    body = Event.objects.body_of(event_id)
+                yield ClaimedDelivery(*fields, body)
 
 
 def _judge(ready: Ready, outcome: Outcome, place: Place | None) -> Judged:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -19,25 +19,17 @@ from destinations.pinterest.transform import TransformConfig, transform
 logger = logging.getLogger(__name__)
 
 
-def transform_all(
+def transform_each(
     deliveries: Iterable[ClaimedDelivery], config: TransformConfig, now: float, policy: RetryPolicy
-) -> tuple[list[Ready], list[Judged]]:
-    """Split into what can be sent and what ends (or waits) here."""
-    ready: list[Ready] = []
-    judged: list[Judged] = []
+) -> Iterator[Ready | Judged]:
+    """What can be sent, and what ends (or waits) here; one event is in memory at a time."""
     for delivery in deliveries:
         if delivery.attempts_used > policy.budget_attempts:
-            judged.append(_spent(delivery))
-            continue
-        if delivery.body is None:
-            judged.append(_bodyless(delivery))
-            continue
-        made = _transform(delivery, config, now)
-        if isinstance(made, Ready):
-            ready.append(made)
+            yield _spent(delivery)
+        elif delivery.body is None:
+            yield _bodyless(delivery)
         else:
-            judged.append(made)
-    return ready, judged
+            yield _transform(delivery, config, now)
 
 
 def _transform(delivery: ClaimedDelivery, config: TransformConfig, now: float) -> Ready | Judged:
@@ -121,13 +113,26 @@ def _bodyless(delivery: ClaimedDelivery) -> Judged:
     )
 
 
-def cut_by_size(ready: Sequence[Ready], max_bytes: int) -> Iterator[Sequence[Ready]]:
-    """Batches whose JSON stays below ``max_bytes`` (a single larger conversion goes alone)."""
-    start = size = 0
-    for position, one in enumerate(ready):
-        if size and size + len(one.conversion) + 1 > max_bytes - len(b'{"data":[]}'):
-            yield ready[start:position]
-            start, size = position, 0
-        size += len(one.conversion) + 1
-    if start < len(ready):
-        yield ready[start:]
+def cut_by_size(
+    made: Iterable[Ready | Judged], max_bytes: int
+) -> Iterator[tuple[list[Ready], list[Judged]]]:
+    """Batches whose JSON stays below ``max_bytes`` (a single larger conversion goes alone).
+
+    With each what ended before sending on the way to it. No more is made than is asked for: no
+    more than one batch is in memory at a time.
+    """
+    ready: list[Ready] = []
+    judged: list[Judged] = []
+    size = 0
+    for one in made:
+        if isinstance(one, Judged):
+            judged.append(one)
+            continue
+        length = len(one.conversion) + 1
+        if ready and size + length > max_bytes - len(b'{"data":[]}'):
+            yield ready, judged
+            ready, judged, size = [], [], 0
+        ready.append(one)
+        size += length
+    if ready or judged:
+        yield ready, judged

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 MAX_ROWS = 2000
+MAX_BYTES = 8_000_000
 """In one transaction, if more than one request is to share it."""
 
 
@@ -82,10 +83,11 @@ class GroupCommit(Generic[Result]):
 
     def _take_group(self) -> list[_Ticket]:
         with self._queue:
-            size = count = 0
+            size = size_bytes = count = 0
             for ticket in self._waiting:
                 size += len(ticket.intake)
-                if count and size > MAX_ROWS:
+                size_bytes += ticket.intake.size_bytes()
+                if count and (size > MAX_ROWS or size_bytes > MAX_BYTES):
                     break
                 count += 1
             group, self._waiting = self._waiting[:count], self._waiting[count:]

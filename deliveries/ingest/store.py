@@ -31,6 +31,10 @@ class Intake:
     def __len__(self) -> int:
         return len(self.events) + len(self.refusals)
 
+    def size_bytes(self) -> int:
+        """The bytes of the events' bodies as stored."""
+        return sum(len(event.body) for event, _ in self.events.values())
+
 
 def store_request(
     source: SourceRoutes,

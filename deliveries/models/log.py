@@ -13,7 +13,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy
 
-from deliveries.querysets import DeliveryQuerySet
+from deliveries.querysets import DeliveryQuerySet, EventQuerySet
 from deliveries.statuses import OPEN, RETRYABLE_BY_A_PERSON, DeliveryStatus
 from destinations.models import Destination, Source
 from destinations.pinterest.outcomes import OutcomeKind, Stage
@@ -43,6 +43,8 @@ class Event(models.Model):
             "The event as JSON, zlib-compressed; NULL once its retention is over."
         ),
     )
+
+    objects = EventQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
 import orjson
@@ -44,28 +45,26 @@ def index_step(now: datetime) -> int:
     with locked_cursor(CURSOR, now) as cursor:
         if cursor is None:
             return 0
-        rows = []
-        for row in (
+        times = (
             Event.objects.filter(pk__gt=cursor.position)
             .order_by("pk")
-            .values_list("pk", "received_at", "body", named=True)[:STEP]
-        ):
-            if row.received_at > now - SETTLING:
-                break
-            rows.append(row)
-        if not rows:
+            .values_list("pk", "received_at")[:STEP]
+        )
+        settled = list(takewhile(lambda row: row[1] <= now - SETTLING, times))
+        if not settled:
             return 0
+        last_id = settled[-1][0]
+        events = Event.objects.filter(pk__gt=cursor.position, pk__lte=last_id)
         keys = [
             (digest, pk)
-            for pk, _, body in rows
-            if body is not None
+            for pk, body in events.order_by("pk").each_body()
             for digest in sorted(set(_digests_of(orjson.loads(unpack(body)))))
         ]
         if keys:
             insert_rows(SearchKey, ("digest", "event_id"), keys)
-        cursor.position = rows[-1].pk
+        cursor.position = last_id
         cursor.save()
-    return len(rows)
+    return len(settled)
 
 
 def index_events(now: datetime, is_over: Callable[[], bool] = lambda: False) -> int:

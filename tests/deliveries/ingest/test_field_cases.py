@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import re
 import time
 from typing import Any
@@ -30,7 +31,7 @@ def send(client: Client, request: dict[str, Any], now: float) -> int:
     def moment(found: re.Match[str]) -> str:
         return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + int(found[1] or 0)))
 
-    meta = {
+    meta: dict[str, Any] = {
         f"HTTP_{name.upper().replace('-', '_')}": value
         for name, value in request["headers"].items()
         if name != "Content-Type"
@@ -46,6 +47,7 @@ def send(client: Client, request: dict[str, Any], now: float) -> int:
     )
     if request["chunked"]:
         meta |= {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
+        meta["wsgi.input"] = io.BytesIO(body)  # the test client's own knows its length
     response = client.generic(
         request["method"],
         "/",  # a path that begins with two slashes would be read as a host
