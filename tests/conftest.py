@@ -29,6 +29,7 @@ PROBES = {
     "rabbitmq": (services.rabbitmq_url, "RabbitMQ (TEST_RABBITMQ_URL or 127.0.0.1:5672)"),
     "browser": (services.browser_path, "Chromium and the playwright package"),
     "npm": (services.npm_path, "node and npm"),
+    "pgbouncer": (services.pgbouncer_path, "PgBouncer"),
     "shared": (services.shared_folder, "the folder with larger samples (CAPI_SHARED_DIR)"),
 }
 lacking: Counter[str] = Counter()

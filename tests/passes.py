@@ -24,6 +24,12 @@ from typing import IO
 from tests import services
 
 NOTHING_COLLECTED = 5
+NAMED = {
+    "RabbitMQ": "rabbitmq",
+    "PgBouncer": "pgbouncer",
+    "Chromium": "browser",
+    "npm": "npm",
+}
 EMBEDDED = {"TEST_PASS": "embedded"}
 
 
@@ -100,7 +106,7 @@ def report(passes: list[Pass], postgres: str, redis: str) -> int:
     required = os.environ.get("REQUIRE_SERVICES") == "1"
     took_part = ["SQLite", "files"]
     took_part += [name for name, url in (("PostgreSQL", postgres), ("Redis", redis)) if url]
-    for name, marker in (("RabbitMQ", "rabbitmq"), ("Chromium", "browser"), ("npm", "npm")):
+    for name, marker in NAMED.items():
         if used[marker]:
             took_part.append(f"{name} ({used[marker]} tests)")
     print(f"\n=== Real services that took part: {', '.join(took_part)} ===")

@@ -74,6 +74,12 @@ def npm_path() -> str:
 
 
 @cache
+def pgbouncer_path() -> str:
+    """PgBouncer, or ''. Debian puts it where only root looks."""
+    return shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin") or ""
+
+
+@cache
 def shared_folder() -> str:
     """The folder with larger samples that some machines have beside the repository, or ''."""
     chosen = os.environ.get("CAPI_SHARED_DIR", "")

@@ -145,18 +145,6 @@ SELECT DISTINCT destination_id FROM new_delivery WHERE due_at IS NOT NULL
 """
 
 
-class _ServerCursor(psycopg.Cursor[Any]):
-    """Sends parameters apart from the statement, which the server then need not read again.
-
-    Django's cursors write every value into the statement. A pooler that hands each transaction
-    another connection knows no prepared statements; who uses one tells Django so.
-    """
-
-    def execute(self, query: Any, params: Any = None, **_: Any) -> _ServerCursor:
-        prepare = not connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
-        return super().execute(query, params, prepare=prepare)
-
-
 def _write_at_once(rows: Rows) -> set[int]:
     sources, message_ids, types, names, times, bodies = _columns(rows.events, EventRow)
     positions, destinations, *owed_texts = _columns(rows.owed, OwedRow)
@@ -164,7 +152,10 @@ def _write_at_once(rows: Rows) -> set[int]:
     lengths = [len(body) for body in bodies]
     starts = list(accumulate(lengths[:-1], initial=1)) if lengths else []
     connection.ensure_connection()
-    with connection._prepare_cursor(_ServerCursor(connection.connection)) as cursor:
+    # psycopg's own cursor sends the parameters apart from the statement; Django's writes every value
+    # into it. Nothing is prepared (Django's default): behind PgBouncer each transaction may get
+    # another connection, which knows no statement of the one before.
+    with connection._prepare_cursor(psycopg.Cursor(connection.connection)) as cursor:
         cursor.execute(
             _ONE_STATEMENT,
             [
