@@ -10,7 +10,20 @@ from typing import Any
 import pytest
 from django.db import DataError, OperationalError
 
-from deliveries.ingest.group_commit import MAX_ROWS, GroupCommit
+from deliveries.ingest.group_commit import MAX_BYTES, MAX_ROWS, GroupCommit
+
+
+class Text(str):
+    """Stands for a request: a row for each letter, ``bytes_of_row`` bytes each."""
+
+    bytes_of_row = 1
+
+    def size_bytes(self) -> int:
+        return len(self) * self.bytes_of_row
+
+
+class LargeText(Text):
+    bytes_of_row = MAX_BYTES // 4
 
 
 class Writer:
@@ -32,11 +45,12 @@ class Writer:
         return len(group)
 
 
-def submit_behind_one(writer: Writer, intakes: list[Any]) -> list[Future[None]]:
-    """One write under way, then all of ``intakes`` waiting, then the write goes on."""
-    groups = GroupCommit(writer, writer.followed_up.append)
+def submit_behind_one(writer: Writer, texts: list[str]) -> list[Future[None]]:
+    """One write under way, then all of ``texts`` waiting, then the write goes on."""
+    groups: Any = GroupCommit(writer, writer.followed_up.append)
+    intakes = [text if isinstance(text, Text) else Text(text) for text in texts]
     with ThreadPoolExecutor(len(intakes) + 1) as threads:
-        futures = [threads.submit(groups.submit, "first")]
+        futures = [threads.submit(groups.submit, Text("first"))]
         assert writer.is_writing.wait(10)
         for count, intake in enumerate(intakes, start=1):
             futures.append(threads.submit(groups.submit, intake))
@@ -59,6 +73,14 @@ def test_large_requests_do_not_share() -> None:
     half = "x" * (MAX_ROWS // 2)
     submit_behind_one(writer, [half, half, "y"])
     assert [len(group) for group in writer.groups] == [1, 2, 1]
+
+
+def test_requests_with_many_bytes_do_not_share() -> None:
+    writer = Writer()
+    submit_behind_one(
+        writer, [LargeText("abc"), LargeText("d"), LargeText("e"), LargeText("fghijk")]
+    )
+    assert writer.groups == [["first"], ["abc", "d"], ["e"], ["fghijk"]]
 
 
 def test_the_fault_of_one_request_is_not_the_loss_of_its_neighbours() -> None:
@@ -89,6 +111,6 @@ def test_the_next_request_is_written_after_a_failure() -> None:
 
     groups: Any = GroupCommit(write, lambda _: None)
     with pytest.raises(OperationalError):
-        groups.submit("a")
-    groups.submit("b")
+        groups.submit(Text("a"))
+    groups.submit(Text("b"))
     assert written == ["failed", "b"]
