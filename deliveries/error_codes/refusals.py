@@ -22,8 +22,16 @@ REFUSAL_CODES: dict[str, CodeHelp] = {
         ),
     ),
     "invalid_gzip": CodeHelp(
-        gettext_noop("The body is said to be compressed with gzip and is not."),
-        gettext_noop("Correct the sender or the proxy that set Content-Encoding."),
+        gettext_noop(
+            "The body is compressed (gzip or deflate) and damaged, or not what Content-Encoding says."
+        ),
+        gettext_noop(
+            "Correct the sender, or the proxy that changes the body or its Content-Encoding."
+        ),
+    ),
+    "unsupported_encoding": CodeHelp(
+        gettext_noop("The body is compressed with something else than gzip or deflate."),
+        gettext_noop("Let the sender use gzip, or no compression."),
     ),
     "request_too_large": CodeHelp(
         gettext_noop("The body is larger than MAX_REQUEST_BYTES."),
@@ -46,7 +54,7 @@ REFUSAL_CODES: dict[str, CodeHelp] = {
         gettext_noop("Send one of them."),
     ),
     "invalid_message_id": CodeHelp(
-        gettext_noop("The messageId is no text, or has NUL in it."),
+        gettext_noop("The messageId is not text."),
         gettext_noop("Send a UUID, or leave it to the SDK."),
     ),
     "message_id_too_long": CodeHelp(
@@ -55,16 +63,16 @@ REFUSAL_CODES: dict[str, CodeHelp] = {
     ),
     "invalid_text": CodeHelp(
         gettext_noop(
-            "A text has a character that no database takes (NUL, half of a surrogate pair)."
+            "A text had half of an emoji or a byte that is not UTF-8; now such a text is repaired."
         ),
-        gettext_noop("Remove it in the sender."),
+        gettext_noop("Send the event again."),
     ),
     "not_a_number": CodeHelp(
-        gettext_noop("The event has NaN or Infinity, which JSON does not know."),
+        gettext_noop("The event has NaN or Infinity, which are not JSON."),
         gettext_noop("Send null or leave it out."),
     ),
     "number_too_large": CodeHelp(
-        gettext_noop("A number does not fit in 64 bits."),
+        gettext_noop("A number is larger than any number of 64 bits."),
         gettext_noop("Send it as text, or send a smaller one."),
     ),
     "nested_too_deeply": CodeHelp(

@@ -82,6 +82,16 @@ WARNING_CODES: dict[str, CodeHelp] = {
         gettext_noop("The event says it happens more than five minutes from now."),
         gettext_noop("Check the clock and the time zone of the sender."),
     ),
+    "text_repaired": CodeHelp(
+        gettext_noop(
+            "A text had a byte that is not UTF-8 or half of an emoji, which was replaced by “�”."
+        ),
+        gettext_noop("Send UTF-8, and cut texts between characters."),
+    ),
+    "number_as_text": CodeHelp(
+        gettext_noop("A whole number has more than 64 bits, so it was kept as text."),
+        gettext_noop("Nothing, if it is an ID: send such IDs as text."),
+    ),
     "clock_corrected": CodeHelp(
         gettext_noop(
             "The sender's clock was more than five minutes off, so the event's time was corrected."

@@ -10,8 +10,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from deliveries.ingest import responses
-from deliveries.ingest.body import BodyRefused
-from deliveries.ingest.responses import RequestRefused
+from deliveries.ingest.responses import BodyRefused, RequestRefused
 from deliveries.ingest.strict_json import ParsedJSON
 from destinations.routing import SourceRoutes, routes_for
 

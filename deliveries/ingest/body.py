@@ -1,12 +1,11 @@
-"""The raw body of a request: read up to a limit, gunzipped up to the same limit, parsed as JSON.
+"""The raw body of a request: read up to a limit, unpacked up to the same limit, parsed as JSON.
 
-The content type is never looked at: SDKs send JSON as ``text/plain`` and even as
-``application/x-www-form-urlencoded``.
+The type is never looked at: SDKs send JSON as ``text/plain`` and even as
+``application/x-www-form-urlencoded``. Its charset counts where the body is no UTF-8.
 """
 
 from __future__ import annotations
 
-import zlib
 from typing import Any
 
 from django.conf import settings
@@ -15,26 +14,16 @@ from django.http.request import UnreadablePostError
 from rest_framework.parsers import BaseParser
 
 from deliveries.ingest import responses
-from deliveries.ingest.responses import RequestRefused
+from deliveries.ingest.encodings import to_utf8, unpack_body
+from deliveries.ingest.responses import BodyRefused
 from deliveries.ingest.strict_json import ParsedJSON, parse_json
 
-_GZIP = 31  # zlib's window bits for a gzip header
 _PIECE_BYTES = 65_536
 _MAX_DRAINED_BYTES = 32_000_000
-_MAX_MEMBERS = 64  # of a gzip stream; each one copies what is left of it
-
-
-class BodyRefused(RequestRefused):
-    """The body cannot be used; ``code`` and ``excerpt`` are for the refusals list."""
-
-    def __init__(self, status: int, text: str, code: str, excerpt: bytes = b"") -> None:
-        super().__init__(status, text)
-        self.code = code
-        self.excerpt = excerpt
 
 
 class RawBodyParser(BaseParser):
-    """Any content type, with or without gzip, read once from a Django request."""
+    """Any content type, compressed or not, read once from a Django request."""
 
     media_type = "*/*"
 
@@ -44,24 +33,22 @@ class RawBodyParser(BaseParser):
         media_type: str | None = None,
         parser_context: dict[str, Any] | None = None,
     ) -> ParsedJSON:
-        """Raises BodyRefused: 413 for too much, 400 for what is no gzip or no JSON."""
-        body = read_body(stream, settings.MAX_REQUEST_BYTES)
+        """Raises BodyRefused: 413 for too much, 415 for an unknown coding, 400 for no JSON."""
+        body = to_utf8(read_body(stream, settings.MAX_REQUEST_BYTES))
         try:
-            return parse_json(body)
+            return parse_json(body, (stream.content_params or {}).get("charset", ""))
         except ValueError as error:
             raise BodyRefused(400, responses.INVALID_JSON, "invalid_json", body[:2000]) from error
 
 
 def read_body(request: HttpRequest, limit: int) -> bytes:
-    """The body after gunzip, at most ``limit`` bytes before it and after it."""
+    """The body unpacked, at most ``limit`` bytes before it and after it."""
     meta = request.META
     stream, length = _open_stream(request)
     if length is not None and length > limit:
         raise BodyRefused(413, responses.TOO_LARGE, "request_too_large")
     body = _read_up_to(stream, length, limit)
-    if meta.get("HTTP_CONTENT_ENCODING", "").strip().lower() in ("gzip", "x-gzip"):
-        return gunzip(body, limit)
-    return body
+    return unpack_body(body, meta.get("HTTP_CONTENT_ENCODING", ""), limit)
 
 
 def drain_body(request: HttpRequest) -> None:
@@ -110,27 +97,3 @@ def _read_up_to(stream: Any, length: int | None, limit: int) -> bytes:
     if length is not None and size < length:
         raise BodyRefused(400, responses.UNREADABLE_BODY, "incomplete_body")
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
-def gunzip(compressed: bytes, limit: int) -> bytes:
-    """All members of a gzip stream; stops at ``limit`` bytes however much would come out.
-
-    RudderStack answers 500 to a broken stream. That makes SDKs send the same bytes again and
-    again, so this is a 400.
-    """
-    pieces: list[bytes] = []
-    size = 0
-    while compressed:
-        member = zlib.decompressobj(_GZIP)
-        try:
-            piece = member.decompress(compressed, limit - size + 1)
-        except zlib.error as error:
-            raise BodyRefused(400, responses.UNREADABLE_BODY, "invalid_gzip") from error
-        size += len(piece)
-        if size > limit:
-            raise BodyRefused(413, responses.TOO_LARGE, "request_too_large")
-        if not member.eof or len(pieces) == _MAX_MEMBERS:
-            raise BodyRefused(400, responses.UNREADABLE_BODY, "invalid_gzip")
-        pieces.append(piece)
-        compressed = member.unused_data
-    return b"".join(pieces)

@@ -102,9 +102,9 @@ def _read_message_id(value: Any) -> str:
         value = str(value)
     if value is None:
         return ""
-    if type(value) is not str or "\x00" in value:
-        raise EventRefused("invalid_message_id", "messageId", "A messageId is text without NUL.")
-    message_id = trim(value)
+    if type(value) is not str:
+        raise EventRefused("invalid_message_id", "messageId", "A messageId is text.")
+    message_id = trim(value.replace("\x00", ""))  # no column holds NUL
     if len(message_id) > MAX_MESSAGE_ID:
         raise EventRefused(
             "message_id_too_long",

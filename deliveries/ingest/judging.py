@@ -8,6 +8,7 @@ from typing import Any
 from deliveries.ingest.defaults import NO_DEFAULTS, BatchDefaults, with_defaults
 from deliveries.ingest.envelope import AcceptedEvent, Arrival, accept_event
 from deliveries.ingest.refusals import EventRefused, RefusedEvent, refuse_event
+from deliveries.ingest.repairs import repair_event
 from deliveries.ingest.strict_json import find_flaw
 
 
@@ -27,6 +28,8 @@ def judge_events(
         flaw = None if is_flawless else find_flaw(event)
         if flaw is None:
             try:
+                if not is_flawless and isinstance(event, dict):
+                    event = repair_event(event)
                 accepted.append(accept_event(event, path_type, arrival))
                 continue
             except EventRefused as event_refused:

@@ -96,7 +96,10 @@ ERRORS = {
         responses.ORIGIN_NOT_ALLOWED, "A page of an origin that the source does not list."
     ),
     (404, "text/plain"): _answer(responses.SOURCE_DISABLED, "The source is switched off."),
-    (413, "text/plain"): _answer(responses.TOO_LARGE, "More than 4,096,000 bytes after gunzip."),
+    (413, "text/plain"): _answer(responses.TOO_LARGE, "More than 4,096,000 bytes unpacked."),
+    (415, "text/plain"): _answer(
+        responses.UNSUPPORTED_ENCODING, "Compressed with something else than gzip or deflate."
+    ),
     (429, "text/plain"): _answer(responses.TOO_MANY_REQUESTS, "Wait as long as Retry-After says."),
     (503, "text/plain"): _answer(responses.NO_STORAGE, "Nothing was stored: send it again."),
 }

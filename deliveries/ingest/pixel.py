@@ -15,11 +15,11 @@ from rest_framework.request import Request
 
 from deliveries.ingest import openapi
 from deliveries.ingest.authentication import HeaderWriteKeyAuthentication, WriteKeyAuthentication
-from deliveries.ingest.body import BodyRefused
+from deliveries.ingest.encodings import to_utf8
 from deliveries.ingest.envelope import Arrival, to_text
 from deliveries.ingest.judging import judge_events
 from deliveries.ingest.refusals import limit_refusals, refuse_body
-from deliveries.ingest.responses import RequestRefused
+from deliveries.ingest.responses import BodyRefused, RequestRefused
 from deliveries.ingest.store import store_request
 from deliveries.ingest.strict_json import ParsedJSON, parse_json
 from deliveries.ingest.views import IngestView, describe_error
@@ -88,7 +88,7 @@ class EncodedPixelView(PixelView):
         if self.parsed is None:
             content = decode_data(request._request.GET.get("data", ""))
             try:
-                self.parsed = parse_json(content)
+                self.parsed = parse_json(to_utf8(content))
             except ValueError as error:
                 raise BodyRefused(400, _NO_JSON, "invalid_json", content[:2000]) from error
         return self.parsed

@@ -26,7 +26,6 @@ _WITHHELD = "(withheld)"
 _ANSWERS = {
     "missing_identity": responses.NO_IDENTITY,
     "event_too_large": responses.TOO_LARGE,
-    "invalid_text": responses.INVALID_JSON,
     "not_a_number": responses.INVALID_JSON,
     "nested_too_deeply": responses.INVALID_JSON,
 }

@@ -18,6 +18,7 @@ UNKNOWN_WRITE_KEY = "invalid write key"
 SOURCE_DISABLED = "source is disabled"
 ORIGIN_NOT_ALLOWED = "origin is not allowed"
 INVALID_JSON = "invalid json"
+UNSUPPORTED_ENCODING = "content encoding is not supported: send gzip, deflate or identity"
 UNREADABLE_BODY = "failed to read body from request"
 EMPTY_BATCH = "empty batch payload"
 INVALID_EVENT = "event is not a valid rudder event"
@@ -38,6 +39,16 @@ class RequestRefused(Exception):
         self.status = status
         self.text = text
         self.headers = dict(headers or {})
+
+
+class BodyRefused(RequestRefused):
+    """The body cannot be used; ``code`` and ``excerpt`` are for the refusals list."""
+
+    def __init__(self, status: int, text: str, code: str, excerpt: bytes = b"") -> None:
+        accepts = {"Accept-Encoding": "gzip, deflate, identity"}  # RFC 9110, 15.5.16
+        super().__init__(status, text, accepts if status == 415 else None)
+        self.code = code
+        self.excerpt = excerpt
 
 
 def accepted() -> HttpResponse:

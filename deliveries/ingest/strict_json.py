@@ -3,13 +3,15 @@
 orjson is fast and keeps the last of two equal keys, turns whole numbers beyond 64 bits into
 floats, and refuses a whole batch for one ``NaN``, one half of a surrogate pair or one byte that is
 no UTF-8. So its result is trusted only where none of that can be; else the standard library reads
-the body again, and ``find_flaw`` says which event cannot be kept as it came.
+the body again. ``find_flaw`` then says which event nobody can know the meaning of, and
+``repairs.repair_event`` mends what does not matter so much.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +26,8 @@ _DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
 _MANY_DIGITS = b"0" * 19  # 64 bits hold every number of 18 digits
 _MAX_WHOLE_NUMBER = 20
 _LEAST, _MOST = -(2**63), 2**64 - 1
+_CHARSETS = re.compile(r"(?:iso[-_]?8859|latin|l[1-9]$|windows|cp|koi8|shift|sjis|euc|gb|big5)")
+_LATIN_1 = re.compile(r"\s*(?:iso[-_]?8859[-_]1$|latin[-_]?1$|l1$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +54,18 @@ class _NoNumber:
         return self.text
 
 
-def parse_json(body: bytes) -> ParsedJSON:
-    """Raises ValueError when no event could be told from the next."""
+def parse_json(body: bytes, charset: str = "") -> ParsedJSON:
+    """Raises ValueError when no event could be told from the next.
+
+    ``charset`` is what the sender says of a body that turns out not to be UTF-8; "" for nothing.
+    """
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return ParsedJSON(_parse_leniently(body), False)
+        return ParsedJSON(_parse_leniently(body, charset), False)
     if _is_flawless(body, value):
         return ParsedJSON(value, True)
-    return ParsedJSON(_parse_leniently(body), False)
+    return ParsedJSON(_parse_leniently(body, charset), False)
 
 
 def _is_flawless(body: bytes, value: Any) -> bool:
@@ -77,17 +84,30 @@ def _is_flawless(body: bytes, value: Any) -> bool:
     )
 
 
-def _parse_leniently(body: bytes) -> Any:
+def _parse_leniently(body: bytes, charset: str) -> Any:
     try:
-        # Bytes that are no UTF-8 become halves of surrogate pairs, which find_flaw sees.
         return json.loads(
-            body.decode("utf-8", "surrogateescape"),
+            _decode(body, charset),
             object_pairs_hook=_build_object,
             parse_constant=_NoNumber,
             parse_int=_read_whole_number,
         )
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def _decode(body: bytes, charset: str) -> str:
+    """Bytes that are no text become halves of surrogate pairs, which ``repair_event`` finds."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        if _CHARSETS.match(charset.strip().lower()):
+            try:
+                # What calls itself Latin-1 is Windows-1252 on the web.
+                return body.decode("cp1252" if _LATIN_1.match(charset) else charset)
+            except (UnicodeDecodeError, LookupError):
+                pass  # it is something else again
+    return body.decode("utf-8", "surrogateescape")
 
 
 def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -109,45 +129,41 @@ def _read_whole_number(text: str) -> int | _NoNumber:
 
 
 def find_flaw(event: Any) -> Finding | None:
-    """The first thing in a leniently parsed event that cannot be kept exactly; None: nothing."""
+    """Why nobody can know what a leniently parsed event means; None: it can be kept or repaired."""
     unseen: list[tuple[Any, str, int]] = [(event, "", 1)]
     while unseen:
         value, path, depth = unseen.pop()
         kind = type(value)
-        if kind is str:
-            if not _is_text(value):
-                return Finding(
-                    "invalid_text", path, "Not valid UTF-8, or half of a surrogate pair."
-                )
-        elif isinstance(value, dict | list):
+        if isinstance(value, dict | list):
             if depth > DEEPEST:
                 return Finding("nested_too_deeply", "", f"Nested more than {DEEPEST} levels deep.")
             if kind is _RepeatedKey:
-                field = _join(path, value.key)
+                field = join_path(path, _as_text(value.key))
                 return Finding("repeated_key", field, "An object names this key more than once.")
             members = value.items() if isinstance(value, dict) else enumerate(value)
-            for key, member in members:
-                if type(key) is str and not _is_text(key):
-                    return Finding("invalid_text", path, "A key is not valid UTF-8.")
-                unseen.append((member, _join(path, key), depth + 1))
-        elif kind is _NoNumber and not value.text.lstrip("-").isdigit():
+            unseen += [
+                (member, join_path(path, _as_text(key)), depth + 1) for key, member in members
+            ]
+        elif kind is _NoNumber and not is_long_number(value):
             return Finding("not_a_number", path, "JSON has no NaN and no Infinity.")
-        elif kind is _NoNumber or (kind is int and not _LEAST <= value <= _MOST):
-            return Finding("number_too_large", path, "Whole numbers must fit in 64 bits.")
         elif kind is float and not math.isfinite(value):
             return Finding("number_too_large", path, "No number of 64 bits is as large as this.")
     return None
 
 
-def _is_text(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def is_long_number(value: Any) -> bool:
+    """Whether ``value`` is a whole number that does not fit in 64 bits."""
+    if type(value) is _NoNumber:
+        return value.text.lstrip("-").isdigit()
+    return type(value) is int and not _LEAST <= value <= _MOST
 
 
-def _join(path: str, key: str | int) -> str:
+def join_path(path: str, key: str | int) -> str:
+    """The path of a member, as findings name it; cut at what a column holds."""
     if type(key) is int:
         return f"{path}[{key}]"[:255]
     return (f"{path}.{key}" if path else str(key))[:255].replace("\x00", "")
+
+
+def _as_text(key: str | int) -> str | int:
+    return key if type(key) is int else str(key).encode("utf-8", "replace").decode()

@@ -19,13 +19,13 @@ from deliveries.ingest.authentication import (
     QueryWriteKeyAuthentication,
     WriteKeyAuthentication,
 )
-from deliveries.ingest.body import BodyRefused, RawBodyParser, drain_body
+from deliveries.ingest.body import RawBodyParser, drain_body
 from deliveries.ingest.cors import allow_origin, answer_preflight, check_origin
 from deliveries.ingest.defaults import NO_DEFAULTS, BatchDefaults, read_defaults
 from deliveries.ingest.envelope import Arrival
 from deliveries.ingest.judging import judge_events
 from deliveries.ingest.refusals import EventRefused, limit_refusals, refuse_body, refuse_event
-from deliveries.ingest.responses import RequestRefused
+from deliveries.ingest.responses import BodyRefused, RequestRefused
 from deliveries.ingest.store import store_request
 from deliveries.ingest.strict_json import ParsedJSON
 from deliveries.ingest.throttling import SourceThrottle, charge_for_events
@@ -111,7 +111,8 @@ class EventView(IngestView):
 
     event_type = ""
     schema_description = (
-        "One event; the path names its type. Any content type; gzip with Content-Encoding: gzip."
+        "One event; the path names its type. Any content type; plain, or compressed with gzip or "
+        "deflate."
     )
     schema_examples = (openapi.EXAMPLE,)
 

@@ -20,6 +20,7 @@ from .event_names import ECOMMERCE_NAMES, is_own_name, standard_name
 from .findings import EventFiltered, EventRejected, Finding
 from .integrations import integration_settings, is_switched_off
 from .plans import plan_for
+from .repairs import REPAIRS_KEY, read_repairs
 from .senders import is_an_app, is_the_visitors_own
 from .times import unix_seconds
 from .user_data import read_user_data
@@ -110,7 +111,7 @@ def transform(event: dict[str, Any], name: str, config: TransformConfig, now: fl
 
     Raises EventRejected with the reasons it can never be one, or EventFiltered ``event_too_old``.
     """
-    warnings: list[Finding] = []
+    warnings = read_repairs(event[REPAIRS_KEY]) if REPAIRS_KEY in event else []
     sections, present = read_sections(event)
     plan = plan_for(sections, present)
     event_time = _read_event_time(sections, config, now, warnings)

@@ -58,6 +58,10 @@ def texts(node: ast.expr) -> Iterator[str]:
         yield from texts(node.orelse)
 
 
+NO_LONGER_GIVEN = {"invalid_text"}
+"""Rows of older releases have them."""
+
+
 def used_codes() -> dict[str, set[str]]:
     """Code → the files that give it."""
     found: dict[str, set[str]] = {}
@@ -84,7 +88,8 @@ def test_every_code_of_the_table_is_given_somewhere() -> None:
         if path not in TABLES
     )
     # A code may stand in a table of its own module (HTTP status → code), so any mention counts.
-    assert {code for code in (*ERROR_CODES, *REFUSAL_CODES) if f'"{code}"' not in sources} == set()
+    unused = {code for code in (*ERROR_CODES, *REFUSAL_CODES) if f'"{code}"' not in sources}
+    assert unused == NO_LONGER_GIVEN
 
 
 @pytest.mark.parametrize("code", sorted({*ERROR_CODES, *REFUSAL_CODES}))

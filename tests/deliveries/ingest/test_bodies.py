@@ -6,13 +6,14 @@ import gzip
 import io
 import json
 import tracemalloc
-import zlib
 from typing import Any
 
 import pytest
 from django.test import RequestFactory
 
-from deliveries.ingest.body import BodyRefused, drain_body, gunzip, read_body
+from deliveries.ingest.body import drain_body, read_body
+from deliveries.ingest.encodings import gunzip
+from deliveries.ingest.responses import BodyRefused
 from deliveries.ingest.strict_json import find_flaw, parse_json
 from deliveries.models import Event, Refusal
 from destinations.models import Source
@@ -58,7 +59,7 @@ def test_the_content_type_does_not_matter(
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b" ", b"{", b"[1,]", b"{'a':1}", b"\xef\xbb\xbf{}", b'"\x01"', b"\x1f\x8b", b"[" * 5000],
+    [b"", b" ", b"{", b"[1,]", b"{'a':1}", b"\xef\xbb\xbf", b'"\x01"', b"[" * 5000],
 )
 @pytest.mark.parametrize("path", ["/v1/track", "/v1/batch"])
 def test_a_body_that_is_no_json_is_answered_400_and_noted(
@@ -97,16 +98,10 @@ def test_one_event_must_be_an_object(post: Post, source: Source, value: Any) -> 
         ('{"a":NaN}', "not_a_number", "properties.a", "invalid json"),
         ('{"a":-Infinity}', "not_a_number", "properties.a", "invalid json"),
         ('{"a":1e999}', "number_too_large", "properties.a", None),
-        ('{"a":18446744073709551616}', "number_too_large", "properties.a", None),
-        ('{"a":[-9223372036854775809]}', "number_too_large", "properties.a[0]", None),
-        ('{"a":' + "9" * 5000 + "}", "number_too_large", "properties.a", None),
-        ('{"a":"half \\ud83d"}', "invalid_text", "properties.a", "invalid json"),
-        ('{"\\udc00":1}', "invalid_text", "properties", "invalid json"),
-        ('{"a":"\udcff"}', "invalid_text", "properties.a", "invalid json"),
         ("[" * 300 + "]" * 300, "nested_too_deeply", "", "invalid json"),
     ],
 )
-def test_an_event_that_cannot_be_kept_exactly_is_refused_alone(
+def test_an_event_whose_meaning_nobody_knows_is_refused_alone(
     post: Post, source: Source, properties: str, code: str, field: str, text: str | None
 ) -> None:
     bad = track(properties, "bad")
@@ -178,7 +173,7 @@ def test_a_gzip_bomb_is_answered_413_in_bounded_memory(post: Post, source: Sourc
 
 @pytest.mark.parametrize(
     "body",
-    [b"{}", gzip.compress(b"{}")[:-3], gzip.compress(b"{}") + b"rest", zlib.compress(b"{}")],
+    [b"no gzip", gzip.compress(b"{}")[:-3], gzip.compress(b"{}") + b"rest", b"\x1f\x8b"],
 )
 def test_a_broken_gzip_stream_is_answered_400(post: Post, source: Source, body: bytes) -> None:
     assert answer(post("/v1/track", body, **GZIP)) == UNREADABLE

@@ -39,6 +39,7 @@ def test_every_event_path_is_described_with_its_answers(document: Any) -> None:
             "403",
             "404",
             "413",
+            "415",
             "429",
             "503",
         }

@@ -241,6 +241,7 @@ SEED_ROWS: dict[str, tuple[str, ...]] = {
 }
 
 RULES: dict[str, str] = {
+    "event": "repaired",
     "type": "track screen any_case",
     "unsupported_type": "identify group alias merge",
     "integrations": "all_false pinterest_tag PINTEREST_TAG destination_name other_destination "
