@@ -16,6 +16,7 @@ LARGE_BODY_BYTES = 32_768
 """As stored. A thousand events may be a thousand large orders: those are read one at a time."""
 
 
+@models.CharField.register_lookup
 @models.BigAutoField.register_lookup
 class AnyOf(models.lookups.In):
     """``id__any_of=[…]``: like ``__in``, with one array parameter where the database has arrays.

@@ -61,6 +61,16 @@ REFUSAL_CODES: dict[str, CodeHelp] = {
         gettext_noop("The messageId has more than 255 characters."),
         gettext_noop("Send a UUID, or leave it to the SDK."),
     ),
+    "message_id_conflict": CodeHelp(
+        gettext_noop(
+            "An event with the same message ID and other content came before. This one was kept and "
+            "delivered as well."
+        ),
+        gettext_noop(
+            "Leave message IDs to the SDK, and give your server a source of its own: whoever knows a "
+            "public write key can send under IDs that can be guessed."
+        ),
+    ),
     "invalid_text": CodeHelp(
         gettext_noop(
             "A text had half of an emoji or a byte that is not UTF-8; now such a text is repaired."

@@ -69,10 +69,17 @@ class Rows:
     refusals: Sequence[RefusalRow]
 
 
-def write_rows(rows: Rows) -> set[int]:
-    """Write all or nothing; events that are known already are left out, and what they owe.
+class Written(NamedTuple):
+    """The destinations that have something to be sent now, and how many events were new."""
 
-    Returns the destinations that have something to be sent now. Raises django.db.Error.
+    destination_ids: set[int]
+    event_count: int
+
+
+def write_rows(rows: Rows) -> Written:
+    """Write all or nothing; events whose message ID is known are left out, and what they owe.
+
+    Raises django.db.Error.
     """
     if connection.vendor == "postgresql":
         return _write_at_once(rows)
@@ -141,11 +148,12 @@ WITH sent AS (
         source_id, destination_id, metric, count(*)
     FROM happened GROUP BY bucket, source_id, destination_id, metric
 )
-SELECT DISTINCT destination_id FROM new_delivery WHERE due_at IS NOT NULL
+SELECT DISTINCT destination_id, NULL::bigint FROM new_delivery WHERE due_at IS NOT NULL
+UNION ALL SELECT NULL, count(*) FROM new_event
 """
 
 
-def _write_at_once(rows: Rows) -> set[int]:
+def _write_at_once(rows: Rows) -> Written:
     sources, message_ids, types, names, times, bodies = _columns(rows.events, EventRow)
     positions, destinations, *owed_texts = _columns(rows.owed, OwedRow)
     refusing_sources, refusal_times, *refusal_texts = _columns(rows.refusals, RefusalRow)
@@ -175,7 +183,9 @@ def _write_at_once(rows: Rows) -> set[int]:
                 *map(text_array, refusal_texts),
             ],
         )
-        return {destination_id for (destination_id,) in cursor.fetchall()}
+        counts = dict(cursor.fetchall())
+        event_count = counts.pop(None)
+        return Written(set(counts), event_count)
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], kind: Any) -> list[Sequence[Any]]:
@@ -198,7 +208,7 @@ def text_array(texts: Sequence[object]) -> str:
     return f'{{"{escaped}"}}'
 
 
-def _write_in_turn(rows: Rows) -> set[int]:
+def _write_in_turn(rows: Rows) -> Written:
     with transaction.atomic():
         ids: dict[tuple[int, str], int] = {}
         if rows.events:
@@ -229,7 +239,8 @@ def _write_in_turn(rows: Rows) -> set[int]:
         if rows.refusals:
             insert_rows(Refusal, RefusalRow._fields, rows.refusals)
         insert_rows(Tally, TALLY_COLUMNS, _tally_rows(ids, rows, deliveries))
-    return {one.destination_id for one in deliveries if one.due_at is not None}
+    to_wake = {one.destination_id for one in deliveries if one.due_at is not None}
+    return Written(to_wake, len(ids))
 
 
 def _tally_rows(

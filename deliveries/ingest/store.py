@@ -11,25 +11,33 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from deliveries.db.compression import pack
 from deliveries.engine.planning import PlannedDelivery, plan_deliveries
 from deliveries.engine.wakeups import wake
+from deliveries.ingest.conflicts import find_conflicts, is_same_event
 from deliveries.ingest.envelope import AcceptedEvent
 from deliveries.ingest.group_commit import GroupCommit
 from deliveries.ingest.refusals import RefusedEvent
-from deliveries.ingest.statements import EventRow, OwedRow, RefusalRow, Rows, write_rows
+from deliveries.ingest.statements import EventRow, OwedRow, RefusalRow, Rows, Written, write_rows
 from destinations.routing import SourceRoutes
 
 EventKey = tuple[int, str]
-"""Source and message ID: what makes an event the same event."""
+"""Source and message ID: what an event is known by."""
+
+Planned = tuple[EventRow, list[PlannedDelivery]]
+"""An event and what it owes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What one request brought, ready to be written."""
+    """What one request brought, ready to be written.
 
-    events: dict[EventKey, tuple[EventRow, list[PlannedDelivery]]]
+    ``doubles``: events under the message ID of an event in ``events``, with other content.
+    """
+
+    events: dict[EventKey, Planned]
+    doubles: list[Planned]
     refusals: list[RefusalRow]
 
     def __len__(self) -> int:
-        return len(self.events) + len(self.refusals)
+        return len(self.events) + len(self.doubles) + len(self.refusals)
 
     def size_bytes(self) -> int:
         """The bytes of the events' bodies as stored."""
@@ -44,9 +52,10 @@ def store_request(
 ) -> None:
     """Store what one request brought; returns after the commit.
 
-    A message ID that this source has sent before, or twice in this request, is stored once. All
-    of the request or nothing: raises django.db.Error, and then nothing is stored. Requests that
-    arrive while another one is written share the next transaction.
+    An event that this source has sent before, or twice in this request, is stored once; another
+    one under its message ID is stored as well (``conflicts.py``). All of the request or nothing:
+    raises django.db.Error, and then the sender has to send it again. Requests that arrive while
+    another one is written share the next transaction.
     """
     _groups.submit(prepare_intake(source, accepted, refused, received_at))
 
@@ -59,28 +68,52 @@ def prepare_intake(
 ) -> Intake:
     """All the work on rows that needs no database."""
     source_id = source.source_id
-    events: dict[EventKey, tuple[EventRow, list[PlannedDelivery]]] = {}
+    events: dict[EventKey, Planned] = {}
+    doubles: list[Planned] = []
+    firsts: dict[str, AcceptedEvent] = {}
     for one in accepted:
-        key = (source_id, one.message_id)
-        if key not in events:
-            row = EventRow(
-                source_id, one.message_id, one.type, one.name, received_at, pack(one.body)
-            )
-            events[key] = (row, plan_deliveries(one.event, source.routes))
-    refusals = [
-        RefusalRow(source_id, received_at, one.code, one.field, one.message, one.excerpt)
-        for one in refused
-    ]
-    return Intake(events, refusals)
+        first = firsts.setdefault(one.message_id, one)
+        if first is not one and is_same_event(first.event, one.event):
+            continue
+        row = EventRow(source_id, one.message_id, one.type, one.name, received_at, pack(one.body))
+        planned = (row, plan_deliveries(one.event, source.routes))
+        if first is one:
+            events[source_id, one.message_id] = planned
+        else:
+            doubles.append(planned)
+    refusals = [_refusal_row(source_id, received_at, one) for one in refused]
+    return Intake(events, doubles, refusals)
 
 
 def write_intakes(intakes: Sequence[Intake]) -> set[int]:
     """One transaction for the requests of a group. Returns the destinations to wake workers for.
 
+    A message ID that is known already takes a second look, and a second transaction if its event is
+    another one. Nobody has been answered 200 before that.
+    """
+    firsts, doubles = merge_intakes(intakes)
+    refusals = [row for intake in intakes for row in intake.refusals]
+    written = write_or_reconnect(make_rows(firsts, refusals))
+    if not doubles and written.event_count == len(firsts):
+        return written.destination_ids
+    candidates = [*firsts, *doubles]
+    others: list[Planned] = []
+    notes: list[RefusalRow] = []
+    for conflict in find_conflicts([row for row, _ in candidates]):
+        row = conflict.row
+        others.append((row, candidates[conflict.position][1]))
+        notes.append(_refusal_row(row.source_id, row.received_at, conflict.refusal))
+    if not others:
+        return written.destination_ids
+    return written.destination_ids | write_rows(make_rows(others, notes)).destination_ids
+
+
+def write_or_reconnect(rows: Rows) -> Written:
+    """Write all or nothing.
+
     A connection that turns out to be dead (the database was restarted) is replaced once, instead
     of asking before each write whether it lives. Message IDs make writing twice harmless.
     """
-    rows = merge_intakes(intakes)
     try:
         return write_rows(rows)
     except (OperationalError, InterfaceError):
@@ -96,16 +129,27 @@ def wake_workers(destination_ids: set[int]) -> None:
         transaction.on_commit(lambda: wake(destination_ids))
 
 
-def merge_intakes(intakes: Sequence[Intake]) -> Rows:
-    """The rows of all; of equal events that of the first request."""
-    merged: dict[EventKey, tuple[EventRow, list[PlannedDelivery]]] = {}
-    for intake in reversed(intakes):
-        merged.update(intake.events)
-    events: list[EventRow] = []
+def merge_intakes(intakes: Sequence[Intake]) -> tuple[list[Planned], list[Planned]]:
+    """The first event of each message ID, and what came under the same ones after it."""
+    firsts: dict[EventKey, Planned] = {}
+    doubles: list[Planned] = []
+    for intake in intakes:
+        for key, event in intake.events.items():
+            if firsts.setdefault(key, event) is not event:
+                doubles.append(event)
+        doubles += intake.doubles
+    return list(firsts.values()), doubles
+
+
+def _refusal_row(source_id: int, received_at: datetime, one: RefusedEvent) -> RefusalRow:
+    return RefusalRow(source_id, received_at, one.code, one.field, one.message, one.excerpt)
+
+
+def make_rows(events: Sequence[Planned], refusals: Sequence[RefusalRow]) -> Rows:
+    """The rows of events, whose keys differ, and of refusals."""
+    in_order = sorted(events, key=lambda event: event[0][:2])
     owed: list[OwedRow] = []
-    for position, key in enumerate(sorted(merged), start=1):
-        row, planned = merged[key]
-        events.append(row)
+    for position, (_, planned) in enumerate(in_order, start=1):
         owed += [
             OwedRow(
                 position,
@@ -119,7 +163,7 @@ def merge_intakes(intakes: Sequence[Intake]) -> Rows:
             )
             for one in planned
         ]
-    return Rows(events, owed, [row for intake in intakes for row in intake.refusals])
+    return Rows([row for row, _ in in_order], owed, refusals)
 
 
 _groups = GroupCommit(write_intakes, wake_workers)
