@@ -17,7 +17,6 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
@@ -25,6 +24,7 @@ from accounts.history import HistoryAdmin
 from accounts.permission_choices import TickedChoices
 from accounts.two_factor import find_two_factor
 from accounts.two_factor_pages import switch_off_view
+from admin_base.lists import StrictModelAdmin
 from deliveries.phrases import show_time
 from destinations.badges import show_badge
 
@@ -35,7 +35,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(User)
-class UserAdmin(TickedChoices, DjangoUserAdmin, ModelAdmin):
+class UserAdmin(TickedChoices, DjangoUserAdmin, StrictModelAdmin):
     """Who stands in the history is not deleted, because the history would go with them."""
 
     form = UserChangeForm
@@ -140,7 +140,7 @@ class UserAdmin(TickedChoices, DjangoUserAdmin, ModelAdmin):
 
 
 @admin.register(Group)
-class GroupAdmin(TickedChoices, DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(TickedChoices, DjangoGroupAdmin, StrictModelAdmin):
     list_display = ("name", "shown_users")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:

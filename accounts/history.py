@@ -10,14 +10,14 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
+from admin_base.lists import StrictModelAdmin
 from deliveries.phrases import show_time
 
 
 @admin.register(LogEntry)
-class HistoryAdmin(ModelAdmin):
+class HistoryAdmin(StrictModelAdmin):
     """Every change of set-up and people, and every retry, discard, pause and resume."""
 
     list_display = ("shown_time", "shown_person", "shown_about", "shown_which", "shown_change")

@@ -5,13 +5,13 @@ from django.contrib.admin.apps import SimpleAdminConfig
 
 
 class AdminConfig(SimpleAdminConfig):
-    """The admin in django-unfold's look.
+    """The admin in django-unfold's look, every list of it strict (``admin_base``).
 
     ``capi_project.urls`` looks for the admin modules. Django would do so in every process, and a
     worker, which shows no page, would hold ten megabytes of them.
     """
 
-    default_site = "unfold.sites.UnfoldAdminSite"
+    default_site = "admin_base.site.RelayAdminSite"
 
 
 class LookConfig(AppConfig):

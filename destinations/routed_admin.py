@@ -7,13 +7,13 @@ from typing import Any
 from django.db import models, transaction
 from django.forms import BaseModelFormSet, ModelForm
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
+from admin_base.lists import StrictModelAdmin
 from destinations.change_history import describe_changes
 from destinations.routing import forget_routes
 
 
-class RoutedAdmin(ModelAdmin):
+class RoutedAdmin(StrictModelAdmin):
     """A part of what decides where events go: every change is passed on once it is committed.
 
     Nothing is deleted here, because the log keeps pointing to it: it is switched off instead.

@@ -14,7 +14,15 @@ from typing import NamedTuple
 import pytest
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-PACKAGES = ("accounts", "brokers", "capi_project", "deliveries", "destinations", "launcher")
+PACKAGES = (
+    "accounts",
+    "admin_base",
+    "brokers",
+    "capi_project",
+    "deliveries",
+    "destinations",
+    "launcher",
+)
 MAX_LINES = 500
 CODE = re.compile(r"`([^`]+)`")
 

@@ -30,7 +30,14 @@ TEMPLATES = [
 ]
 MODULES = [
     path
-    for folder in ("accounts", "capi_project", "deliveries", "destinations", "launcher")
+    for folder in (
+        "accounts",
+        "admin_base",
+        "capi_project",
+        "deliveries",
+        "destinations",
+        "launcher",
+    )
     for path in sorted((BASE_DIR / folder).glob("*.py"))
 ]
 

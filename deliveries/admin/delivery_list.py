@@ -7,16 +7,27 @@ from typing import Any
 
 from django.db import models
 from django.http import HttpRequest
+from django.utils.translation import gettext, gettext_lazy
 
 from deliveries.admin.paging import KeysetChangeList
 from deliveries.models import Delivery
+from deliveries.privacy.masked_rows import sees_personal_data
 from deliveries.search import PARAMETERS, Selection, all_pages, find_page, read_selection
 
 
 class DeliveryList(KeysetChangeList):
     """Deliveries, newest first; a search that takes too long is broken off and can be gone on with."""
 
+    search_placeholder: Any = gettext_lazy("ID, order, email, user")
+
     def get_results(self, request: HttpRequest) -> None:
+        self.search_help_text = gettext("Message ID, event ID, order ID, email address or user ID")
+        if not sees_personal_data(request.user):
+            self.search_help_text = gettext("Message ID, event ID or order ID")
+            self.search_placeholder = gettext("Message, event or order ID")
+            self.search_limit = gettext(
+                "A search by email address or user ID needs the permission to see personal data."
+            )
         self.selection = _selection(request)
         super().get_results(request)
 

@@ -245,7 +245,7 @@ class BatchPages(LogAdmin):
         is_masked = not sees_personal_data(request.user)
         name = f"batch-{pk}-{side}{'-masked' if is_masked else ''}.json"
         return HttpResponse(
-            batch_body(stored, is_masked),
+            batch_body(batch, stored, is_masked),
             content_type="application/octet-stream",
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )

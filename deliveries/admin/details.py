@@ -17,8 +17,14 @@ from deliveries.db.compression import unpack
 from deliveries.error_codes import meaning_of, remedy_of
 from deliveries.models import Attempt, Batch, Delivery, Event
 from deliveries.phrases import pretty, pretty_json, say_next_try
+from deliveries.privacy.event_ids import (
+    has_readable_event_ids,
+    hide_event_ids,
+    hides_own_event_id,
+    message_id_positions,
+)
 from deliveries.privacy.masked_rows import mask_pretty, mask_row
-from deliveries.privacy.masking import mask_body, mask_text, personal_values
+from deliveries.privacy.masking import HIDDEN, mask_body, mask_text, personal_values
 from deliveries.statuses import OPEN, RETRYABLE_BY_A_PERSON, DeliveryStatus
 from destinations.models import Destination, Source
 
@@ -46,6 +52,8 @@ class DeliveryDetails:
     panes: tuple[Pane, Pane, Pane]
     attempts: list[Attempt]
     siblings: list[Delivery]
+    event_id: str
+    """The ``event_id`` that Pinterest saw or will see, as far as it is known."""
     today: Today | None
     """What would be sent under today's configuration, when that differs."""
     next_try: str
@@ -71,11 +79,6 @@ class DeliveryDetails:
             for before, attempt in zip(numbers, self.attempts, strict=False)
         ]
 
-    @property
-    def event_id(self) -> str:
-        """The ``event_id`` that Pinterest saw or will see, as far as it is known."""
-        return self.delivery.conversion_event_id or (self.event.message_id if self.event else "")
-
 
 def read_details(delivery: Delivery, now: datetime, is_masked: bool = False) -> DeliveryDetails:
     """Everything about one delivery; a constant number of queries, whatever rows are gone.
@@ -93,14 +96,20 @@ def read_details(delivery: Delivery, now: datetime, is_masked: bool = False) -> 
         .order_by("pk")[:MAX_SIBLINGS]
     )
     today = _compare_with_today(delivery, event, destination, batch, now, is_masked)
+    event_id = delivery.conversion_event_id or (event.message_id if event else "")
+    hides_event_id = is_masked and hides_own_event_id(
+        delivery.conversion_event_id, destination.dedup_key if destination else ""
+    )
     panes = (
         _received_pane(event),
-        _sent_pane(delivery, batch),
+        _sent_pane(delivery, batch, hides_event_id),
         _answered_pane(delivery, batch),
     )
     attempts = list(Attempt.objects.filter(delivery_id=delivery.pk).order_by("pk"))
     if is_masked:
         known = _personal_values(panes[0]) | _personal_values(panes[1])
+        if hides_event_id:
+            known, event_id = known | {event_id}, HIDDEN
         panes = tuple(_mask_pane(pane, known) for pane in panes)
         for row in (delivery, *attempts):
             mask_row(row, known)
@@ -113,6 +122,7 @@ def read_details(delivery: Delivery, now: datetime, is_masked: bool = False) -> 
         panes=panes,
         attempts=attempts,
         siblings=siblings,
+        event_id=event_id,
         today=today,
         next_try=say_next_try(delivery, destination, now),
         status_help=STATUS_HELP[delivery.status],
@@ -146,10 +156,25 @@ def _compare_with_today(
     )
 
 
-def batch_body(stored: bytes | memoryview, is_masked: bool) -> bytes:
+def batch_body(batch: Batch, stored: bytes | memoryview, is_masked: bool) -> bytes:
     """A stored request or response as exact bytes, or with its personal data hidden."""
     body = unpack(stored)
-    return mask_body(body) if is_masked else body
+    return mask_body(_hide_event_ids(batch, body)) if is_masked else body
+
+
+def _hide_event_ids(batch: Batch, body: bytes) -> bytes:
+    """A body without the event IDs that may name somebody."""
+    destination = Destination.objects.filter(pk=batch.destination_id).first()
+    if destination is not None and has_readable_event_ids(destination.dedup_key):
+        return body
+    try:
+        whole = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return body  # masked as a whole
+    if not isinstance(whole, dict) or "data" not in whole:
+        return body
+    shown = message_id_positions(batch.pk)
+    return orjson.dumps({**whole, "data": hide_event_ids(whole["data"], shown)})
 
 
 def batch_panes(batch: Batch, is_masked: bool = False) -> tuple[Pane, Pane]:
@@ -162,9 +187,11 @@ def batch_panes(batch: Batch, is_masked: bool = False) -> tuple[Pane, Pane]:
         gettext("Response"), absence=gettext("The response is no longer kept, or none came.")
     )
     if batch.request_body is not None:
-        request = Pane(gettext("Request"), pretty_json(batch_body(batch.request_body, is_masked)))
+        request = Pane(
+            gettext("Request"), pretty_json(batch_body(batch, batch.request_body, is_masked))
+        )
     if batch.response_body is not None:
-        body = batch_body(batch.response_body, is_masked)
+        body = batch_body(batch, batch.response_body, is_masked)
         response = Pane(
             gettext("Response"), pretty_json(body), gettext("The response had no body.")
         )
@@ -204,7 +231,7 @@ def _received_pane(event: Event | None) -> Pane:
     return Pane(title, pretty_json(unpack(event.body)))
 
 
-def _sent_pane(delivery: Delivery, batch: Batch | None) -> Pane:
+def _sent_pane(delivery: Delivery, batch: Batch | None, hides_event_id: bool) -> Pane:
     title = gettext("Sent")
     if delivery.batch_id is None:
         return Pane(title, absence=_why_not_sent(delivery))
@@ -219,7 +246,8 @@ def _sent_pane(delivery: Delivery, batch: Batch | None) -> Pane:
         return Pane(
             title, absence=gettext("The stored request has no conversion at this position.")
         )
-    return Pane(title, pretty(conversion))
+    shown = hide_event_ids([conversion])[0] if hides_event_id else conversion
+    return Pane(title, pretty(shown))
 
 
 def _answered_pane(delivery: Delivery, batch: Batch | None) -> Pane:

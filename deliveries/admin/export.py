@@ -11,7 +11,8 @@ import orjson
 from django.db.models import QuerySet
 
 from deliveries.models import Delivery, Event
-from deliveries.privacy.masking import mask_text
+from deliveries.privacy.event_ids import with_readable_event_ids
+from deliveries.privacy.masking import HIDDEN, mask_text
 from destinations.models import Destination, Source
 
 COLUMNS = (
@@ -78,6 +79,7 @@ def _pages(pages: Iterable[QuerySet[Delivery]], masks: bool) -> Iterator[Iterabl
     """Two queries a page. With ``masks`` free texts are shown without values."""
     destinations = dict(Destination.objects.values_list("pk", "name"))
     sources = dict(Source.objects.values_list("pk", "name"))
+    readable = with_readable_event_ids() if masks else None
     for deliveries in pages:
         if rows := list(deliveries.values(*_FIELDS)):
             events = {
@@ -86,7 +88,7 @@ def _pages(pages: Iterable[QuerySet[Delivery]], masks: bool) -> Iterator[Iterabl
                     "id", "source_id", "name", "type", "message_id"
                 )
             }
-            yield [_row(row, events, destinations, sources, masks) for row in rows]
+            yield [_row(row, events, destinations, sources, readable) for row in rows]
 
 
 def _row(
@@ -94,7 +96,7 @@ def _row(
     events: dict[int, dict[str, Any]],
     destinations: dict[int, str],
     sources: dict[int, str],
-    masks: bool,
+    readable: frozenset[int] | None,
 ) -> tuple[Any, ...]:
     event = events.get(row["event_id"], {})
     message_id = event.get("message_id", "")
@@ -107,7 +109,7 @@ def _row(
         event.get("type", ""),
         message_id,
         row["conversion_name"],
-        row["conversion_event_id"] or message_id,
+        _event_id(row, readable) or message_id,
         destinations.get(row["destination_id"], f"deleted (no. {row['destination_id']})"),
         row["status"],
         row["attempt_count"],
@@ -115,9 +117,16 @@ def _row(
         row["error_stage"],
         row["error_code"],
         row["error_field"],
-        mask_text(message) if masks else message,
+        message if readable is None else mask_text(message),
         row["batch_id"],
     )
+
+
+def _event_id(row: dict[str, Any], readable: frozenset[int] | None) -> str:
+    """An event ID of its own is hidden where it may name somebody."""
+    own: str = row["conversion_event_id"]
+    is_hidden = own and readable is not None and row["destination_id"] not in readable
+    return HIDDEN if is_hidden else own
 
 
 def _harmless(value: Any) -> Any:

@@ -10,13 +10,14 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from unfold.admin import ModelAdmin
 
-from deliveries.admin.paging import KeysetChangeList
+from admin_base.lists import StrictModelAdmin
+from deliveries.admin.paging import AFTER, BEFORE, KeysetChangeList
 from deliveries.search.query_params import read_in_own_zone
+from deliveries.search.zones import ZONE
 
 
-class LogAdmin(ModelAdmin):
+class LogAdmin(StrictModelAdmin):
     """A log, and a page of its own for each row (``detail_template``)."""
 
     list_per_page = 50
@@ -27,6 +28,7 @@ class LogAdmin(ModelAdmin):
     show_full_result_count = False
     change_list_template = "admin/deliveries/log.html"
     detail_template = ""
+    own_parameters = frozenset({BEFORE, AFTER, ZONE})
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
         return KeysetChangeList
@@ -45,11 +47,11 @@ class LogAdmin(ModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         row = self.get_object(request, unquote(object_id))
         if row is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
-        if not self.has_view_permission(request, row):
-            raise PermissionDenied
         context = {
             **self.admin_site.each_context(request),
             "title": str(row),

@@ -10,11 +10,11 @@ from django.core.paginator import Paginator
 from django.db import connections, models
 from django.db.models import Prefetch, prefetch_related_objects
 from django.http import HttpRequest
-from unfold.views import ChangeList
 
+from admin_base.lists import StrictChangeList
 from deliveries.privacy.masked_rows import mask_row, sees_personal_data
 from deliveries.search.readers import read_id
-from deliveries.search.zones import ZONE, zone_name, zone_of
+from deliveries.search.zones import zone_name, zone_of
 
 BEFORE = "before"
 """Query parameter: show the rows just older than this id."""
@@ -28,7 +28,7 @@ class KeysetPage(Paginator):
     template_name = "relay/pagination_keyset.html"
 
 
-class KeysetChangeList(ChangeList):
+class KeysetChangeList(StrictChangeList):
     """A list of a log, newest first: one query a page, however long the log is.
 
     The model admin may have ``page_prefetches``: what to fetch for the rows of one page.
@@ -39,10 +39,6 @@ class KeysetChangeList(ChangeList):
     reached: int | None = None
     """The ID at which the search for rows was broken off, because it took too long."""
     reached_at: datetime | None = None
-
-    def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
-        found: dict[str, Any] = super().get_filters_params(params)
-        return {key: value for key, value in found.items() if key not in (BEFORE, AFTER, ZONE)}
 
     def get_ordering(self, request: HttpRequest, queryset: models.QuerySet) -> list[str]:
         return ["-pk"]

@@ -18,6 +18,7 @@ from django.utils.translation import gettext
 from deliveries.db.compression import unpack
 from deliveries.models import Event
 from deliveries.phrases import pretty, pretty_json
+from deliveries.privacy.event_ids import has_readable_event_ids, hide_event_ids
 from deliveries.privacy.masked_rows import mask_pretty, sees_personal_data
 from deliveries.privacy.masking import mask, mask_text, personal_values
 from destinations.connections import send_as_test
@@ -90,7 +91,7 @@ def preview_view(request: HttpRequest, pk: int | None = None) -> HttpResponse:
         known = personal_values(orjson.loads(text))
         text = mask_pretty(text, known)
         if trial is not None:
-            _mask_trial(trial, known)
+            _mask_trial(trial, known, config)
     context = {
         **admin.site.each_context(request),
         "title": (gettext("Preview: %(name)s") % {"name": destination.name})
@@ -203,12 +204,18 @@ def _try_out(event: dict[str, Any], config: TransformConfig) -> Trial:
     )
 
 
-def _mask_trial(trial: Trial, known: frozenset[str]) -> None:
+def _mask_trial(trial: Trial, known: frozenset[str], config: TransformConfig | None) -> None:
     """Hide what the trial says of the person, for somebody who may not see it."""
-    known |= personal_values(trial.answer.get("conversions", []))
+    conversions = trial.answer.get("conversions", [])
+    known |= personal_values(conversions)
+    # Anybody can type any dedup key here, and so ask for any value of the event.
+    if config is not None and config.dedup_key and not has_readable_event_ids(config.dedup_key):
+        known |= {str(one["event_id"]) for one in conversions}
+        conversions = hide_event_ids(conversions)
+        trial.answer = {**trial.answer, "conversions": conversions}
     trial.conversions = [
-        (mask_text(name, known), mask_pretty(text, known), missing)
-        for name, text, missing in trial.conversions
+        (mask_text(name, known), pretty(mask(conversion, known)), missing)
+        for (name, _, missing), conversion in zip(trial.conversions, conversions, strict=True)
     ]
     trial.answer = mask(trial.answer, known)
     if trial.sent is not None:

@@ -11,6 +11,7 @@ import orjson
 from django.utils.translation import gettext
 
 from deliveries.phrases import pretty
+from deliveries.privacy.event_ids import has_readable_event_ids, hide_event_ids
 from deliveries.privacy.masking import mask, personal_values
 from destinations.models import Destination
 from destinations.pinterest.findings import EventFiltered, EventRejected
@@ -71,6 +72,8 @@ def compare_with_today(
         return None
     if is_masked:
         known = personal_values(event)
+        if not has_readable_event_ids(config.dedup_key):
+            todays, sent = _hide_event_id(todays, event), _hide_event_id(sent, event)
         todays, sent = mask(todays, known), mask(sent, known)
     if sent is None:
         return Today(gettext("Today's configuration would send this:"), _signed("", pretty(todays)))
@@ -80,6 +83,14 @@ def compare_with_today(
         ),
         _signed(pretty(sent), pretty(todays)),
     )
+
+
+def _hide_event_id(conversion: Any, event: dict[str, Any]) -> Any:
+    """Unless it is the message ID."""
+    is_message_id = isinstance(conversion, dict) and conversion.get("event_id") == event.get(
+        "messageId"
+    )
+    return conversion if is_message_id else hide_event_ids([conversion])[0]
 
 
 def _signed(before: str, after: str) -> tuple[tuple[str, str], ...]:

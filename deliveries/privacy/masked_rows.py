@@ -29,6 +29,8 @@ def mask_row(row: Any, known: frozenset[str] = frozenset()) -> None:
         row.field = mask_text(row.field, known)
     elif isinstance(row, Delivery | Batch | Attempt):
         row.error_message = mask_text(row.error_message, known)
+        if not isinstance(row, Batch):
+            row.error_field = mask_text(row.error_field, known)
         if isinstance(row, Delivery):
             row.warnings = [
                 {**warning, "message": mask_text(str(warning.get("message", "")), known)}

@@ -8,7 +8,7 @@ hold anything under names of its own. The structure stays: objects, lists, boole
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -122,6 +122,15 @@ def mask_excerpt(text: str) -> str:
             "hidden": HIDDEN,
             "count": f"{len(text):,}",
         }
+
+
+def is_readable_path(steps: Sequence[str]) -> bool:
+    """Whether the value at this path of an event is one that ``mask`` leaves as it is."""
+    names = [_plain(step) for step in steps if not step.isdecimal()]
+    if not names or not PERSONAL_BRANCHES.isdisjoint(names):
+        return False
+    field, above = names[-1], names[-2] if len(names) > 1 else ""
+    return field not in LINKS | SENTENCES and _is_readable(field, above)
 
 
 def personal_values(value: Any) -> frozenset[str]:

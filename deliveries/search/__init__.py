@@ -8,7 +8,7 @@ person. The rest of this package is how.
 from deliveries.search.counting import Counted, count_deliveries, count_events
 from deliveries.search.pages import all_pages, find_page
 from deliveries.search.query_params import PARAMETERS, read_selection
-from deliveries.search.search_keys import events_with
+from deliveries.search.search_keys import events_with, names_a_person
 from deliveries.search.selection import FILTERS, Names, Selection
 
 __all__ = [
@@ -22,5 +22,6 @@ __all__ = [
     "count_events",
     "events_with",
     "find_page",
+    "names_a_person",
     "read_selection",
 ]

@@ -78,16 +78,31 @@ def index_events(now: datetime, is_over: Callable[[], bool] = lambda: False) -> 
     return total
 
 
-def events_with(term: str) -> QuerySet[SearchKey, int]:
-    """IDs of the events of this order, e-mail address (or its SHA-256) or user ID; newest first."""
-    digests = [_digest("order", term.strip()), _digest("user", term.strip())]
-    if hashed := _hashed_email(term):
-        digests.append(_digest("email", hashed))
+def events_with(term: str, *, of_people: bool = True) -> QuerySet[SearchKey, int]:
+    """IDs of the events of this order, email address (or its SHA-256) or user ID; newest first.
+
+    Without ``of_people`` of this order only.
+    """
+    digests = [_digest("order", term.strip())]
+    if of_people:
+        digests.append(_digest("user", term.strip()))
+        if hashed := _hashed_email(term):
+            digests.append(_digest("email", hashed))
     return (
         SearchKey.objects.filter(digest__in=digests)
         .order_by("-event_id")
         .values_list("event_id", flat=True)
     )
+
+
+def names_a_person(term: str) -> bool:
+    """Whether this is an email address, or the hash of something."""
+    stripped = term.strip().lower()
+    return "@" in stripped or _is_hash(stripped)
+
+
+def _is_hash(text: str) -> bool:
+    return len(text) == _HASH_DIGITS and not set(text) - set("0123456789abcdef")
 
 
 def _digests_of(event: Any) -> Iterator[int]:
@@ -105,7 +120,7 @@ def _digests_of(event: Any) -> Iterator[int]:
 def _hashed_email(text: str) -> str:
     """As Pinterest gets it: SHA-256 of the normalised address; a hash stays as it is."""
     stripped = text.strip().lower()
-    if len(stripped) == _HASH_DIGITS and not set(stripped) - set("0123456789abcdef"):
+    if _is_hash(stripped):
         return stripped
     normalised = normalise_email(stripped)
     if not isinstance(normalised, str) or not normalised:

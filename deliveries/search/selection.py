@@ -175,6 +175,21 @@ class Selection:
             is_few=True,
         ),
     )
+    event_id: int | None = field(
+        default=None,
+        metadata=_about(
+            parameter="event",
+            title=gettext_lazy("Event"),
+            label=gettext_lazy("event"),
+            control="text_if_set",  # a link chose it: its number stands nowhere to be typed
+            read=number_of("event"),
+            narrow=lambda found, pk: found.filter(event_id=pk),
+            narrow_events=lambda found, pk: found.filter(pk=pk),
+            say=lambda pk, names: gettext("no. %(number)s") % {"number": pk},
+            has_index=True,
+            is_few=True,
+        ),
+    )
     since: datetime | None = field(
         default=None,
         metadata=_about(

@@ -69,7 +69,11 @@ def test_the_history_says_who_when_and_what_and_leads_there(administrator: Clien
     assert "Turned a page." in page
     assert ">a thing</a>" not in page
     assert "a thing" in page
-    found = administrator.get(url, {"q": "turned"}).context["cl"].result_count
+    found = (
+        administrator.post(url, {"_search": "1", "q": "turned"}, follow=True)
+        .context["cl"]
+        .result_count
+    )
     assert found == 1
 
 

@@ -30,7 +30,6 @@ DOORS: dict[str, str] = {
     "password_change": "NVOA",
     "password_change_done": "NVOA",
     "jsi18n": "NVOA",
-    "search": "NVOA",  # finds only what the person may see
     "two_factor": "NVOA",  # everybody's own
     "two_factor_set_up": "NVOA",
     "destinations_destination_preview": "VOA",
@@ -116,8 +115,8 @@ OUTSIDE_THE_SITE = (
     "two_factor_set_up",
 )
 """Their names stand in no namespace."""
-NO_PAGE = {"autocomplete", "view_on_site", "app_list"}
-"""Django's own, tested there; nothing here offers a model to them."""
+NO_PAGE = {"autocomplete", "search", "view_on_site", "app_list"}
+"""Django's and django-unfold's own; nothing here leads to them, and the first two find nothing."""
 WORDS_IN_ADDRESSES = {"deliveries_bulkaction_ask": "retry", "deliveries_delivery_export": "csv"}
 
 

@@ -171,10 +171,10 @@ def test_warnings_siblings_and_links_are_on_the_page(admin_client):
         f"/admin/deliveries/batch/{batch.pk}/change/",
         f"/admin/deliveries/delivery/{sibling.pk}/change/",
         "Pinterest DE",
-        f"/admin/deliveries/delivery/?q={delivery.event.message_id}",
+        f"/admin/deliveries/delivery/?event={delivery.event_id}",
     ):
         assert text in page
-    found = admin_client.get(LOG, {"q": delivery.event.message_id}).context["cl"].result_list
+    found = admin_client.get(LOG, {"event": delivery.event_id}).context["cl"].result_list
     assert {one.pk for one in found} == {delivery.pk, sibling.pk}
 
 
@@ -252,7 +252,7 @@ def test_discarding_after_the_question_says_how_many_and_keeps_the_reason(admin_
 def test_after_discarding_the_same_filters_are_on(admin_client):
     broken = [make_rejected(make_destination()) for _ in range(2)]
     question = admin_client.post(
-        f"{LOG}?status=rejected&q=a%26b",
+        f"{LOG}?status=rejected&source_event=a%26b",
         {"action": "discard_selected", "_selected_action": [one.pk for one in broken]},
     )
     filters = question.context["filters"]
@@ -260,7 +260,7 @@ def test_after_discarding_the_same_filters_are_on(admin_client):
         f"{LOG}discard/",
         {"delivery": [one.pk for one in broken], "confirmed": "1", "filters": filters},
     )
-    assert response["Location"] == f"{LOG}?status=rejected&q=a%26b"
+    assert response["Location"] == f"{LOG}?status=rejected&source_event=a%26b"
 
 
 def test_the_buttons_of_one_delivery_do_the_same(admin_client):

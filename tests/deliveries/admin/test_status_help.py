@@ -9,6 +9,7 @@ from django.utils import timezone
 from deliveries.admin.status_help import STATUS_HELP
 from deliveries.models import Delivery
 from deliveries.statuses import DeliveryStatus
+from tests.deliveries.searching import search_url
 from tests.factories import make_deliveries, make_destination
 from tests.test_architecture import BASE_DIR
 
@@ -45,7 +46,6 @@ def test_a_dead_letter_says_what_it_is_and_what_to_do(admin_client: Client) -> N
         ({"status": "pending"}, ["Discard all that are pending …"]),
         ({"status": "discarded"}, ["Retry all that are discarded …"]),
         ({"status": "delivered"}, []),
-        ({"q": "order-1"}, []),
     ],
 )
 def test_the_buttons_say_what_they_are_about_and_promise_to_ask(
@@ -54,3 +54,8 @@ def test_the_buttons_say_what_they_are_about_and_promise_to_ask(
     links = admin_client.get(LOG, query).context["bulk_links"]
     assert [said for _, _, said, _ in links] == [*words, "Replay a time range …"]
     assert all("First it shows how many there are, and asks." in link[3] for link in links)
+
+
+def test_a_search_is_not_acted_upon_as_a_whole(admin_client: Client) -> None:
+    links = admin_client.get(search_url(admin_client, "order-1")).context["bulk_links"]
+    assert [said for _, _, said, _ in links] == ["Replay a time range …"]

@@ -14,9 +14,9 @@ from deliveries.search import search_keys
 from deliveries.search.search_keys import index_events
 from deliveries.tasks import index_events as index_events_task
 from tests.deliveries.log_rows import make_rejected
+from tests.deliveries.searching import found_ids
 from tests.factories import make_deliveries, make_destination, make_event
 
-LOG = "/admin/deliveries/delivery/"
 pytestmark = pytest.mark.django_db
 
 
@@ -48,8 +48,7 @@ def wanted_and_other():
 def test_a_delivery_is_found_by_what_a_customer_knows(admin_client, term):
     wanted, _ = wanted_and_other()
     index_events(timezone.now())
-    found = admin_client.get(LOG, {"q": term}).context["cl"].result_list
-    assert [row.pk for row in found] == [wanted.pk]
+    assert found_ids(admin_client, term) == [wanted.pk]
 
 
 def test_what_is_not_whole_or_of_another_kind_finds_nothing(admin_client):
@@ -62,7 +61,7 @@ def test_what_is_not_whole_or_of_another_kind_finds_nothing(admin_client):
         "customer-8",
         "\ud800".encode("utf-8", "replace").decode(),
     ):
-        assert list(admin_client.get(LOG, {"q": term}).context["cl"].result_list) == []
+        assert found_ids(admin_client, term) == []
 
 
 def test_every_event_is_looked_at_once_and_young_ones_wait(monkeypatch):
