@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.forms import inlineformset_factory
@@ -16,6 +17,10 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from deliveries.db.compression import unpack
+from deliveries.ingest.addresses import find_visitor_ip
+from deliveries.ingest.dry_run import EventPreview, preview_body
+from deliveries.ingest.envelope import Arrival
+from deliveries.ingest.responses import BodyRefused, RequestRefused
 from deliveries.models import Event
 from deliveries.phrases import pretty, pretty_json
 from deliveries.privacy.event_ids import has_readable_event_ids, hide_event_ids
@@ -28,7 +33,6 @@ from destinations.forms import DestinationForm, EventMappingForm
 from destinations.models import Destination, EventMapping
 from destinations.pinterest.client import Reply
 from destinations.pinterest.match_advice import Advice, missing_for_a_match
-from destinations.pinterest.preview import preview_event
 from destinations.pinterest.replies import read_reply
 from destinations.pinterest.transform import TransformConfig
 from destinations.secrets import SecretUnreadable
@@ -36,7 +40,12 @@ from destinations.secrets import SecretUnreadable
 RECENT_COUNT = 15
 RECENT_AMONG = 100_000
 """IDs: no index knows the events of a source, and the newest of a busy log are enough."""
-MAX_CHARACTERS = 200_000
+MAX_CHARACTERS = 600_000
+"""More than the largest event has, written with indents or not."""
+MAX_SHOWN = 20
+"""Events of a batch."""
+MAX_SENT = 20
+"""Pinterest looks at no more conversions of a test request."""
 NEVER_CARRIED = frozenset(
     {"csrfmiddlewaretoken", "conversion_token", "event", "example", "recent", "send"}
 )
@@ -56,20 +65,20 @@ EventMappingFormSet = inlineformset_factory(
 
 @dataclass(slots=True)
 class Trial:
-    """One event tried out: what it gave, and what Pinterest said if it was sent as a test."""
+    """One event tried out, and what it gave."""
 
+    name: str
     answer: dict[str, Any]
     conversions: list[tuple[str, str, list[Advice]]] = field(default_factory=list)
     """(event name, pretty JSON, what is missing for a better match)"""
     missing: list[Advice] = field(default_factory=list)
     """What would let an event through that nobody can match."""
-    sent: dict[str, Any] | None = None
 
 
 def preview_view(request: HttpRequest, pk: int | None = None) -> HttpResponse:
-    """Shows a form for an event and, when one was posted, what it becomes.
+    """Shows a form for what a sender sends and, when it was posted, what becomes of its events.
 
-    The destination is the saved one, or what the posted fields of its form make of it. Nothing is
+    Ingest's own rules come first: what they refuse is refused here. The destination is the saved one, or what the posted fields of its form make of it. Nothing is
     saved; with ``send`` the conversions go out with ``?test=true``, which records nothing.
     """
     if not request.user.has_perm("destinations.view_destination"):
@@ -78,20 +87,27 @@ def preview_view(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     config, problems, is_unsaved = _read_config(request, destination)
     recent = _recent_events(destination)
     text, problem, is_real = _event_text(request, recent)
-    trial = None
+    trials: list[Trial] = []
+    sent: dict[str, Any] | None = None
     if problem:
         problems.append(problem)
     elif config is not None and request.method == "POST":
-        trial = _try_out(orjson.loads(text), config)
-        if "send" in request.POST and pk and trial.conversions:
+        request_ip = "" if is_real else find_visitor_ip(request.META, settings.TRUSTED_PROXY_COUNT)
+        trials, problem = _try_out(text, config, Arrival(timezone.now(), request_ip))
+        if problem:
+            problems.append(problem)
+        conversions = [one for trial in trials for one in trial.answer.get("conversions", ())]
+        if "send" in request.POST and pk and conversions:
             if not request.user.has_perm("destinations.change_destination"):
                 raise PermissionDenied
-            trial.sent = _send(destination, trial.answer["conversions"])
+            sent = _send(destination, conversions[:MAX_SENT])
     if is_masked := is_real and not sees_personal_data(request.user):
         known = personal_values(orjson.loads(text))
         text = mask_pretty(text, known)
-        if trial is not None:
-            _mask_trial(trial, known, config)
+        for trial in trials:
+            known |= _values_to_hide(trial, config)
+        trials = [_mask_trial(trial, known, config) for trial in trials]
+        sent = _mask_sent(sent, known) if sent else None
     context = {
         **admin.site.each_context(request),
         "title": (gettext("Preview: %(name)s") % {"name": destination.name})
@@ -102,7 +118,9 @@ def preview_view(request: HttpRequest, pk: int | None = None) -> HttpResponse:
         "text": text,
         "is_masked": is_masked,
         "problems": problems,
-        "trial": trial,
+        "trials": trials[:MAX_SHOWN],
+        "more_count": max(len(trials) - MAX_SHOWN, 0),
+        "sent": sent,
         "examples": EXAMPLES,
         "recent": recent,
         "carried": _carried(request),
@@ -173,12 +191,6 @@ def _event_text(request: HttpRequest, recent: list[Event]) -> tuple[str, str, bo
     text = request.POST.get("event", "").strip() or pretty(EXAMPLES[0].event)
     if len(text) > MAX_CHARACTERS:
         return text[:MAX_CHARACTERS], gettext("This event is too large to try out here."), False
-    try:
-        event = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        return text, gettext("The event is not JSON: %(error)s.") % {"error": error}, False
-    if not isinstance(event, dict):
-        return text, gettext("The event must be one JSON object, beginning with {."), False
     return text, "", False
 
 
@@ -192,45 +204,76 @@ def _recent_events(destination: Destination) -> list[Event]:
     return list(found.defer("body").order_by("-pk")[:RECENT_COUNT])
 
 
-def _try_out(event: dict[str, Any], config: TransformConfig) -> Trial:
-    answer = preview_event(event, config, timezone.now().timestamp())
+def _try_out(text: str, config: TransformConfig, arrival: Arrival) -> tuple[list[Trial], str]:
+    """A trial of each event that ``text`` brings to ingest, or why there is none."""
+    try:
+        preview = preview_body(text.encode("utf-8", "surrogatepass"), config, arrival)
+    except BodyRefused as refused:
+        reason = refused.__cause__ or refused.text
+        return [], gettext("The event is not JSON: %(error)s.") % {"error": reason}
+    except RequestRefused as refused:
+        return [], gettext("Ingest refuses this batch: %(reason)s.") % {"reason": refused.text}
+    return [_trial_of(event) for event in preview.events], ""
+
+
+def _trial_of(event: EventPreview) -> Trial:
     return Trial(
-        answer,
+        event.name,
+        event.answer,
         [
             (conversion["event_name"], pretty(conversion), missing_for_a_match(conversion))
-            for conversion in answer.get("conversions", ())
+            for conversion in event.answer.get("conversions", ())
         ],
-        MATCHABLE_BY if _is_unmatchable(answer) else [],
+        MATCHABLE_BY if _is_unmatchable(event.answer) else [],
     )
 
 
-def _mask_trial(trial: Trial, known: frozenset[str], config: TransformConfig | None) -> None:
-    """Hide what the trial says of the person, for somebody who may not see it."""
-    conversions = trial.answer.get("conversions", [])
-    known |= personal_values(conversions)
+def _hides_event_ids(config: TransformConfig | None) -> bool:
     # Anybody can type any dedup key here, and so ask for any value of the event.
-    if config is not None and config.dedup_key and not has_readable_event_ids(config.dedup_key):
-        known |= {str(one["event_id"]) for one in conversions}
+    return (
+        config is not None
+        and bool(config.dedup_key)
+        and not has_readable_event_ids(config.dedup_key)
+    )
+
+
+def _values_to_hide(trial: Trial, config: TransformConfig | None) -> frozenset[str]:
+    conversions = trial.answer.get("conversions", [])
+    ids = {str(one["event_id"]) for one in conversions} if _hides_event_ids(config) else set()
+    return personal_values(conversions) | ids
+
+
+def _mask_trial(trial: Trial, known: frozenset[str], config: TransformConfig | None) -> Trial:
+    """Without what the trial says of the person, for somebody who may not see it."""
+    answer = trial.answer
+    conversions = answer.get("conversions", [])
+    if conversions and _hides_event_ids(config):
         conversions = hide_event_ids(conversions)
-        trial.answer = {**trial.answer, "conversions": conversions}
-    trial.conversions = [
-        (mask_text(name, known), pretty(mask(conversion, known)), missing)
-        for (name, _, missing), conversion in zip(trial.conversions, conversions, strict=True)
-    ]
-    trial.answer = mask(trial.answer, known)
-    if trial.sent is not None:
-        trial.sent |= {
-            "outcomes": [
-                replace(
-                    outcome,
-                    message=mask_text(outcome.message, known),
-                    warning=mask_text(outcome.warning, known),
-                )
-                for outcome in trial.sent.get("outcomes", ())
-            ],
-            "body": mask_pretty(trial.sent["body"], known) if trial.sent.get("body") else "",
-            "summary": mask_text(trial.sent["summary"], known),
-        }
+        answer = {**answer, "conversions": conversions}
+    return Trial(
+        mask_text(trial.name, known),
+        mask(answer, known),
+        [
+            (mask_text(name, known), pretty(mask(conversion, known)), missing)
+            for (name, _, missing), conversion in zip(trial.conversions, conversions, strict=True)
+        ],
+        trial.missing,
+    )
+
+
+def _mask_sent(sent: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    return sent | {
+        "outcomes": [
+            replace(
+                outcome,
+                message=mask_text(outcome.message, known),
+                warning=mask_text(outcome.warning, known),
+            )
+            for outcome in sent.get("outcomes", ())
+        ],
+        "body": mask_pretty(sent["body"], known) if sent.get("body") else "",
+        "summary": mask_text(sent["summary"], known),
+    }
 
 
 def _is_unmatchable(answer: dict[str, Any]) -> bool:

@@ -34,11 +34,17 @@ class RawBodyParser(BaseParser):
         parser_context: dict[str, Any] | None = None,
     ) -> ParsedJSON:
         """Raises BodyRefused: 413 for too much, 415 for an unknown coding, 400 for no JSON."""
-        body = to_utf8(read_body(stream, settings.MAX_REQUEST_BYTES))
-        try:
-            return parse_json(body, (stream.content_params or {}).get("charset", ""))
-        except ValueError as error:
-            raise BodyRefused(400, responses.INVALID_JSON, "invalid_json", body[:2000]) from error
+        body = read_body(stream, settings.MAX_REQUEST_BYTES)
+        return read_json(body, (stream.content_params or {}).get("charset", ""))
+
+
+def read_json(body: bytes, charset: str = "") -> ParsedJSON:
+    """An unpacked body as JSON. Raises BodyRefused 400."""
+    body = to_utf8(body)
+    try:
+        return parse_json(body, charset)
+    except ValueError as error:
+        raise BodyRefused(400, responses.INVALID_JSON, "invalid_json", body[:2000]) from error
 
 
 def read_body(request: HttpRequest, limit: int) -> bytes:

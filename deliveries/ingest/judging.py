@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from deliveries.ingest.defaults import NO_DEFAULTS, BatchDefaults, with_defaults
+from django.conf import settings
+
+from deliveries.ingest import responses
+from deliveries.ingest.defaults import NO_DEFAULTS, BatchDefaults, read_defaults, with_defaults
 from deliveries.ingest.envelope import AcceptedEvent, Arrival, accept_event
 from deliveries.ingest.refusals import EventRefused, RefusedEvent, refuse_event
 from deliveries.ingest.repairs import repair_event
-from deliveries.ingest.strict_json import find_flaw
+from deliveries.ingest.responses import RequestRefused
+from deliveries.ingest.strict_json import ParsedJSON, find_flaw
+from deliveries.ingest.texts import is_blank
+
+MAX_EVENTS = 20_000
+"""In one request; a body within the size limit could hold a million tiny ones."""
+MAX_TIMES_REPEATED = 4
+"""What a batch says once is stored with each event: all together at most so many largest bodies."""
 
 
 def judge_events(
@@ -19,20 +29,65 @@ def judge_events(
     is_flawless: bool,
     defaults: BatchDefaults = NO_DEFAULTS,
 ) -> tuple[list[AcceptedEvent], list[RefusedEvent]]:
-    """Each event by itself: one that cannot be accepted does not stop its neighbors."""
+    """Each event by itself: one that cannot be accepted does not stop its neighbors.
+
+    Raises RequestRefused 413 for more of them than one request may hold.
+    """
+    check_amount(events, defaults)
     accepted = []
     refused = []
     for event in events:
-        if defaults is not NO_DEFAULTS and isinstance(event, dict):
-            event = with_defaults(event, defaults)
-        flaw = None if is_flawless else find_flaw(event)
-        if flaw is None:
-            try:
-                if not is_flawless and isinstance(event, dict):
-                    event = repair_event(event)
-                accepted.append(accept_event(event, path_type, arrival))
-                continue
-            except EventRefused as event_refused:
-                flaw = event_refused.finding
-        refused.append(refuse_event(flaw, event))
+        judged = _judge(event, path_type, arrival, is_flawless, defaults)
+        if isinstance(judged, AcceptedEvent):
+            accepted.append(judged)
+        else:
+            refused.append(judged)
     return accepted, refused
+
+
+def judge_body(parsed: ParsedJSON, arrival: Arrival) -> Iterator[AcceptedEvent | RefusedEvent]:
+    """A batch as /v1/batch has it, one event as the path of its type has it; /v1/track without one.
+
+    Raises RequestRefused for a batch without events, or with too many.
+    """
+    value = parsed.value
+    if isinstance(value, dict) and "batch" in value:
+        events = read_batch(value)
+        if events is None:
+            raise RequestRefused(400, responses.EMPTY_BATCH)
+        path_type, defaults = "", read_defaults(value)
+    else:
+        has_type = isinstance(value, dict) and not is_blank(value.get("type"))
+        events, path_type, defaults = [value], "" if has_type else "track", NO_DEFAULTS
+    check_amount(events, defaults)
+    return (_judge(event, path_type, arrival, parsed.is_flawless, defaults) for event in events)
+
+
+def read_batch(value: Any) -> list[Any] | None:
+    """The list of events of a batch; None without one, or with an empty one."""
+    events = value.get("batch") if isinstance(value, dict) else None
+    return events if isinstance(events, list) and events else None
+
+
+def check_amount(events: Sequence[Any], defaults: BatchDefaults) -> None:
+    """Raises RequestRefused 413 for more than one request may bring, its defaults in each event."""
+    repeated = defaults.size() * len(events) if defaults is not NO_DEFAULTS else 0
+    if len(events) > MAX_EVENTS or repeated > MAX_TIMES_REPEATED * settings.MAX_REQUEST_BYTES:
+        raise RequestRefused(413, responses.TOO_LARGE)
+
+
+def _judge(
+    event: Any, path_type: str, arrival: Arrival, is_flawless: bool, defaults: BatchDefaults
+) -> AcceptedEvent | RefusedEvent:
+    if defaults is not NO_DEFAULTS and isinstance(event, dict):
+        event = with_defaults(event, defaults)
+    if not is_flawless:
+        flaw = find_flaw(event)
+        if flaw is not None:
+            return refuse_event(flaw, event)
+        if isinstance(event, dict):
+            event = repair_event(event)
+    try:
+        return accept_event(event, path_type, arrival)
+    except EventRefused as refused:
+        return refuse_event(refused.finding, event)

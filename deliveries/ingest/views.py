@@ -23,7 +23,7 @@ from deliveries.ingest.body import RawBodyParser, drain_body
 from deliveries.ingest.cors import allow_origin, answer_preflight, check_origin
 from deliveries.ingest.defaults import NO_DEFAULTS, BatchDefaults, read_defaults
 from deliveries.ingest.envelope import Arrival
-from deliveries.ingest.judging import judge_events
+from deliveries.ingest.judging import judge_events, read_batch
 from deliveries.ingest.refusals import EventRefused, limit_refusals, refuse_body, refuse_event
 from deliveries.ingest.responses import BodyRefused, RequestRefused
 from deliveries.ingest.store import store_request
@@ -32,10 +32,6 @@ from deliveries.ingest.throttling import SourceThrottle, charge_for_events
 
 logger = logging.getLogger(__name__)
 
-MAX_EVENTS = 20_000
-"""In one request; a body within the size limit could hold a million tiny ones."""
-MAX_TIMES_REPEATED = 4
-"""What a batch says once is stored with each event: all together at most so many largest bodies."""
 RETRY_SECONDS = "5"
 
 
@@ -141,10 +137,6 @@ class EventView(IngestView):
         defaults: BatchDefaults = NO_DEFAULTS,
     ) -> HttpResponse:
         """200 if at least one event was taken; else what RudderStack says of the first."""
-        if len(events) > MAX_EVENTS:
-            raise RequestRefused(413, responses.TOO_LARGE)
-        if defaults.size() * len(events) > MAX_TIMES_REPEATED * settings.MAX_REQUEST_BYTES:
-            raise RequestRefused(413, responses.TOO_LARGE)
         arrival = self.find_arrival(request)
         accepted, refused = judge_events(events, self.event_type, arrival, is_flawless, defaults)
         store_request(request.auth, accepted, limit_refusals(refused), arrival.received_at)
@@ -206,8 +198,8 @@ class BatchView(EventView):
 
     def post(self, request: Request) -> HttpResponse:
         parsed = self.read_or_refuse(request)
-        events = parsed.value.get("batch") if isinstance(parsed.value, dict) else None
-        if not isinstance(events, list) or not events:
+        events = read_batch(parsed.value)
+        if events is None:
             refuse_empty(request, "batch", "The body has no list of events.", parsed.value)
         return self.take(request, events, parsed.is_flawless, read_defaults(parsed.value))
 

@@ -1,13 +1,14 @@
 """What would become of an event: one line of JSON in, one answer out. Nothing is sent or stored.
 
-A line is an event, or ``{"event": …, "config": …}`` with a RudderStack destination config.
+A line is an event, or ``{"event": …, "config": …}``: an event as it is stored with a RudderStack
+destination config.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import orjson
@@ -24,24 +25,34 @@ _DEFAULT = TransformConfig()
 _MAX_INTEGER = 400
 
 
-def preview_line(line: bytes, default_config: TransformConfig | None, now: float) -> Answer:
-    """The answer to one line; ``default_config`` is for lines without a config of their own."""
+def preview_line(
+    line: bytes,
+    default_config: TransformConfig | None,
+    now: float,
+    preview_sent: Callable[[bytes, TransformConfig], Answer] | None = None,
+) -> Answer:
+    """The answer to one line; ``default_config`` is for lines without a config of their own.
+
+    ``preview_sent`` answers what has not been stored yet, but is as a sender writes it: every line
+    that is not ``{"event": …}`` around an event. Without it such a line counts as stored.
+    """
+    config = default_config or _DEFAULT
     try:
         written = _read_json(line)
     except (ValueError, RecursionError) as error:
-        return _error("not_json", f"This line is not JSON that can be read: {error}.")
+        if preview_sent is not None:
+            return preview_sent(line, config)
+        return error_answer("not_json", f"This line is not JSON that can be read: {error}.")
     if type(written) is not dict:
-        return _error("not_an_object", "This line is JSON, but not an object.")
-    config = default_config or _DEFAULT
-    event = written
-    if "event" in written and type(written["event"]) is dict:
-        event = written["event"]
-        stated = written.get("config")
-        if stated is not None:
-            if type(stated) is not dict:
-                return _error("config_not_an_object", "The config of this line is not an object.")
-            config = config_from_rudderstack(stated)[0].transform
-    return preview_event(event, config, now)
+        return error_answer("not_an_object", "This line is JSON, but not an object.")
+    if type(written.get("event")) is not dict:
+        return preview_sent(line, config) if preview_sent else preview_event(written, config, now)
+    stated = written.get("config")
+    if stated is not None:
+        if type(stated) is not dict:
+            return error_answer("config_not_an_object", "The config of this line is not an object.")
+        config = config_from_rudderstack(stated)[0].transform
+    return preview_event(written["event"], config, now)
 
 
 def _read_json(line: bytes) -> Any:
@@ -95,5 +106,6 @@ def _shown(findings: Iterable[Finding]) -> list[dict[str, str]]:
     ]
 
 
-def _error(code: str, message: str) -> Answer:
+def error_answer(code: str, message: str) -> Answer:
+    """The answer to a line that is no event."""
     return {"status": "error", "error": {"code": code, "message": message}}

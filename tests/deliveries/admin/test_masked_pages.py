@@ -126,7 +126,7 @@ def test_no_unsaved_configuration_brings_a_personal_value_to_light(key: str) -> 
     url = reverse("admin:destinations_destination_preview", args=[destination.pk])
     response = client_with().post(url, posted)
     assert response.context["problems"] == []
-    (conversion,) = response.context["trial"].conversions
+    (conversion,) = response.context["trials"][0].conversions
     assert orjson.loads(conversion[1])["event_id"] == "•••"
     page = response.content.decode()
     assert [word for word in WORDS if word in page] == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from django.urls import reverse
 from deliveries.models import Delivery, Event
 from destinations.models import Destination
 from pinterest_sandbox.sandbox import Sandbox
-from tests.factories import make_deliveries, make_destination, make_event
+from tests.factories import make_deliveries, make_destination, make_event, make_source
 
 pytestmark = pytest.mark.django_db
 
@@ -107,7 +109,7 @@ def test_a_test_event_goes_out_with_the_saved_token_whatever_was_typed(
     destination = make_destination()
     typed = {**FORM, "conversion_token": "bad-token", "unmapped_events": "by_name", "send": "1"}
     page = admin_client.post(url_of(destination), {**typed, "event": event_text()})
-    assert page.context["trial"].sent["status"] == 200
+    assert page.context["sent"]["status"] == 200
 
 
 def test_a_destination_that_is_not_saved_yet_can_be_tried(admin_client: Client) -> None:
@@ -130,12 +132,90 @@ def test_mistakes_in_the_form_are_named(admin_client: Client) -> None:
 
 @pytest.mark.parametrize(
     ("text", "problem"),
-    [("{", "The event is not JSON"), ("[1]", "must be one JSON object"), ("7", "must be one")],
+    [
+        ("{", "The event is not JSON"),
+        ("[1]", "An event is a JSON object."),
+        ("7", "An event is a JSON object."),
+        ('{"batch": []}', "Ingest refuses this batch: empty batch payload."),
+        ('{"event": "Lead"}', "An event needs a userId or an anonymousId."),
+        ('{"userId": "u", "n": NaN}', "JSON has no NaN and no Infinity."),
+    ],
 )
 def test_what_is_no_event_gets_a_sentence(admin_client: Client, text: str, problem: str) -> None:
     page = admin_client.post(url_of(make_destination()), {"event": text}).content.decode()
     assert problem in page
     assert "Sent as" not in page
+
+
+def readme_body() -> str:
+    """What the README's curl sends."""
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    found = re.search(r"-d '(\{.*?\})'", readme, re.DOTALL)
+    assert found
+    return found[1]
+
+
+def test_what_the_readmes_curl_sends_is_sent_on(admin_client: Client) -> None:
+    page = admin_client.post(url_of(make_destination()), {"event": readme_body()}).content.decode()
+    assert "Sent as <code>checkout</code>" in page
+    assert "event_time_missing" not in page
+
+
+def test_each_event_of_a_batch_is_shown(admin_client: Client) -> None:
+    batch = {
+        "batch": [
+            {"type": "track", "event": "Order Completed", "userId": "u"},
+            {"type": "identify", "userId": "u"},
+            {"type": "track", "event": "Lead"},
+            *[{"type": "page", "userId": "u"}] * 20,
+        ],
+        "context": {"traits": {"email": "a@example.com"}},
+        "sentAt": "2026-11-28T10:00:00Z",
+    }
+    page = admin_client.post(url_of(make_destination()), {"event": json.dumps(batch)})
+    text = page.content.decode()
+    assert "Event 1 Order Completed" in text
+    assert "Sent as <code>checkout</code>" in text
+    assert "unsupported_type" in text
+    assert "Not stored: refused" in text
+    assert "3 more events of the batch are not shown." in text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"userId": "u", "event": "Lead"},
+        {"userId": "u", "type": "identify"},
+        {"event": "Lead"},
+        {"userId": "u", "event": "Lead", "messageId": "x" * 300},
+        {"userId": "u", "event": "Lead", "messageId": "m", "timestamp": "2026-01-01T10:00:00Z"},
+        {"batch": [{"userId": "u", "type": "track", "event": "Lead", "channel": "web"}]},
+    ],
+)
+def test_the_verdict_is_that_of_the_wire(admin_client: Client, body: dict[str, Any]) -> None:
+    """Stored or not, planned or filtered, and with the very same conversion."""
+    source = make_source(write_key="key")
+    destination = make_destination(sources=[source])
+    meta = {"REMOTE_ADDR": "203.0.113.9"}
+    shown = admin_client.post(url_of(destination), {"event": json.dumps(body)}, **meta)
+    (trial,) = shown.context["trials"]
+    path = "/v1/batch" if "batch" in body else f"/v1/{body.get('type', 'track')}"
+    sent = Client().post(
+        f"{path}?writeKey=key", json.dumps(body), content_type="application/json", **meta
+    )
+    assert (sent.status_code == 400) == (trial.answer["status"] == "error")
+    if sent.status_code == 400:
+        return
+    event = Event.objects.get()
+    names = {name for name, _, _ in trial.conversions}
+    planned = set(
+        Delivery.objects.filter(status="pending").values_list("conversion_name", flat=True)
+    )
+    if trial.answer["status"] in ("ok", "filtered"):
+        assert planned == names
+    # What is stored, chosen on the page, is judged as it was.
+    again = admin_client.post(url_of(destination), {"recent": event.pk}, **meta)
+    assert again.context["trials"][0].answer["status"] == trial.answer["status"]
 
 
 def test_a_recent_event_of_its_sources_can_be_chosen(admin_client: Client) -> None:

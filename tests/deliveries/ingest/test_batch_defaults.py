@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliveries.ingest.defaults import NO_DEFAULTS, BatchDefaults, read_defaults, with_defaults
+from deliveries.ingest.envelope import Arrival, accept_event
 from deliveries.models import Delivery, Event
 from destinations.models import Destination, Source
 from tests.deliveries.ingest.sender import Post, answer, stored
@@ -134,8 +136,6 @@ def test_defaults_do_not_multiply_without_bound(post: Post, source: Source, sett
 def test_the_sent_at_of_a_batch_corrects_a_missing_timestamp(
     post: Post, source: Source, monkeypatch: pytest.MonkeyPatch, sent_at: Any
 ) -> None:
-    from datetime import UTC, datetime
-
     moment = datetime(2026, 1, 1, 12, tzinfo=UTC)
     monkeypatch.setattr("deliveries.ingest.views.timezone.now", lambda: moment)
     batch = {
@@ -151,3 +151,24 @@ def test_the_sent_at_of_a_batch_corrects_a_missing_timestamp(
     # It happened when it was sent; both are by the sender's clock.
     assert two["timestamp"] == "2026-01-01T12:00:00.000Z"
     assert two["originalTimestamp"] == sent_at
+
+
+@given(
+    st.fixed_dictionaries(
+        {"userId": st.just("u")},
+        optional={
+            "messageId": st.sampled_from(["m", "", None, 7]),
+            "type": st.sampled_from(["track", "Page", "", None]),
+            "timestamp": st.sampled_from(["2026-11-28T10:00:00Z", "soon", "", None]),
+            "originalTimestamp": st.sampled_from(["2026-11-28T09:00:00Z", "soon", ""]),
+            "sentAt": st.sampled_from(["2026-11-28T11:00:00Z", 1767272400, "soon", None]),
+            "receivedAt": st.sampled_from(["2026-11-28T08:00:00Z", ""]),
+            "request_ip": st.sampled_from(["203.0.113.9", ""]),
+        },
+    )
+)
+def test_an_accepted_event_is_accepted_again_as_it_is(event: dict[str, Any]) -> None:
+    """So the preview of a stored event, or an import of one, is about the same event."""
+    first = accept_event(event, "", Arrival(datetime(2026, 11, 28, 12, tzinfo=UTC), "198.51.100.1"))
+    later = Arrival(datetime(2026, 12, 24, tzinfo=UTC), "198.51.100.2")
+    assert accept_event(first.event, "", later).event == first.event

@@ -14,7 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from benchmarks.workload import make_lines
-from destinations.management.commands.preview import in_words
+from deliveries.management.commands.preview import answer_line, in_words
 from destinations.pinterest.preview import preview_line
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +26,8 @@ EVENT: dict[str, Any] = {
     "timestamp": "2024-05-01T10:00:00Z",
     "context": {"traits": {"email": "ann@example.com"}},
 }
+SENT = EVENT | {"userId": "u-1"}
+"""As a sender sends it: ingest asks for somebody."""
 CONVERSION = {
     "event_name": "Signed Up",
     "event_time": 1_714_557_600,
@@ -154,7 +156,7 @@ def test_escaped_lone_surrogates_and_endless_integers_are_read() -> None:
 
 
 def test_every_line_gets_one_answer_in_order_without_a_database(tmp_path: Path) -> None:
-    lines = [orjson.dumps(EVENT | {"messageId": f"m-{number}"}) for number in range(50)]
+    lines = [orjson.dumps(SENT | {"messageId": f"m-{number}"}) for number in range(50)]
     lines[7], lines[9] = b"", b"oops"
     file = tmp_path / "events.jsonl"
     file.write_bytes(b"\n".join(lines))
@@ -168,6 +170,55 @@ def test_every_line_gets_one_answer_in_order_without_a_database(tmp_path: Path) 
         f"m-{number}" for number in range(50) if number not in (7, 9)
     ]
     assert run_command(lines=file.read_bytes()).stdout == from_file.stdout
+
+
+def sent(body: Any) -> dict[str, Any]:
+    """The command's answer to a line as a sender writes it."""
+    return answer_line(body if isinstance(body, bytes) else orjson.dumps(body), None)
+
+
+def test_a_line_as_a_sender_writes_it_goes_through_ingest_first() -> None:
+    body = {"userId": "u-1", "event": "Lead", "context": {"traits": {"email": "ann@example.com"}}}
+    given = sent(body)
+    assert (given["status"], given["warnings"]) == ("ok", [])
+    assert given["conversions"][0]["event_name"] == "lead"
+    assert sent(b"\xef\xbb\xbf" + orjson.dumps(body))["status"] == "ok"
+    repaired = sent(orjson.dumps(body)[:-1] + b',"note":"caf\xe9"}')
+    assert [one["code"] for one in repaired["warnings"]] == ["text_repaired"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "field"),
+    [
+        (EVENT, "missing_identity", "userId"),
+        (SENT | {"messageId": []}, "invalid_message_id", "messageId"),
+        (orjson.dumps(SENT)[:-1] + b',"a":1,"a":2}', "repeated_key", "a"),
+    ],
+)
+def test_what_ingest_refuses_is_an_error_with_its_reason(body: Any, code: str, field: str) -> None:
+    given = sent(body)
+    assert given["status"] == "error"
+    assert (given["error"]["code"], given["error"]["field"]) == (code, field)
+    assert in_words(1, given).startswith(f"1. error\n  {code} ({field}): ")
+
+
+def test_a_batch_gets_one_answer_with_those_to_its_events() -> None:
+    batch = {"batch": [SENT, {"type": "identify", "userId": "u"}, 7], "context": {"locale": "de"}}
+    given = sent(batch)
+    assert given["status"] == "batch"
+    assert [one["status"] for one in given["answers"]] == ["ok", "filtered", "error"]
+    assert given["answers"][0]["conversions"][0]["language"] == "de"
+    assert in_words(2, given).startswith("2.1. ok: Signed Up\n")
+    assert sent({"batch": []})["error"]["code"] == "empty_batch"
+
+
+def test_an_event_beside_its_config_has_come_past_ingest() -> None:
+    line = {"event": EVENT | {"event": "Lead"}, "config": {}}
+    assert sent(line) == {
+        "status": "ok",
+        "conversions": [CONVERSION | {"event_name": "lead"}],
+        "warnings": [],
+    }
 
 
 def test_the_memory_of_a_long_run_is_that_of_a_short_one() -> None:
@@ -234,7 +285,7 @@ def test_the_settings_of_a_destination_count(tmp_path: Path) -> None:
 
     destination = make_destination(name="Shop", unmapped_events="as_custom")
     file = tmp_path / "events.jsonl"
-    file.write_bytes(orjson.dumps(EVENT))
+    file.write_bytes(orjson.dumps(SENT))
     out = io.StringIO()
     call_command("preview", str(file), "--destination", destination.name, stdout=out)
     conversions = orjson.loads(out.getvalue())["conversions"]

@@ -1,4 +1,4 @@
-"""`manage.py preview`: what the transform would make of events, without sending or storing any."""
+"""`manage.py preview`: what would become of events, without sending or storing any."""
 
 from __future__ import annotations
 
@@ -12,16 +12,21 @@ from typing import Any, BinaryIO
 
 import orjson
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
-from destinations.pinterest.preview import Answer, preview_line
+from deliveries.ingest.dry_run import preview_body
+from deliveries.ingest.envelope import Arrival
+from deliveries.ingest.responses import BodyRefused, RequestRefused
+from destinations.pinterest.preview import Answer, error_answer, preview_line
 from destinations.pinterest.transform import TransformConfig
 
 
 class Command(BaseCommand):
     help = (
-        'Reads JSON lines, each an event or {"event": …, "config": …} with a RudderStack '
-        "destination config, and writes one JSON line per line read: the conversions, or why "
-        "there are none. Nothing is sent or stored."
+        "Reads JSON lines and writes one JSON line per line read: the conversions, or why there "
+        "are none. A line is what an SDK sends, an event or a batch, and goes through the rules of "
+        'ingest first; or {"event": …, "config": …}, an event as it is stored with a RudderStack '
+        "destination config. Nothing is sent or stored."
     )
     requires_system_checks: list[str] = []
 
@@ -44,7 +49,7 @@ class Command(BaseCommand):
         try:
             with open_lines(file) as lines:
                 for number, line in enumerate(without_line_ends(lines), start=1):
-                    answer = preview_line(line, config, time.time())
+                    answer = answer_line(line, config)
                     if pretty:
                         write(in_words(number, answer))
                     else:
@@ -53,6 +58,22 @@ class Command(BaseCommand):
         except BrokenPipeError:
             # Whoever read us has enough (`| head`); nothing may be written at exit either.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def answer_line(line: bytes, config: TransformConfig | None) -> Answer:
+    """The answer to one line; that to a batch holds those to its events, in order."""
+    return preview_line(line, config, time.time(), _preview_sent)
+
+
+def _preview_sent(line: bytes, config: TransformConfig) -> Answer:
+    try:
+        preview = preview_body(line, config, Arrival(timezone.now(), ""))
+    except BodyRefused:
+        return error_answer("not_json", "This line is not JSON that can be read.")
+    except RequestRefused as refused:
+        return error_answer("empty_batch", f"Ingest would refuse this batch: {refused.text}.")
+    answers = [event.answer for event in preview.events]
+    return {"status": "batch", "answers": answers} if preview.is_batch else answers[0]
 
 
 def read_destination(name: str) -> TransformConfig:
@@ -79,9 +100,14 @@ def without_line_ends(lines: Iterable[bytes]) -> Iterable[bytes]:
     return (line.removesuffix(b"\n") for line in lines)
 
 
-def in_words(number: int, answer: Answer) -> str:
+def in_words(number: int | str, answer: Answer) -> str:
     """One answer for a person: what it comes to, the conversions indented, then the remarks."""
     status = answer["status"]
+    if status == "batch":
+        return "".join(
+            in_words(f"{number}.{place}", one)
+            for place, one in enumerate(answer["answers"], start=1)
+        )
     parts = []
     if status == "ok":
         names = ", ".join(conversion["event_name"] for conversion in answer["conversions"])
@@ -94,7 +120,8 @@ def in_words(number: int, answer: Answer) -> str:
         parts.append(f"{number}. {status}")
     for reason in (answer.get("reason"), answer.get("error")):
         if reason:
-            parts.append(f"  {reason['code']}: {reason['message']}")
+            where = f" ({reason['field']})" if reason.get("field") else ""
+            parts.append(f"  {reason['code']}{where}: {reason['message']}")
     for kind, findings in (("error", "errors"), ("warning", "warnings")):
         for finding in answer.get(findings, ()):
             where = f" ({finding['field']})" if finding["field"] else ""
