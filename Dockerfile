@@ -9,6 +9,9 @@ RUN useradd --system --home-dir /app relay && install -d -o relay -m 700 /data
 COPY requirements.txt .
 RUN pip install --no-cache-dir --require-hashes -r requirements.txt
 COPY . .
+# docker build --build-arg COMMIT=$(git rev-parse HEAD) .: what /version and the admin show.
+ARG COMMIT=
+RUN printf %s "$COMMIT" > COMMIT
 USER relay
 VOLUME /data
 EXPOSE 8000

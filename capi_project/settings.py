@@ -15,11 +15,12 @@ from django.core.management.utils import get_random_secret_key
 from capi_project.data_folder import UMASK, protect
 from capi_project.environment import Environment
 from capi_project.theme import UNFOLD as UNFOLD  # how the admin looks
+from capi_project.version import VERSION, commit
 
 os.umask(UMASK)
 env = Environment(os.environ)
 BASE_DIR = Path(__file__).resolve().parent.parent
-VERSION = "0.1.0"
+COMMIT = commit()
 DATA_DIR = Path(env.text("CAPI_DATA_DIR", str(BASE_DIR / "data"))).resolve()
 
 # --- Secrets ------------------------------------------------------------------------------------
@@ -108,6 +109,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "capi_project.documentation.footer",
             ],
         },
     },

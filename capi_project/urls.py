@@ -10,6 +10,7 @@ from django.views.generic import RedirectView
 
 from accounts.sign_in import CodeView, SignInView
 from accounts.two_factor_pages import own_view, set_up_view
+from capi_project.documentation import documentation
 
 admin.autodiscover()
 
@@ -29,6 +30,11 @@ pages = [
     path("admin/deliveries/delivery/destination/<int:pk>/<str:verb>/", former_button),
     path("admin/login/", SignInView.as_view()),  # found first; its name is admin:login
     path("admin/login/code/", CodeView.as_view(), name="login_code"),
+    path(
+        "admin/documentation/<slug:name>/",
+        admin.site.admin_view(documentation),
+        name="documentation",
+    ),
     path("admin/two-factor/", admin.site.admin_view(own_view), name="two_factor"),
     path("admin/two-factor/set-up/", admin.site.admin_view(set_up_view), name="two_factor_set_up"),
     path("admin/", admin.site.urls),

@@ -63,7 +63,7 @@ def version(request: HttpRequest) -> HttpResponse:
     return JsonResponse(
         {
             "Version": settings.VERSION,
-            "Commit": "",
+            "Commit": settings.COMMIT,
             "BuildDate": "",
             "BuiltBy": "CAPI Relay",
             "Features": {},

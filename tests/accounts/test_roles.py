@@ -32,6 +32,7 @@ DOORS: dict[str, str] = {
     "jsi18n": "NVOA",
     "two_factor": "NVOA",  # everybody's own
     "two_factor_set_up": "NVOA",
+    "documentation": "NVOA",
     "destinations_destination_preview": "VOA",
     "destinations_destination_preview_new": "VOA",
     "destinations_source_changelist": "VOA",
@@ -113,11 +114,16 @@ OPEN_TO_ALL = {"login", "login_code", "logout"}
 OUTSIDE_THE_SITE = (
     "two_factor",
     "two_factor_set_up",
+    "documentation",
 )
 """Their names stand in no namespace."""
 NO_PAGE = {"autocomplete", "search", "view_on_site", "app_list"}
 """Django's and django-unfold's own; nothing here leads to them, and the first two find nothing."""
-WORDS_IN_ADDRESSES = {"deliveries_bulkaction_ask": "retry", "deliveries_delivery_export": "csv"}
+WORDS_IN_ADDRESSES = {
+    "deliveries_bulkaction_ask": "retry",
+    "deliveries_delivery_export": "csv",
+    "documentation": "operations",
+}
 
 
 def client_of(role: str) -> Client:

@@ -373,6 +373,7 @@ PLACES: tuple[Place, ...] = (
             "admin:auth_user_two_factor_off", args=[User.objects.get(username="lena").pk]
         ),
     ),
+    Place("documentation", "documentation", _to("documentation", "operations")),
     Place("api-docs", "", _to("ingest:docs"), user="", markup_of="Swagger UI"),
     Place("forbidden", "", _to("admin:auth_user_changelist"), user="mei", status=403),
     Place("form-too-old", "", _to("admin:login"), _forget_cookies_and_log_in, user=""),
