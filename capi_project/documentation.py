@@ -71,6 +71,8 @@ def _html(name: str) -> SafeString:
     for token, content in zip(tokens, [*tokens[1:], None], strict=True):
         if token.type == "heading_open" and content is not None:
             token.attrSet("id", _anchor(content.content))
+        if token.type in ("fence", "table_open"):
+            token.attrSet("tabindex", "0")  # too wide for a phone: the keyboard scrolls it
         if token.children:
             token.children = _with_links_of_ours(token.children)
     return mark_safe(markdown.renderer.render(tokens, markdown.options, {}))
