@@ -78,7 +78,6 @@ count_installed() {
 }
 
 # make_venv FILE [FOLDER]: FOLDER (.venv) holds what FILE pins, made and installed as needed.
-# Sets $python to its interpreter.
 make_venv() {
     requirements=$1
     folder=${2:-.venv}
