@@ -27,7 +27,7 @@ class BatchDefaults:
     def size(self) -> int:
         """Bytes that they may add to each event."""
         try:
-            return len(orjson.dumps(self.objects)) if self.objects else 0
+            return len(orjson.dumps(self.objects))
         except TypeError:  # something that JSON cannot hold; found with each event
             return len(str(self.objects))
 

@@ -117,7 +117,7 @@ def _read_message_id(value: Any) -> str:
 def _read_type(value: Any) -> str:
     if type(value) is not str:
         return ""
-    return value.strip().lower().replace("\x00", "")[:_MAX_TYPE]
+    return trim(value).lower().replace("\x00", "")[:_MAX_TYPE]
 
 
 def _read_name(event: dict[str, Any]) -> str:

@@ -71,9 +71,12 @@ def read_batch(value: Any) -> list[Any] | None:
 
 def check_amount(events: Sequence[Any], defaults: BatchDefaults) -> None:
     """Raises RequestRefused 413 for more than one request may bring, its defaults in each event."""
-    repeated = defaults.size() * len(events) if defaults is not NO_DEFAULTS else 0
-    if len(events) > MAX_EVENTS or repeated > MAX_TIMES_REPEATED * settings.MAX_REQUEST_BYTES:
+    if len(events) > MAX_EVENTS:
         raise RequestRefused(413, responses.TOO_LARGE)
+    if defaults.objects:
+        repeated = defaults.size() * len(events)
+        if repeated > MAX_TIMES_REPEATED * settings.MAX_REQUEST_BYTES:
+            raise RequestRefused(413, responses.TOO_LARGE)
 
 
 def _judge(

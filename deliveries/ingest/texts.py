@@ -15,4 +15,6 @@ def trim(text: str) -> str:
 
 def is_blank(value: Any) -> bool:
     """Missing, null, or text of which nothing can be seen."""
-    return value is None or (type(value) is str and not trim(value))
+    if type(value) is str:
+        return not value[:1].isalnum() and not trim(value)  # most begin with what can be seen
+    return value is None
