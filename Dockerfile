@@ -16,7 +16,5 @@ USER relay
 VOLUME /data
 EXPOSE 8000
 # The commands of the Procfile; compose.yaml names one for each service.
-CMD ["python", "-m", "granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", \
-     "--workers", "2", "--blocking-threads", "8", "--respawn-failed-workers", \
-     "--workers-kill-timeout", "5", "--no-ws", "--log-level", "error", \
-     "capi_project.wsgi:application"]
+CMD ["python", "-m", "capi_project.web", "--host", "0.0.0.0", "--port", "8000", \
+     "--workers", "2", "--threads", "8"]

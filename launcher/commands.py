@@ -55,14 +55,9 @@ def commands(options: Options, python: str = sys.executable) -> dict[str, list[s
     return {
         "sandbox": [python, "manage.py", "pinterest_sandbox", "--port", str(options.sandbox_port)],
         "web": [
-            *(python, "-m", "granian", "--interface", "wsgi"),
+            *(python, "-m", "capi_project.web"),
             *("--host", options.host, "--port", str(options.port)),
-            *("--workers", str(options.web_workers)),
-            *("--blocking-threads", str(options.web_threads)),
-            *("--respawn-failed-workers", "--workers-kill-timeout", "5"),
-            # Its warning about many threads does not know that they wait for one commit together.
-            *("--no-ws", "--log-level", "error"),
-            "capi_project.wsgi:application",
+            *("--workers", str(options.web_workers), "--threads", str(options.web_threads)),
         ],
         **{
             name: [

@@ -22,6 +22,7 @@ PACKAGES = (
     "deliveries",
     "destinations",
     "launcher",
+    "webserver",
 )
 MAX_LINES = 500
 CODE = re.compile(r"`([^`]+)`")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from deliveries.ingest import responses
 from deliveries.ingest.urls import direct_views, tolerant_paths
 
 View = Callable[[HttpRequest], HttpResponse]
@@ -32,8 +33,20 @@ class IngestFront:
         view = self._views.get(request.path_info)
         if view is None:
             meant = self._spellings.get(plain_path(request.path_info), "")
-            view = self._views.get(meant, self._get_response)
+            view = self._views.get(meant)
+        if view is None:
+            if _length_of(request) > settings.MAX_REQUEST_BYTES:
+                return responses.refused(413, responses.TOO_LARGE)
+            view = self._get_response
         return view(request)
+
+
+def _length_of(request: HttpRequest) -> int:
+    """The announced size of the body; the server has not read one that is too large."""
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0
 
 
 def plain_path(path: str) -> str:

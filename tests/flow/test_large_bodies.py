@@ -71,7 +71,7 @@ def test_an_endless_body_is_answered_413_and_not_held(
     stack: Stack, shop: Shop, chunked: bool
 ) -> None:
     answered = send_endlessly(stack, shop.write_key, chunked=chunked)
-    assert answered == b"HTTP/1.1 413 Payload Too Large"
+    assert answered.startswith(b"HTTP/1.1 413 ")
 
 
 @pytest.mark.usefixtures("_no_growth")

@@ -1,0 +1,62 @@
+"""Starts the web server: ``python -m capi_project.web --host 0.0.0.0 --port 8000``.
+
+Any server of WSGI can run ``capi_project.wsgi:application`` instead, behind a proxy that reads
+whole requests first and drops headers with an underscore in their names; this one needs none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+
+from webserver.limits import Limits
+from webserver.processes import Service, serve
+
+_INGEST = ("v1/", "beacon/", "pixel/", "sourceconfig")
+_PROBES = frozenset({"", "health", "readyz", "version", "robots.txt"})
+
+
+def main(arguments: list[str]) -> int:
+    """Serve until SIGTERM or SIGINT; the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m capi_project.web", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--workers", type=int, default=2, help="processes")
+    parser.add_argument(
+        "--threads", type=int, default=8, help="of each process for events; pages have half as many"
+    )
+    options = parser.parse_args(arguments)
+
+    def prepare() -> tuple[Mapping[str, int], Callable[[str], str], Limits]:
+        from django.conf import settings
+
+        pools = {"ingest": options.threads, "pages": max(2, options.threads // 2), "probes": 1}
+        limits = Limits(body_bytes=settings.MAX_REQUEST_BYTES)
+        return pools, pool_chooser(settings.URL_PREFIX), limits
+
+    service = Service(
+        "capi_project.wsgi:application", options.host, options.port, options.workers, prepare
+    )
+    try:
+        return serve(service)
+    except OSError as error:
+        print(f"Port {options.port} on {options.host} cannot be used: {error}.", file=sys.stderr)
+        return 1
+
+
+def pool_chooser(url_prefix: str) -> Callable[[str], str]:
+    """Events, pages and probes each have threads of their own, so that none waits for another."""
+    prefix = f"{url_prefix}/".lstrip("/").lower()
+
+    def choose(path: str) -> str:
+        plain = path.lstrip("/").lower().removeprefix(prefix)
+        if plain.startswith(_INGEST):
+            return "ingest"
+        return "probes" if plain in _PROBES else "pages"
+
+    return choose
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
