@@ -91,6 +91,18 @@ def _ask(name: str, place: str) -> Doing:
     return ask
 
 
+def _try_a_batch(page: Page) -> None:
+    """One event that is sent, one that is filtered, one that ingest refuses."""
+    batch = (
+        '{"batch": [{"type": "track", "event": "Order Completed", "userId": "u", "note": 1e400},'
+        ' {"type": "track", "event": "Lead", "userId": 123456789012345678901234},'
+        ' {"type": "identify", "userId": "u"}],'
+        ' "context": {"traits": {"email": "a@example.com"}}}'
+    )
+    page.get_by_label("Received").fill(batch)
+    _press("Show what is sent")(page)
+
+
 def _unfold_all(page: Page) -> None:
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
 
@@ -306,6 +318,14 @@ PLACES: tuple[Place, ...] = (
             "admin:destinations_destination_preview", args=[sample.destination.pk]
         ),
         _press("An event that nobody can match"),
+    ),
+    Place(
+        "preview-batch",
+        "admin:destinations_destination_preview",
+        lambda sample: reverse(
+            "admin:destinations_destination_preview", args=[sample.destination.pk]
+        ),
+        _try_a_batch,
     ),
     Place(
         "preview-blank",

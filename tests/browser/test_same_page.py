@@ -40,7 +40,7 @@ def test_a_destination_is_checked_and_previewed_before_it_is_saved(
     page.locator("#id_event_mappings-0-pinterest_event_name").fill("lead")
     preview.get_by_role("button", name="Show what is sent").click()
     expect(preview.get_by_role("heading", name="Sent as lead")).to_be_visible()
-    preview.get_by_label("Received").fill('{"type": "track", "event": "Signed Up"}')
+    preview.get_by_label("Received").fill('{"userId": "u", "event": "Signed Up"}')
     page.get_by_role("button", name="Preview", exact=True).click()
     expect(preview.get_by_role("heading", name="Not sent: rejected")).to_be_visible()
 

@@ -174,7 +174,7 @@ def test_each_event_of_a_batch_is_shown(admin_client: Client) -> None:
     }
     page = admin_client.post(url_of(make_destination()), {"event": json.dumps(batch)})
     text = page.content.decode()
-    assert "Event 1 Order Completed" in text
+    assert "Event 1: Order Completed" in text
     assert "Sent as <code>checkout</code>" in text
     assert "unsupported_type" in text
     assert "Not stored: refused" in text
