@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import time
 import uuid
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -24,8 +27,18 @@ MAX_MESSAGES = 1000
 """More than this wait in a queue only if no worker runs: the oldest go."""
 
 
+_LEFTOVER = re.compile(r"\.(taken-.+|.+\.[0-9a-f]{32})")
+LEFT_BEHIND_SECONDS = 600
+"""Nobody takes so long between two steps with a file."""
+
+
 class Channel(filesystem.Channel):
     """A channel whose files are written and taken atomically."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for folder in (self.data_folder_out, self.control_folder):
+            remove_leftovers(Path(folder))
 
     def get_table(self, exchange: str) -> list[Any]:
         try:
@@ -85,10 +98,25 @@ class Transport(filesystem.Transport):
     Channel = Channel
 
 
+@cache
+def remove_leftovers(folder: Path) -> None:
+    """Once a process: drafts and taken messages of processes that were killed in the middle of it."""
+    long_ago = time.time() - LEFT_BEHIND_SECONDS
+    for name in os.listdir(folder):
+        if _LEFTOVER.fullmatch(name):
+            with suppress(FileNotFoundError):  # another process may be at it as well
+                if (folder / name).stat().st_mtime < long_ago:
+                    (folder / name).unlink()
+
+
 def _write(path: Path, text: str) -> None:
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    except OSError:  # no room, most often: a half of a message would take what little is left
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def _waiting(folder: Path, queue: str) -> list[str]:

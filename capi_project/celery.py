@@ -19,8 +19,8 @@ SCHEDULE = {
     "merge_tallies": (60, 50),
     "index_events": (30, 25),
     "list_contents": (30, 25),
-    # Hourly, for what was not checked for a day: a beat that restarts often still checks.
-    "check_connections": (3600, 3000),
+    # For what was not checked for a day: most runs find nothing.
+    "check_connections": (300, 250),
 }
 """Task → seconds between two runs, and after how many one that still waits is worth nothing: the
 next one does its work."""
@@ -51,7 +51,7 @@ app.conf.update(
         **{f"deliveries.tasks.{name}": {"queue": "maintenance"} for name in MAINTENANCE},
     },
     timezone="UTC",
-    beat_schedule_filename=str(settings.DATA_DIR / "celerybeat-schedule"),
+    beat_scheduler="capi_project.beat:MemoryScheduler",
     beat_schedule={
         name: {"task": f"deliveries.tasks.{name}", "schedule": every, "options": {"expires": over}}
         for name, (every, over) in SCHEDULE.items()

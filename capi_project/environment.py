@@ -128,12 +128,12 @@ def _read_or_create(path: Path, generate: Callable[[], str]) -> str:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        draft.touch(mode=0o600)
-        draft.write_text(generate() + "\n", encoding="utf-8")
         try:
+            draft.touch(mode=0o600)
+            draft.write_text(generate() + "\n", encoding="utf-8")
             os.link(draft, path)
         except FileExistsError:
             pass  # another process was first; its value is the one that counts
         finally:
-            draft.unlink()
+            draft.unlink(missing_ok=True)
     return path.read_text(encoding="utf-8").strip()

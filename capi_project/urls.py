@@ -13,6 +13,7 @@ from accounts.two_factor_pages import own_view, set_up_view
 from capi_project.documentation import documentation
 
 admin.autodiscover()
+handler500 = "capi_project.error_pages.server_error"
 
 
 def former_button(request: HttpRequest, pk: int, verb: str) -> HttpResponse:

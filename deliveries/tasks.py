@@ -38,7 +38,7 @@ LIST_SECONDS = 20
 """The same for the table of contents of the log."""
 
 CHECK_SECONDS = 45
-"""A run of connection checks begins no other one after this long; the next hour goes on."""
+"""A run of connection checks begins no other one after this long; the next run goes on."""
 
 _stopping = threading.Event()
 

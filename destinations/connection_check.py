@@ -22,7 +22,7 @@ from destinations.pinterest.transform import transform
 from destinations.secrets import SecretUnreadable
 
 CHECK_AGAIN_AFTER = timedelta(hours=23)
-"""A day, less what an hourly task may come late."""
+"""A day, less what a task may come late after an outage."""
 
 Verdict = ConnectionCheck.Verdict
 

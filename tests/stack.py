@@ -72,11 +72,12 @@ class Stack:
         database_url: str = "",
         redis_url: str = "",
         variables: dict[str, str] | None = None,
+        folder: Path | None = None,
         show: Callable[[str, str], None] = lambda name, line: None,
         before_migrate: Callable[[Stack], None] = lambda stack: None,
         after_migrate: Callable[[Stack], None] = lambda stack: None,
     ) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="capi-relay-stack-"))
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="capi-relay-stack-"))
         self.sandbox = Sandbox()
         self._database = ScratchDatabase(database_url) if database_url else None
         self._redis = ScratchRedis(redis_url) if redis_url else None

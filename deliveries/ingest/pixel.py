@@ -23,6 +23,7 @@ from deliveries.ingest.responses import BodyRefused, RequestRefused
 from deliveries.ingest.store import store_request
 from deliveries.ingest.strict_json import ParsedJSON, parse_json
 from deliveries.ingest.views import IngestView, describe_error
+from deliveries.stats import storage
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ class PixelView(IngestView):
         if isinstance(exc, RequestRefused | Throttled):
             return image()
         if isinstance(exc, DatabaseError):
+            storage.watch.note_failure()
             logger.error("A pixel's event cannot be stored: %s.", describe_error(exc))
             return image()
         raise exc

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 
 from deliveries.ingest import responses
 from deliveries.ingest.envelope import to_text
+from deliveries.stats import storage
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 @never_cache
 @require_safe
 def health(request: HttpRequest) -> HttpResponse:
-    """200 with RudderStack's words when this process and its database work, else 503."""
+    """200 with RudderStack's words when this process can store events, else 503."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -32,6 +33,8 @@ def health(request: HttpRequest) -> HttpResponse:
     except DatabaseError as error:
         logger.error("The database does not answer: %s.", type(error).__name__)
         return responses.refused(503, responses.NO_DATABASE)
+    if not storage.watch.is_fine():
+        return responses.refused(503, responses.NO_STORAGE)
     return JsonResponse(
         {
             "appType": "EMBEDDED",

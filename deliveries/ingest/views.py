@@ -29,6 +29,7 @@ from deliveries.ingest.responses import BodyRefused, RequestRefused
 from deliveries.ingest.store import store_request
 from deliveries.ingest.strict_json import ParsedJSON
 from deliveries.ingest.throttling import SourceThrottle, charge_for_events
+from deliveries.stats import storage
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ class IngestView(APIView):
             retry_after = {"Retry-After": str(int(exc.wait or 1))}
             return responses.refused(429, responses.TOO_MANY_REQUESTS, retry_after)
         if isinstance(exc, DatabaseError):
+            storage.watch.note_failure()
             # The error's own text may quote what was to be stored.
             logger.error("Events cannot be stored: %s.", describe_error(exc))
             return responses.refused(503, responses.NO_STORAGE, {"Retry-After": RETRY_SECONDS})

@@ -21,6 +21,7 @@ from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError
 
 from deliveries.models import Delivery, Pulse
+from deliveries.stats.storage import write_all
 from destinations.models import Destination
 
 logger = logging.getLogger(__name__)
@@ -56,6 +57,8 @@ def oldest_due_at(now: datetime) -> datetime | None:
 def check_readiness(now: datetime) -> dict[str, Any]:
     """What ``/readyz`` answers: a part each with ``ok`` and its figures; nothing confidential."""
     parts = {"database": _timed(_ask_database), "broker": _timed(_ask_broker)}
+    if parts["database"]["ok"]:
+        parts["storage"] = _timed(write_all)
     if parts["database"]["ok"]:
         parts["oldest_due"] = _age(
             oldest_due_at(now), now, settings.READY_OLDEST_DUE_SECONDS, missing_is_fine=True

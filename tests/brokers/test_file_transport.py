@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -113,3 +115,46 @@ def test_a_purge_empties_one_queue(connect) -> None:
         queue.put("x")
     assert live.queue.purge() == 1
     assert (len(live), len(bulk)) == (0, 1)
+
+
+def test_a_full_disk_leaves_no_draft(connect, tmp_path: Path, monkeypatch) -> None:
+    def write_half(path: Path, text: str, **_: object) -> None:
+        path.write_bytes(text[: len(text) // 2].encode())
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    queue = connect().SimpleQueue("live")
+    queue.put(0)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", write_half)
+        with pytest.raises(OSError, match="No space left"):
+            queue.put(1)
+    assert [path.name for path in (tmp_path / "queue").iterdir() if path.name[0] == "."] == []
+    assert queue.get(timeout=2).payload == 0
+
+
+def test_what_killed_processes_left_behind_is_removed_at_the_next_start(
+    connect, tmp_path: Path
+) -> None:
+    connect().SimpleQueue("live").put(1)
+    message = next((tmp_path / "queue").glob("*.msg")).name
+    old = [
+        tmp_path / "queue" / f".{message}.{'0' * 32}",
+        tmp_path / "queue" / f".taken-{message}",
+        tmp_path / "control" / f".live.exchange.{'a' * 32}",
+    ]
+    stays = [
+        tmp_path / "queue" / f".{message}.{'1' * 32}",  # somebody is writing it
+        tmp_path / "control" / ".exchange",
+        tmp_path / "control" / ".lock",
+        tmp_path / "queue" / message,
+    ]
+    for path in (*old, *stays):
+        path.touch()
+    for path in (*old, *stays[1:]):
+        os.utime(path, (1, 1))
+    file_transport.remove_leftovers.cache_clear()
+
+    assert connect().SimpleQueue("live").get(timeout=2).payload
+
+    assert [path for path in old if path.exists()] == []
+    assert [path for path in stays[:3] if not path.exists()] == []

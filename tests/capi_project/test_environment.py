@@ -238,3 +238,16 @@ def test_a_retry_schedule_of_nonsense_is_a_mistake(tmp_path: Path) -> None:
         done = settings_with(tmp_path, RETRY_DELAYS_SECONDS=nonsense)
         assert done.returncode != 0
         assert words in done.stderr
+
+
+def test_a_full_disk_leaves_no_draft_of_a_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", fail)
+    env = Environment({})
+    env.secret("SECRET_KEY", tmp_path / "secret_key", lambda: "made")
+    assert "No space left on device" in mistakes_of(env)
+    assert list(tmp_path.iterdir()) == []

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from unittest import mock
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.db import InterfaceError, OperationalError
 from django.test import Client
 
 from accounts.roles import VIEWER, make_groups
@@ -50,4 +52,25 @@ def test_a_page_that_breaks_needs_no_database_to_say_so(admin_client: Client) ->
         response = admin_client.get("/admin/")
     assert response.status_code == 500
     assert "Something went wrong here" in response.content.decode()
+    assert "secret words" not in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OperationalError("database or disk is full"),
+        InterfaceError("connection already closed"),
+        OSError(errno.ENOSPC, "No space left on device: secret words"),
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        OSError(errno.EROFS, "Read-only file system"),
+    ],
+)
+def test_a_page_that_breaks_for_lack_of_room_says_so(
+    admin_client: Client, error: Exception
+) -> None:
+    admin_client.raise_request_exception = False
+    with mock.patch("deliveries.admin.home.read_figures", side_effect=error):
+        response = admin_client.get("/admin/")
+    assert (response.status_code, response["Retry-After"]) == (503, "30")
+    assert "Nothing can be stored at the moment" in response.content.decode()
     assert "secret words" not in response.content.decode()

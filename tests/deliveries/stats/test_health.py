@@ -33,7 +33,7 @@ def test_ready_says_how_every_part_is() -> None:
     make_deliveries(make_destination(), 1, age_seconds=20)
     status, answer = look()
     assert (status, answer["ready"]) == (200, True)
-    assert set(answer) == {"ready", "database", "broker", "oldest_due", "worker"}
+    assert set(answer) == {"ready", "database", "broker", "storage", "oldest_due", "worker"}
     assert answer["database"]["ok"]
     assert answer["broker"]["ok"]
     assert 20 <= answer["oldest_due"]["seconds"] < 60
