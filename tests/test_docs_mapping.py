@@ -18,8 +18,10 @@ LINKS = sorted(set(re.findall(r"\]\((\.\./[^)]+)\)", TEXT)))
 MODULES = [
     "addresses",
     "amounts",
+    "cleaning",
     "config",
     "custom_data",
+    "emails",
     "event_fields",
     "event_names",
     "integrations",

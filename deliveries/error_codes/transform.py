@@ -124,8 +124,17 @@ WARNING_CODES: dict[str, CodeHelp] = {
         gettext_noop("Send a code such as en or en-US."),
     ),
     "email_invalid": CodeHelp(
-        gettext_noop("An e-mail address has no @."),
+        gettext_noop(
+            "An email is not a whole address: one @, with a name before it and a domain behind it."
+        ),
         gettext_noop("Correct the sender; the warning names the field."),
+    ),
+    "email_repaired": CodeHelp(
+        gettext_noop(
+            "An email had something around it (a name, mailto:, quotes, blanks), or a text had "
+            "several; the addresses were sent."
+        ),
+        gettext_noop("Nothing. To be sure, send the address alone."),
     ),
     "gender_unknown": CodeHelp(
         gettext_noop("A gender is none of the known spellings."),

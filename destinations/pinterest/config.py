@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .cleaning import clean
 from .event import split_path
 from .event_names import target_name
 from .integrations import integration_names
@@ -81,7 +82,7 @@ def _targets_by_name(event_map: tuple[tuple[str, str], ...]) -> dict[str, tuple[
     """Folded event name → the Pinterest names of its rows, each once, in order."""
     targets: dict[str, dict[str, None]] = {}
     for source, target in event_map:
-        key, name = source.strip().casefold(), target_name(target)
+        key, name = clean(source).casefold(), target_name(target)
         if key and name:
             targets.setdefault(key, {})[name] = None
     return {key: tuple(names) for key, names in targets.items()}

@@ -5,21 +5,26 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from .cleaning import LONGEST_PLACEHOLDER, clean, is_placeholder
 from .event import PROPERTIES, Path, Sections, paths, under
 from .findings import Finding
 from .products import PRODUCT_ID_KEYS, flattened, is_wrapped, list_of_products
-from .texts import TextField, TextRow, read_texts, wrong_type
+from .texts import SEEN, TextField, TextRow, read_texts, seen_text, wrong_type
 from .values import decimal_text, integer, is_plain_number, usable_text
 
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
+# By far the most frequent.
+_CURRENCIES = frozenset({"USD", "EUR", "GBP", "CAD", "AUD", "JPY", "BRL", "MXN", "INR", "CHF"})
 
 
 def currency(value: Any) -> str | None:
     """Three letters, upper case."""
     if type(value) is not str:
         return None
-    text = value.strip()
-    return text.upper() if _CURRENCY.fullmatch(text) else None
+    if value in _CURRENCIES:
+        return value
+    text = clean(value)
+    return text.upper() if _CURRENCY.fullmatch(text) and not is_placeholder(text) else None
 
 
 def _properties(*keys: str) -> tuple[Path, ...]:
@@ -40,8 +45,10 @@ CUSTOM_FIELDS: tuple[TextField, ...] = (
     TextField("search_string", _properties("query", "search_string")),
     TextField("opt_out_type", OPT_OUT_PATHS),
     TextField("content_name", _properties("contentName", "content_name")),
-    TextField("content_category", _properties("contentCategory", "content_category")),
-    TextField("content_brand", _properties("contentBrand", "content_brand")),
+    TextField(
+        "content_category", _properties("contentCategory", "content_category"), is_shared=True
+    ),
+    TextField("content_brand", _properties("contentBrand", "content_brand"), is_shared=True),
     TextField("np", _properties("np")),
 )
 """The texts of ``custom_data``; all of them are properties of the event."""
@@ -70,7 +77,7 @@ def read_custom_data(
     if not properties:
         return custom_data
     read_texts(rows, sections, custom_data, warnings)
-    for name, section, key, path, others, _, _, _ in amounts:
+    for name, section, key, path, others, *_ in amounts:
         amount = _read_amount(sections[section].get(key), path, name, warnings)
         for section, key, path in others if amount is None else ():
             amount = _read_amount(sections[section].get(key), path, name, warnings)
@@ -86,7 +93,7 @@ def read_custom_data(
         if listed is not None:
             _add_products(listed, properties, custom_data, warnings, is_reshaped=True)
         else:
-            if products and not (type(products) is str and products.isspace()):
+            if products and not (type(products) is str and usable_text(products) is None):
                 warnings.append(_products_invalid("properties.products", "a list is expected here"))
             if _is_a_product(properties):
                 _add_products([properties], properties, custom_data, warnings, is_the_event=True)
@@ -109,7 +116,7 @@ def _read_amount(value: Any, path: str, name: str, warnings: list[Finding]) -> s
     if amount is None:
         if type(value) is dict or type(value) is list:
             warnings.append(wrong_type(path))
-        elif type(value) is not str or value.strip():
+        elif type(value) is not str or usable_text(value) is not None:
             warnings.append(Finding("number_invalid", path, _NOT_A_NUMBER))
         return None
     if name == "value" and amount[0] in "-0":
@@ -164,6 +171,7 @@ def _add_products(
     quantity_of_all = integer(properties.get("quantity"))
     if quantity_of_all is None or quantity_of_all < 0:
         quantity_of_all = 1
+    seen = SEEN
     content_ids: list[str] = []
     contents: list[dict[str, Any]] = []
     num_items = 0
@@ -187,8 +195,8 @@ def _add_products(
         for key in PRODUCT_ID_KEYS:
             value = read(key)
             if value is not None:
-                if type(value) is str and value.isascii() and not value.isspace():
-                    product_id = value or None
+                if type(value) is str and len(value) > LONGEST_PLACEHOLDER and value.isalnum():
+                    product_id = value if value.isascii() else usable_text(value)
                 else:
                     product_id = usable_text(value)
                 if product_id is not None:
@@ -204,11 +212,10 @@ def _add_products(
                 return
         for key, name in PRODUCT_TEXTS:
             value = read(key)
-            if type(value) is str and value.isascii():
-                if value and not value.isspace():
-                    content[name] = value
+            if type(value) is str and value in seen:
+                content[name] = value
             elif value is not None:
-                text = usable_text(value)
+                text = seen_text(value)
                 if text is not None:
                     content[name] = text
         price = quantity = None
@@ -267,12 +274,12 @@ def _path_of(position: int, key: str, is_the_event: bool) -> str:
 
 def _dropped(value: Any, path: str) -> Finding | None:
     """The warning for a price or quantity that is not sent; blanks and false count as absent."""
-    if value is False or (type(value) is str and not value.strip()):
+    if value is False or (type(value) is str and usable_text(value) is None):
         return None
     message = "This is not a number that Pinterest takes here; it was left out."
     return Finding("number_invalid", path, message)
 
 
 def _warn_of_number(value: Any, path: str, warnings: list[Finding]) -> None:
-    if value is not False and (type(value) is not str or value.strip()):
+    if value is not False and (type(value) is not str or usable_text(value) is not None):
         warnings.append(Finding("number_invalid", path, "This is not a whole number."))

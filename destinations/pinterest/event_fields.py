@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from .cleaning import clean
 from .config import ACTION_SOURCES, TransformConfig
 from .event import DEVICE, NETWORK, Sections, Step, paths
 from .findings import EventRejected, Finding
@@ -27,12 +28,18 @@ ACTION_SOURCE_PATHS = paths(
 
 EVENT_FIELDS: tuple[TextField, ...] = (
     TextField("event_source_url", paths("context.page.url", "properties.url")),
-    TextField("app_name", paths("properties.appName", "context.app.name")),
-    TextField("app_version", paths("properties.appVersion", "context.app.version")),
-    TextField("device_brand", paths("properties.manufacturer", "context.device.manufacturer")),
-    TextField("device_model", paths("properties.deviceModel", "context.device.model")),
-    TextField("device_type", paths("properties.deviceType", "context.device.type")),
-    TextField("os_version", paths("context.os.version")),
+    TextField("app_name", paths("properties.appName", "context.app.name"), is_shared=True),
+    TextField("app_version", paths("properties.appVersion", "context.app.version"), is_shared=True),
+    TextField(
+        "device_brand",
+        paths("properties.manufacturer", "context.device.manufacturer"),
+        is_shared=True,
+    ),
+    TextField(
+        "device_model", paths("properties.deviceModel", "context.device.model"), is_shared=True
+    ),
+    TextField("device_type", paths("properties.deviceType", "context.device.type"), is_shared=True),
+    TextField("os_version", paths("context.os.version"), is_shared=True),
     TextField(
         "language",
         paths("properties.language", "context.traits.language", "context.locale"),
@@ -40,8 +47,8 @@ EVENT_FIELDS: tuple[TextField, ...] = (
         "language_invalid",
         "A language is a code or a locale, like en or en-US.",
     ),
-    TextField("device_carrier", paths("context.network.carrier")),
-    TextField("partner_name", paths("properties.partnerName")),
+    TextField("device_carrier", paths("context.network.carrier"), is_shared=True),
+    TextField("partner_name", paths("properties.partnerName"), is_shared=True),
 )
 """The texts of a conversion."""
 
@@ -49,7 +56,9 @@ EVENT_FIELDS: tuple[TextField, ...] = (
 def channel_of(event: dict[str, Any]) -> str:
     """The event's channel in lower case: web, mobile, server, sources …; "" without one."""
     channel = event.get("channel")
-    return channel.strip().lower() if type(channel) is str else ""
+    if channel == "web":
+        return "web"
+    return clean(channel).lower() if type(channel) is str else ""
 
 
 def read_action_source(
@@ -72,7 +81,7 @@ def read_action_source(
             if type(value) is not str and value is not False:
                 warnings.append(wrong_type(path))
             continue
-        source = text.strip().lower()
+        source = text.lower()
         if source in ACTION_SOURCES:
             return source
         message = f"An action source is one of {', '.join(ACTION_SOURCES)}."
@@ -162,5 +171,5 @@ def _tracking_allowed(device: dict[str, Any], warnings: list[Finding]) -> bool |
 
 
 def _warn_of_boolean(value: Any, path: str, warnings: list[Finding]) -> None:
-    if type(value) is not str or value.strip():
+    if type(value) is not str or usable_text(value) is not None:
         warnings.append(Finding("boolean_invalid", path, "This says neither yes nor no."))

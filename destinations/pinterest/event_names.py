@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from .cleaning import clean
+
 CLASSIC_NAMES: tuple[str, ...] = (
     "checkout",
     "add_to_cart",
@@ -74,7 +76,7 @@ def target_name(name: str) -> str:
     A name that Pinterest could take stays exactly as written, because it has to match the one
     defined at Pinterest. Anything else is lower-cased, its strange characters made ``_``.
     """
-    trimmed = name.strip()
+    trimmed = clean(name)
     standard = standard_name(trimmed)
     if standard is not None:
         return standard

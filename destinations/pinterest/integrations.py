@@ -7,7 +7,8 @@ from typing import Any
 
 import orjson
 
-from .values import boolean
+from .cleaning import clean
+from .values import boolean, usable_text
 
 # What most SDKs send with every event.
 _ALL_ON = {"All": True}
@@ -38,7 +39,8 @@ def integration_names(destination_name: str) -> frozenset[str]:
 
 def fold_name(name: str) -> str:
     """Only the letters and digits of a name, without case: "Pinterest Tag" and PINTEREST_TAG alike."""
-    folded = "".join(filter(str.isalnum, name.casefold())) or name.strip().casefold()
+    folded = clean(name).casefold()
+    folded = "".join(filter(str.isalnum, folded)) or folded
     if folded not in _PINTEREST:
         for bare in (folded.removeprefix(_FRAMEWORK), folded.removesuffix(_FRAMEWORK)):
             if bare in _PINTEREST:
@@ -58,7 +60,9 @@ def is_switched_off(integrations: Any, names: frozenset[str]) -> bool:
         elif folded in names:
             if boolean(value) is False:
                 return True
-            named = named or not (value is None or (type(value) is str and not value.strip()))
+            named = named or not (
+                value is None or (type(value) is str and usable_text(value) is None)
+            )
     return all_off and not named
 
 

@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from .cleaning import clean, is_placeholder
 from .place_tables import LANGUAGE_CODES, fold
 
 _TAG = re.compile(r"([A-Za-z]{2,3})(?:[-_.@ ].*)?", re.DOTALL)
@@ -29,7 +30,7 @@ def language(value: Any) -> str | None:
 @lru_cache(maxsize=1024)
 def _language_of(text: str) -> str | None:
     liked = []
-    for position, entry in enumerate(_ENTRIES.split(text)):
+    for position, entry in enumerate(_ENTRIES.split(clean(text))):
         quality = _QUALITY.search(entry)
         try:
             weight = float(quality[1]) if quality else 1.0
@@ -43,6 +44,8 @@ def _language_of(text: str) -> str | None:
 
 def _code_of(entry: str) -> str | None:
     text = entry.partition(";")[0].strip()
+    if is_placeholder(text):
+        return None
     tag = _TAG.fullmatch(text)
     if tag:
         code = tag[1].lower()

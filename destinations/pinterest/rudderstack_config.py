@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from .cleaning import clean
 from .config import TransformConfig
 from .event_names import is_own_name, standard_name, target_name
 from .values import boolean, usable_text
@@ -109,7 +110,6 @@ class _Reader:
             if value != "":
                 self.notes.append(f"{key} is left out: text is expected.")
             return ""
-        text = text.strip()
         if text.startswith(("{{", "env.")):
             self.notes.append(f"{key} is left out: its value is filled in by RudderStack only.")
             return ""
@@ -147,14 +147,14 @@ def _event_map(rows: Any, notes: list[str]) -> tuple[tuple[str, str], ...]:
     for number, row in enumerate(rows, start=1):
         source = row.get("from") if type(row) is dict else None
         target = row.get("to") if type(row) is dict else None
-        if type(source) is not str or type(target) is not str or not source.strip():
+        if type(source) is not str or type(target) is not str or not clean(source):
             notes.append(f"Row {number} of eventsMapping is left out: it needs from and to.")
             continue
         name = target_name(target)
         if not name:
             notes.append(f"Row {number} of eventsMapping is left out: its to is empty.")
             continue
-        if standard_name(target) is None and not is_own_name(target.strip()):
+        if standard_name(target) is None and not is_own_name(clean(target)):
             notes.append(f"Row {number} of eventsMapping: its to becomes {name}.")
-        event_map[source.strip(), name] = None
+        event_map[clean(source), name] = None
     return tuple(event_map)

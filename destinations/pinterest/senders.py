@@ -10,6 +10,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
+from .cleaning import clean
 from .event import APP, CONTEXT, DEVICE, PAGE, SYSTEM, Sections
 from .values import usable_text
 
@@ -46,8 +47,9 @@ def platform_of(sections: Sections) -> str | None:
     """``app_ios`` or ``app_android`` by the system, the device or the library; None for others."""
     stated = False
     for value in (sections[SYSTEM].get("name"), sections[DEVICE].get("type")):
-        if type(value) is str and value and not value.isspace():
-            name = value.strip().lower()
+        text = usable_text(value) if type(value) is str else None
+        if text is not None:
+            name = text.lower()
             if name.startswith(_ANDROID):
                 return "app_android"
             if name.startswith(_IOS):
@@ -59,7 +61,7 @@ def platform_of(sections: Sections) -> str | None:
     if kind in ("app_ios", "app_android"):
         return kind
     manufacturer = sections[DEVICE].get("manufacturer")
-    is_apple = type(manufacturer) is str and manufacturer.strip().lower().startswith("apple")
+    is_apple = type(manufacturer) is str and clean(manufacturer).lower().startswith("apple")
     return "app_ios" if is_apple else None
 
 
@@ -98,7 +100,7 @@ def is_an_app(sections: Sections) -> bool:
 
 
 def _names_a_system(value: Any) -> bool:
-    return type(value) is str and value.strip().lower().startswith(_ANDROID + _IOS)
+    return type(value) is str and clean(value).lower().startswith(_ANDROID + _IOS)
 
 
 def is_the_visitors_own(sections: Sections, is_app: bool) -> bool:

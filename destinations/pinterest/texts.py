@@ -5,9 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from .cleaning import LONGEST_PLACEHOLDER
 from .event import Path, Sections, Shape, Step, steps_within
 from .findings import Finding
 from .values import usable_text
+
+MAX_SEEN = 10_000
+_MAX_SEEN_TEXT = 300
+SEEN: set[str] = set()
+"""Texts that many events share (user agents, brands, versions) and that are sent as they are: what
+was looked at once need not be again. Emptied when full."""
+
+
+def seen_text(value: Any) -> str | None:
+    """``usable_text`` of a value that other events will have, too."""
+    text = usable_text(value)
+    if text is not None and text is value and len(text) <= _MAX_SEEN_TEXT:
+        if len(SEEN) >= MAX_SEEN:
+            SEEN.clear()
+        SEEN.add(text)
+    return text
+
 
 _TEXT_EXPECTED = "Text is expected here; an object or an array is left out."
 
@@ -17,6 +35,7 @@ class TextField(NamedTuple):
 
     ``convert`` makes a JSON value the text Pinterest wants, or None when it is not usable; what it
     drops gets the warning ``code`` with ``message``. Without it text, numbers and booleans count.
+    ``is_shared``: many events have the same text there.
     """
 
     name: str
@@ -24,10 +43,11 @@ class TextField(NamedTuple):
     convert: Callable[[Any], str | None] | None = None
     code: str = ""
     message: str = ""
+    is_shared: bool = False
 
 
 Convert = Callable[[Any], str | None]
-TextRow = tuple[str, int, str, str, tuple[Step, ...], Convert | None, str, str]
+TextRow = tuple[str, int, str, str, tuple[Step, ...], Convert, str, str, bool]
 """A ``TextField`` as a plain tuple, with only the paths an event can have: its name, the first of
 them taken apart (most events need no other), the others, and how to convert and warn."""
 
@@ -39,7 +59,15 @@ def rows_within(fields: Iterable[TextField], shape: Shape) -> tuple[TextRow, ...
         steps = steps_within(field.paths, shape)
         if steps:
             rows.append(
-                (field.name, *steps[0], steps[1:], field.convert, field.code, field.message)
+                (
+                    field.name,
+                    *steps[0],
+                    steps[1:],
+                    field.convert or (seen_text if field.is_shared else usable_text),
+                    field.code,
+                    field.message,
+                    field.is_shared,
+                )
             )
     return tuple(rows)
 
@@ -58,14 +86,22 @@ def read_texts(
     warnings: list[Finding],
 ) -> None:
     """Puts the first usable text of every row into ``target``; null and blanks count as absent."""
-    for name, section, key, path, others, convert, code, message in rows:
+    seen = SEEN
+    for name, section, key, path, others, convert, code, message, is_shared in rows:
         value = sections[section].get(key)
-        if convert is None and type(value) is str and value.isascii():
-            # By far the most frequent value: it does without any further call.
-            if value and not value.isspace():
-                target[name] = value
-                continue
-        elif value is not None:
+        # The two usual texts do without a call: one that is known, and a long one without blanks.
+        if type(value) is str and (
+            value in seen
+            if is_shared
+            else convert is usable_text
+            and len(value) > LONGEST_PLACEHOLDER
+            and " " not in value
+            and value.isascii()
+            and value.isprintable()
+        ):
+            target[name] = value
+            continue
+        if value is not None:
             text = _read_text(value, path, convert, code, message, warnings)
             if text is not None:
                 target[name] = text
@@ -80,7 +116,7 @@ def read_texts(
 def _read_text(
     value: Any,
     path: str,
-    convert: Convert | None,
+    convert: Convert,
     code: str,
     message: str,
     warnings: list[Finding],
@@ -88,10 +124,10 @@ def _read_text(
     """The usable text of one value, or None and, if something was there, a warning."""
     if value is None or value is False:
         return None
-    text = usable_text(value) if convert is None else convert(value)
+    text = convert(value)
     if text is None:
         if type(value) is dict or type(value) is list:
             warnings.append(Finding("wrong_type", path, _TEXT_EXPECTED))
-        elif code and (type(value) is not str or value.strip()):
+        elif code and usable_text(value) is not None:
             warnings.append(Finding(code, path, message))
     return text

@@ -14,6 +14,8 @@ from typing import Any
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
+from .cleaning import clean
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Year 1, epoch 0 in any zone and the year 9999 are what programs print for "no time"; 2569 is a
 # year of the Buddhist calendar, 1405 and 1448 are years of the Persian and the Islamic one.
@@ -66,7 +68,6 @@ _COMMENT = re.compile(r" ?\([^()]*\)$")
 _GO_CLOCK = re.compile(r" m=[+-][0-9.]+$")
 _TAGS = re.compile(r"(?:\[[^\[\]]*\])+$")
 _MAX_OFFSET = timedelta(hours=14)
-_BLANKS = re.compile(r"\s+")
 
 _MONTH_NAMES = [
     "january",
@@ -196,7 +197,7 @@ def _moment_of_digits(digits: str) -> datetime | None:
 def _moment_of_text(text: str) -> datetime | None:
     if len(text) > _MAX_TIME:
         return None
-    text = _BLANKS.sub(" ", text).strip().strip("\"'")
+    text = clean(text).strip("\"'")
     if not text.isascii():
         text = "".join(filter(None, map(_ascii, text))).strip()
     if "%" in text:

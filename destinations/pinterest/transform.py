@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from .cleaning import clean, is_placeholder
 from .config import TransformConfig
 from .custom_data import OPT_OUT_PATHS, read_custom_data
 from .event import ROOT, Sections, read_path, read_sections
@@ -22,9 +23,10 @@ from .integrations import integration_settings, is_switched_off
 from .plans import plan_for
 from .repairs import REPAIRS_KEY, read_repairs
 from .senders import is_an_app, is_the_visitors_own
+from .texts import SEEN, seen_text
 from .times import unix_seconds
 from .user_data import read_user_data
-from .values import usable_text, well_formed
+from .values import is_no_id, usable_text
 
 __all__ = ["Conversion", "TransformConfig", "conversion_names", "transform"]
 
@@ -54,7 +56,8 @@ def conversion_names(event: dict[str, Any], config: TransformConfig) -> tuple[st
     EventRejected ``event_name_missing``.
     """
     kind = event.get("type")
-    kind = kind.strip().lower() if type(kind) is str else ""
+    if kind not in DELIVERABLE_TYPES:
+        kind = clean(kind).lower() if type(kind) is str else ""
     if kind not in DELIVERABLE_TYPES:
         raise EventFiltered("unsupported_type", "Only track, page and screen calls are delivered.")
     integrations = event.get("integrations")
@@ -65,7 +68,7 @@ def conversion_names(event: dict[str, Any], config: TransformConfig) -> tuple[st
         )
     if kind == "page":
         return ("view_category",) if _has_category(event) else ("page_visit",)
-    name, _ = _name_of(event)
+    name, _ = _name_of(event, config)
     if not name:
         message = "A track or screen call needs an event, or else a name, that is text."
         raise EventRejected((Finding("event_name_missing", "event", message),))
@@ -95,14 +98,19 @@ def _has_category(event: dict[str, Any]) -> bool:
     return False
 
 
-def _name_of(event: dict[str, Any]) -> tuple[str, str]:
-    """The event's own name, trimmed, and the key it stands at; two blanks without one."""
+def _name_of(event: dict[str, Any], config: TransformConfig) -> tuple[str, str]:
+    """The event's own name, clean, and the key it stands at; two blanks without one.
+
+    "undefined" is no name, unless a row of the event map asks for it.
+    """
     for key in ("event", "name"):
-        name = event.get(key)
-        if type(name) is str:
-            trimmed = name.strip()
-            if trimmed:
-                return trimmed if trimmed.isascii() else well_formed(trimmed), key
+        value = event.get(key)
+        if type(value) is str:
+            if value in SEEN:
+                return value, key
+            name = seen_text(value) or clean(value)
+            if name and (not is_placeholder(name) or name.casefold() in config.targets):
+                return name, key
     return "", ""
 
 
@@ -144,7 +152,7 @@ def transform(event: dict[str, Any], name: str, config: TransformConfig, now: fl
             _check_limited_processing(sections, custom_data, user_data, warnings)
     if not is_own_name(name):
         message = "Pinterest takes user-defined names of up to 100 letters, digits, _ and -."
-        warnings.append(Finding("event_name_unusual", _name_of(event)[1], message))
+        warnings.append(Finding("event_name_unusual", _name_of(event, config)[1], message))
     fields["event_id"] = _read_event_id(event, config, fields, warnings)
     return Conversion(fields, tuple(warnings))
 
@@ -158,7 +166,7 @@ def _read_event_time(
         event_time = unix_seconds(value)
         if event_time is not None:
             break
-        if value is not None and not (type(value) is str and (not value or value.isspace())):
+        if value is not None and not (type(value) is str and usable_text(value) is None):
             warnings.append(Finding("event_time_unreadable", key, _TIME_UNREADABLE))
     else:
         message = "No timestamp is an ISO 8601 time or a number of seconds since 1970."
@@ -232,8 +240,9 @@ def _read_event_id(
 
 
 def _id_text(value: Any) -> str | None:
-    # A boolean as an ID would make Pinterest take different events for the same one.
-    return None if type(value) is bool else usable_text(value)
+    # A boolean or a 0 as an ID would make Pinterest take different events for the same one.
+    text = None if type(value) is bool else usable_text(value)
+    return None if text is None or (text[0] in "0-" and is_no_id(text)) else text
 
 
 def _generated_id(fields: dict[str, Any]) -> str:

@@ -14,7 +14,14 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
 from .addresses import PRIVATE, REFUSED, visitor_address
-from .event import CONTEXT, Path, Sections, Shape, Step, paths, steps_within, under
+from .cleaning import clean, is_placeholder, well_formed
+from .digests import (
+    DIGEST_LENGTH,
+    HashedField,
+    digest_of,
+    digests_of,
+)
+from .event import CONTEXT, Sections, Shape, Step, paths, steps_within, under
 from .findings import EventRejected, Finding
 from .normalise import (
     GENDERS,
@@ -24,38 +31,20 @@ from .normalise import (
     city,
     country,
     email,
+    first_name,
     gender,
+    identifier,
+    last_name,
     phone,
     postal_code,
 )
+from .nothing import DIGESTS_OF_NOTHING, DIGESTS_OF_SURNAMES
 from .regions import COUNTRY_OF_DIGEST, state_code
 from .texts import TextField, TextRow, read_texts, rows_within, wrong_type
-from .values import decimal_text, usable_text, well_formed
+from .values import usable_text
 
-_DIGEST_LENGTH = 64
-_HEX_DIGEST = re.compile(r"[0-9a-fA-F]{64}")
-_EMAIL_LIKE = re.compile(r"[^@\s]+@[^@\s]+")
-
-
-class HashedField(NamedTuple):
-    """One row: Pinterest's key, where the values are, how to normalise, what to say if dropped.
-
-    ``known`` has the digests of a closed list (countries, states, genders) by their spellings:
-    they are nobody's secret, and many events have one of the few. A field that ``is_place`` adds
-    to it what it meets, up to ``MAX_PLACES``: a shop's customers live in the same cities.
-    """
-
-    name: str
-    paths: tuple[Path, ...]
-    normalise: Callable[[str], Normalised]
-    known: dict[str, str] = {}
-    code: str = ""
-    message: str = ""
-    is_place: bool = False
-
-
-MAX_PLACES = 10_000
-_MAX_PLACE = 60
+MAX_SHARED = 10_000
+_MAX_SHARED_TEXT = 60
 
 
 def _known(spellings: dict[str, str]) -> dict[str, str]:
@@ -76,13 +65,18 @@ def _address_paths(address_keys: tuple[str, ...], flat_keys: tuple[str, ...]) ->
     return (*in_address, *flat)
 
 
-HASHED_FIELDS: tuple[HashedField, ...] = (
+def _nobody(name: str) -> frozenset[str]:
+    """The digests that are no identifier in a field."""
+    return DIGESTS_OF_NOTHING - DIGESTS_OF_SURNAMES if name == "ln" else DIGESTS_OF_NOTHING
+
+
+_FIELDS: tuple[HashedField, ...] = (
     HashedField(
         "em",
         paths("traits.email", "context.traits.email", "properties.email"),
         email,
         code="email_invalid",
-        message="This is not an e-mail address: it has no @.",
+        message="This is not an email address, or one that is not whole.",
     ),
     HashedField(
         "ph",
@@ -107,9 +101,21 @@ HASHED_FIELDS: tuple[HashedField, ...] = (
         code="birthday_invalid",
         message="This birthday is not YYYYMMDD, an ISO date or YYYY/MM/DD, or there is no such day.",
     ),
-    HashedField("ln", paths(*under(_TRAITS, "lastName", "lastname", "last_name")), str.lower),
-    HashedField("fn", paths(*under(_TRAITS, "firstName", "firstname", "first_name")), str.lower),
-    HashedField("ct", paths(*_address_paths(("city",), ("city",))), city, {}, is_place=True),
+    HashedField(
+        "ln",
+        paths(*under(_TRAITS, "lastName", "lastname", "last_name")),
+        last_name,
+        {},
+        is_shared=True,
+    ),
+    HashedField(
+        "fn",
+        paths(*under(_TRAITS, "firstName", "firstname", "first_name")),
+        first_name,
+        {},
+        is_shared=True,
+    ),
+    HashedField("ct", paths(*_address_paths(("city",), ("city",))), city, {}, is_shared=True),
     HashedField(
         "zp",
         paths(*_address_paths(("zip", "postalCode", "postal_code"), ("zip", "postalCode"))),
@@ -122,7 +128,7 @@ HASHED_FIELDS: tuple[HashedField, ...] = (
         {},
         "country_unknown",
         "This is not the code or the name of a country.",
-        is_place=True,
+        is_shared=True,
     ),
     HashedField(
         "hashed_maids",
@@ -139,16 +145,19 @@ HASHED_FIELDS: tuple[HashedField, ...] = (
             "context.traits.id",
             "anonymousId",
         ),
-        str,
+        identifier,
     ),
 )
+HASHED_FIELDS = tuple(field._replace(nobody=_nobody(field.name)) for field in _FIELDS)
 """Everything that is hashed. ``context.externalId`` is read apart: it is a list of objects, and so is
 the state, which depends on the country."""
 
 STATE_PATHS = paths(*_address_paths(("state",), ("state",)))
 
 PLAIN_FIELDS: tuple[TextField, ...] = (
-    TextField("client_user_agent", paths("context.userAgent", "properties.userAgent")),
+    TextField(
+        "client_user_agent", paths("context.userAgent", "properties.userAgent"), is_shared=True
+    ),
     TextField(
         "click_id",
         paths(
@@ -204,7 +213,7 @@ def user_plan(shape: Shape) -> UserPlan:
                     steps[1:],
                     field.normalise,
                     field.known,
-                    field.is_place,
+                    field.is_shared,
                     field,
                 )
             )
@@ -232,10 +241,10 @@ def read_user_data(
     """
     user_data: dict[str, Any] = {}
     hashed, states, plain, ip_addresses, click_urls = plan
-    for name, section, key, path, others, normalise, known, is_place, field in hashed:
+    for name, section, key, path, others, normalise, known, is_shared, field in hashed:
         value = sections[section].get(key)
         # One plain text at the first path is by far the most frequent: it does without a call.
-        if type(value) is str and (text := value.strip()) and len(text) != _DIGEST_LENGTH:
+        if type(value) is str and (text := value.strip()) and len(text) < DIGEST_LENGTH:
             if text in known:
                 user_data[name] = [known[text]]
                 continue
@@ -244,20 +253,20 @@ def read_user_data(
                 try:
                     digest = sha256(normal.encode()).hexdigest()
                 except UnicodeEncodeError:
-                    digest = _digest(normal)
+                    digest = digest_of(normal)
                 user_data[name] = [digest]
-                if is_place and len(known) < MAX_PLACES and len(text) <= _MAX_PLACE:
+                if is_shared and len(known) < MAX_SHARED and len(text) <= _MAX_SHARED_TEXT:
                     known[text] = digest
                 continue
         if value is not None:
-            digests = _digests(value, field, path, warnings)
+            digests = digests_of(value, field, path, warnings)
             if digests:
                 user_data[name] = digests
                 continue
         for section, key, path in others:
             value = sections[section].get(key)
             if value is not None:
-                digests = _digests(value, field, path, warnings)
+                digests = digests_of(value, field, path, warnings)
                 if digests:
                     user_data[name] = digests
                     break
@@ -276,9 +285,9 @@ def read_user_data(
     if not send_external_id and "external_id" in user_data:
         del user_data["external_id"]
     if "em" not in user_data:
-        addresses = _emails_among_external_ids(sections[CONTEXT].get("externalId"))
-        if addresses:
-            user_data["em"] = [_digest(address) for address in addresses]
+        digests = _emails_among_external_ids(sections[CONTEXT].get("externalId"))
+        if digests:
+            user_data["em"] = digests
     if sender_is_visitor:
         ip_addresses += _REQUEST_IP_STEPS
     ip_address = _ip_address(ip_addresses, sections, warnings)
@@ -306,12 +315,12 @@ def _state(
         value = sections[section].get(key)
         if value is None:
             continue
-        digests = _digests(value, field, path, warnings)
+        digests = digests_of(value, field, path, warnings)
         if digests:
             if (
                 type(value) is str
                 and len(digests) == 1
-                and len(value) <= _MAX_PLACE
+                and len(value) <= _MAX_SHARED_TEXT
                 and len(field.known) < MAX_STATES
             ):
                 field.known[value] = digests[0]
@@ -320,6 +329,7 @@ def _state(
 
 
 # By the digest of the country, as ``user_data`` has it.
+_EXTERNAL_EMAIL = HASHED_FIELDS[0]
 _STATE_FIELDS: dict[str | None, HashedField] = {}
 MAX_STATES = 1_000
 
@@ -330,74 +340,34 @@ def _state_field(country: str | None) -> HashedField:
     field = HashedField(
         "st",
         STATE_PATHS,
-        partial(state_code, country=code),
+        partial(_state_code, country=code),
         {},
         "state_unknown",
         "This is not a state of the US or Canada, nor a region of the event's country.",
+        nobody=DIGESTS_OF_NOTHING,
     )
     if code or country is None:
         _STATE_FIELDS[country] = field
     return field
 
 
-def _digests(value: Any, field: HashedField, path: str, warnings: list[Finding]) -> list[str]:
-    """The digests of one value or of a list of them; equal ones once, in order."""
-    if type(value) is str:
-        text = value.strip()
-    elif type(value) is list:
-        return _digests_of_list(value, field, path, warnings)
-    elif type(value) is int or type(value) is float:
-        text = decimal_text(value) or ""
-    else:
-        if value is not False:
-            warnings.append(wrong_type(path))
-        return []
-    if not text:
-        return []
-    if len(text) == _DIGEST_LENGTH and _HEX_DIGEST.fullmatch(text):
-        return [text.lower()]
-    normal = field.normalise(text)
-    if type(normal) is str:
-        return [_digest(normal)] if normal else []
-    if normal is None:
-        warnings.append(Finding(field.code, path, field.message))
-        return []
-    return list(dict.fromkeys(_digest(form) for form in normal if form))
-
-
-def _digests_of_list(
-    values: list[Any], field: HashedField, path: str, warnings: list[Finding]
-) -> list[str]:
-    digests: dict[str, None] = {}
-    remarks: list[Finding] = []
-    for position, value in enumerate(values):
-        if type(value) is list:
-            remarks.append(wrong_type(f"{path}[{position}]"))
-        elif value is not None:
-            digests.update(dict.fromkeys(_digests(value, field, f"{path}[{position}]", remarks)))
-    # One remark for a list, however long it is.
-    warnings.extend(remarks[:1])
-    return list(digests)
-
-
-def _digest(text: str) -> str:
-    try:
-        return sha256(text.encode()).hexdigest()
-    except UnicodeEncodeError:
-        return sha256(well_formed(text).encode()).hexdigest()
-
-
-def _emails_among_external_ids(external_ids: Any) -> dict[str, None]:
-    """The external IDs that are e-mail addresses, each once: RudderStack lists {type, id}."""
+def _emails_among_external_ids(external_ids: Any) -> list[str]:
+    """Digests of the external IDs that are email addresses: RudderStack lists {type, id}."""
     if external_ids is None:
-        return {}
+        return []
     found: dict[str, None] = {}
     for entry in external_ids if type(external_ids) is list else [external_ids]:
         ids = entry.get("id") if type(entry) is dict else entry
         for value in ids if type(ids) is list else [ids]:
-            if type(value) is str and _EMAIL_LIKE.fullmatch(value.strip()):
-                found[value.strip().lower()] = None
-    return found
+            if type(value) is str and "@" in value:
+                found.update(dict.fromkeys(digests_of(value, _EXTERNAL_EMAIL, "", [])))
+    return list(found)
+
+
+def _state_code(text: str, country: str | None) -> Normalised:
+    # N/A without its punctuation is the code of Naples.
+    cleaned = clean(text)
+    return "" if is_placeholder(cleaned) else state_code(cleaned, country)
 
 
 def _ip_address(steps: tuple[Step, ...], sections: Sections, warnings: list[Finding]) -> str | None:
@@ -417,11 +387,11 @@ def _ip_address(steps: tuple[Step, ...], sections: Sections, warnings: list[Find
             warnings.append(Finding("ip_address_private", path, _IP_PRIVATE))
         elif found is not None:
             address = found
-            if found != value and not (type(value) is str and value.strip() == found):
+            if found != value and not (type(value) is str and clean(value) == found):
                 warnings.append(Finding("ip_address_repaired", path, _IP_REPAIRED))
         elif type(value) is dict or value is True:
             warnings.append(wrong_type(path))
-        elif value and not (type(value) is str and value.isspace()):
+        elif value and not (type(value) is str and usable_text(value) is None):
             message = "This is not an IPv4 or IPv6 address."
             warnings.append(Finding("ip_address_invalid", path, message))
     return address
@@ -445,7 +415,7 @@ def _click_id_in_urls(steps: tuple[Step, ...], sections: Sections) -> str | None
             for found in _EPIK.finditer(url):
                 click_id = usable_text(unquote_plus(well_formed(found[1])))
                 if click_id:
-                    return click_id.strip()
+                    return click_id
     return None
 
 
@@ -461,7 +431,7 @@ def _require_ip_and_user_agent(user_data: dict[str, Any], warnings: list[Finding
     else:
         has = "none of them"
     message = (
-        "Pinterest needs an e-mail (em), a mobile advertising ID (hashed_maids), or both an IP "
+        "Pinterest needs an email (em), a mobile advertising ID (hashed_maids), or both an IP "
         f"address (client_ip_address) and a user agent (client_user_agent); this event has {has}."
     )
     raise EventRejected((Finding("missing_user_data", "", message),), tuple(warnings))

@@ -8,6 +8,7 @@ from math import isfinite
 from typing import Any
 
 from .amounts import read_amount
+from .cleaning import LONGEST_PLACEHOLDER, PLACEHOLDERS, clean
 
 _PLAIN_DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _ANY_DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
@@ -24,29 +25,31 @@ _BOOLEANS = {
 }
 
 
-def well_formed(text: str) -> str:
-    """The text with every lone surrogate replaced by U+FFFD, and split pairs joined."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
-
-
 def usable_text(value: Any) -> str | None:
-    """Text as it is; a number or true as its JSON text; None for blanks and everything else.
+    """Text as a reader sees it; a number or true as its JSON text; None for everything else.
 
-    false is what many languages give for a text that is not there.
+    Blanks and placeholders ("undefined") are no text, and false is what many languages give for a
+    text that is not there.
     """
     if type(value) is str:
-        if not value or value.isspace():
-            return None
-        return value if value.isascii() else well_formed(value)
+        plain = value.isascii() and " " not in value and value.isprintable()
+        text = value if plain else clean(value)
+        if len(text) > LONGEST_PLACEHOLDER:
+            return text
+        return None if not text or text.casefold() in PLACEHOLDERS else text
     if value is True:
         return "true"
     if type(value) is int or type(value) is float:
         return decimal_text(value)
     return None
+
+
+_NO_IDS = frozenset({"0", "-1", "0.0", "-1.0"})
+
+
+def is_no_id(text: str) -> bool:
+    """Whether a text is what databases and programs give for the ID of nobody: 0, -1, all zeros."""
+    return text in _NO_IDS or not text.strip("0-")
 
 
 def decimal_text(value: Any) -> str | None:
@@ -73,13 +76,16 @@ def decimal_text(value: Any) -> str | None:
         if _ANY_DECIMAL.fullmatch(text):
             number = Decimal(text)
             return format(number, "f") if abs(number.adjusted()) <= _LARGEST_EXPONENT else None
+        cleaned = clean(text)
+        if cleaned != text:
+            return decimal_text(cleaned)
         return read_amount(text) if text else None
     return None
 
 
 def is_plain_number(value: Any) -> bool:
     """Whether ``decimal_text`` can read the value without guessing at its separators."""
-    return type(value) is not str or _ANY_DECIMAL.fullmatch(value.strip()) is not None
+    return type(value) is not str or _ANY_DECIMAL.fullmatch(clean(value)) is not None
 
 
 def integer(value: Any) -> int | None:
@@ -92,6 +98,8 @@ def integer(value: Any) -> int | None:
         number = int(value)
     elif type(value) is str:
         text = value.strip()
+        if not _INTEGER.fullmatch(text):
+            text = clean(text)
         if not _INTEGER.fullmatch(text):
             text = read_amount(text) or ""
             if not _INTEGER.fullmatch(text):
@@ -107,7 +115,7 @@ def boolean(value: Any) -> bool | None:
     if type(value) is bool:
         return value
     if type(value) is str:
-        return _BOOLEANS.get(value.strip().lower())
+        return _BOOLEANS.get(clean(value).lower())
     if type(value) is int or type(value) is float:
         return bool(value) if value in (0, 1) else None
     return None

@@ -247,7 +247,7 @@ RULES: dict[str, str] = {
     "integrations": "all_false pinterest_tag PINTEREST_TAG destination_name other_destination "
     "pinterest_tag_false destination_name_false other_false spelling object segment pinterest words "
     "empty_list json",
-    "event_name": "trimmed fallthrough blank_category page_without_name page_ignores_map",
+    "event_name": "invisible placeholder trimmed fallthrough blank_category page_without_name page_ignores_map",
     "event_map": "any_case several duplicates before_ecommerce user_defined same_id tag_spelling",
     "ecommerce": "any_case",
     "standard": "add_payment_info add_to_wishlist app_install app_open contact customize_product "
@@ -257,7 +257,7 @@ RULES: dict[str, str] = {
     "event_time": "clock fallthrough unreadable offset no_zone date fraction epoch_s epoch_ms epoch_us "
     "epoch_ns epoch_text printed zone_tag lost_plus not_set ambiguous at_age_limit no_age_limit future nearly_now",
     "event_id": "dedup_key index order number object array blank absent destination_name "
-    "other_destination personal generated",
+    "other_destination personal generated zero placeholder",
     "action_source": "web order fallthrough android device_android server sources default "
     "default_web assumed library library_and_os app_device phone_browser tv server_library",
     "opt_out": "true text null number words invalid att att_undetermined one_no",
@@ -265,23 +265,24 @@ RULES: dict[str, str] = {
     "app_id": "blank",
     "advertiser_id": "v5",
     "partner_name": "blank",
-    "text": "order fallthrough number boolean false object array",
+    "text": "order fallthrough number boolean false object array placeholder clean",
     "language": "region lower underscore invalid old accepted quality list three_letters name",
     "wifi": "false",
     "list": "empties null all_empty numbers zp",
-    "hashed": "lower by_value ph ct hashed_maids equal padded too_short",
-    "em": "normalised fallthrough external_id no_at no_at_first object",
+    "hashed": "nothing lower by_value ph ct hashed_maids equal padded too_short",
+    "em": "normalised fallthrough external_id no_at no_at_first object invisible blanks repaired decorated "
+    "several handle international",
     "ph": "digits zeros scripts empty",
     "ge": "f m n padded unknown",
     "db": "iso datetime slashes ambiguous impossible",
-    "ln": "normalised",
-    "fn": "normalised",
-    "ct": "spaces punctuation letters digits fallthrough",
+    "ln": "normalised null",
+    "fn": "normalised unicode joiner placeholder",
+    "ct": "spaces punctuation letters digits fallthrough placeholder",
     "st": "normalised us ca other country_code decorated dotted unlisted unknown unknown_first",
-    "zp": "digits zero letters",
+    "zp": "digits zero letters spreadsheet",
     "country": "alpha2 alpha3 name unknown local parenthesis pair subdivision unknown_first",
     "hashed_maids": "normalised zero zero_first",
-    "external_id": "normalised order fallthrough off",
+    "external_id": "normalised order fallthrough off invisible placeholder zero",
     "client_ip_address": "v6 zero invalid padded fallthrough mobile server no_channel browser_library "
     "list port mapped private refusal mobile_library server_library",
     "click_id": "other_parameter blank url_first other_network",
@@ -292,7 +293,7 @@ RULES: dict[str, str] = {
     "value": "order text trailing_zeros exponent not_a_number fallthrough list boolean zero "
     "negative separators currency_sign two_meanings",
     "custom_text": "number object fallthrough",
-    "content_ids": "number fallthrough one_per_product",
+    "content_ids": "number fallthrough one_per_product placeholder",
     "products": "entry null object json single nested wrapped unreadable",
     "quantity": "of_event text float not_a_number",
     "item_price": "of_event text separators dropped negative",

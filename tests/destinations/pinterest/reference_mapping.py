@@ -54,6 +54,8 @@ CUSTOM_TEXTS = [
     "content_brand",
     "np",
 ]
+# What stands for nothing in the reference's events.
+NOBODY = ("0", "-1", sha256(b"").hexdigest())
 COUNTRIES = {"united states": "us", "us": "us", "de": "de", "fr": "fr", "gb": "gb", "in": "in"}
 STATES = {
     "california": "ca",
@@ -120,7 +122,7 @@ def text(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else None
     if isinstance(value, str):
-        return value if value.strip() else None
+        return " ".join(value.split()) or None
     return decimal_text(value) if is_number(value) else None
 
 
@@ -174,7 +176,7 @@ def postal_codes(value: str) -> list[str]:
 
 
 NORMAL: dict[str, Callable[[str], list[str]]] = {
-    "em": lambda value: [value.lower()] if "@" in value else [],
+    "em": lambda value: [value.lower()] if re.fullmatch(r"[^@\s]+@[^@\s]+\.\w+", value) else [],
     "ph": lambda value: [digits(value).lstrip("0")],
     "ge": gender,
     "db": day,
@@ -215,6 +217,8 @@ def digests(field: str, value: Any, country: str | None = None) -> list[str]:
     for one in value if isinstance(value, list) else [value]:
         written = None if isinstance(one, bool) else text(one)
         if written is None:
+            continue
+        if written in NOBODY:
             continue
         if re.fullmatch(r"[0-9a-fA-F]{64}", written.strip()):
             found.append(written.strip().lower())

@@ -201,12 +201,16 @@ def an_epoch_is_told_by_its_size(d: Difference) -> bool:
 
 
 def an_event_id_is_usable_text(d: Difference) -> bool:
-    """Numbers become text; objects, arrays, booleans and blanks fall through to the message ID."""
+    """Numbers become text, padding comes off; objects, arrays, booleans, blanks and 0 fall through to
+    the message ID."""
     if d.name != "event_id":
         return False
     message_id = reference_mapping.text(d.event.get("messageId"))
-    if reference_mapping.is_number(d.theirs):
-        return bool(d.ours == reference_mapping.text(d.theirs))
+    if str(d.theirs) in reference_mapping.NOBODY:
+        return d.ours == message_id or (message_id is None and len(d.ours) == 36)
+    written = reference_mapping.text(d.theirs) if d.theirs != ABSENT else None
+    if reference_mapping.is_number(d.theirs) or (written and written != d.theirs):
+        return bool(d.ours == written)
     usable = isinstance(d.theirs, str) and d.theirs.strip() and d.theirs != ABSENT
     return not usable and message_id is not None and d.ours == message_id
 
@@ -383,7 +387,7 @@ def names_by_table_and_any_case(ours: list[str], event: dict, config: dict) -> b
 
 
 def nobody_could_be_matched(code: str, event: dict) -> bool:
-    """The reference counts e-mails without @, digests of "" and 0.0.0.0 as user data."""
+    """The reference counts emails that are no address, digests of "" and 0.0.0.0 as user data."""
 
     def has(field: str) -> bool:
         return reference_mapping.value_of(event, f"user_data.{field}") != ABSENT

@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 
-from destinations.pinterest.values import boolean, decimal_text, integer, usable_text, well_formed
+from destinations.pinterest.cleaning import well_formed
+from destinations.pinterest.values import boolean, decimal_text, integer, usable_text
 
 
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
         ("a b", "a b"),
-        (" a ", " a "),
+        (" a  b ", "a b"),
+        ("a\u200b", "a"),
+        ("undefined", None),
         ("", None),
         (" \t\n", None),
         (None, None),
