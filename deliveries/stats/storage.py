@@ -33,9 +33,9 @@ class StorageWatch:
         self._is_fine = True
 
     def note_failure(self) -> None:
-        """An event could not be stored just now."""
+        """An event could not be stored just now: the next probe finds out whether it lasts."""
         with self._lock:
-            self._is_fine, self._looked_at = False, time.monotonic()
+            self._is_fine, self._looked_at = False, -LOOK_AGAIN_SECONDS
 
     def is_fine(self) -> bool:
         """Whether the last look found that events can be stored; looks itself when that is old.

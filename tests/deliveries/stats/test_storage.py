@@ -106,9 +106,10 @@ def test_probes_that_come_often_share_a_look(
     monkeypatch.setattr(storage.time, "monotonic", lambda: now)
     watch._looked_at = 0.0
     assert [watch.is_fine() for _ in range(3)] == [True] * 3
-    watch.note_failure()
-    assert [watch.is_fine() for _ in range(3)] == [False] * 3
     assert looks == ["file"]
+    watch.note_failure()
+    assert [watch.is_fine() for _ in range(3)] == [True] * 3  # it did not last
+    assert looks == ["file", "all"]
     now = 105.0
     assert watch.is_fine() is True
-    assert looks == ["file", "all"]
+    assert looks == ["file", "all", "file"]
