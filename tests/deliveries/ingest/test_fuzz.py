@@ -35,7 +35,7 @@ from tests.deliveries.ingest.sender import WRITE_KEY, basic
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "300"))
 FIRST_SEED = int(os.environ.get("FUZZ_SEED", "1"))
 ROUND = 500
-STATUSES = {200, 204, 302, 400, 401, 403, 404, 405, 413}
+STATUSES = {200, 204, 302, 400, 401, 403, 404, 405, 413, 415}
 SLOWEST_SECONDS = 5
 LARGEST_GROWTH_BYTES = 50_000_000
 
