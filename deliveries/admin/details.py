@@ -23,6 +23,7 @@ from deliveries.privacy.event_ids import (
     hides_own_event_id,
     message_id_positions,
 )
+from deliveries.privacy.known_values import KnownValues
 from deliveries.privacy.masked_rows import mask_pretty, mask_row
 from deliveries.privacy.masking import HIDDEN, mask_body, mask_text, personal_values
 from deliveries.statuses import OPEN, RETRYABLE_BY_A_PERSON, DeliveryStatus
@@ -107,7 +108,7 @@ def read_details(delivery: Delivery, now: datetime, is_masked: bool = False) -> 
     )
     attempts = list(Attempt.objects.filter(delivery_id=delivery.pk).order_by("pk"))
     if is_masked:
-        known = _personal_values(panes[0]) | _personal_values(panes[1])
+        known = personal_values(_json_of(panes[0]), _json_of(panes[1]))
         if hides_event_id:
             known, event_id = known | {event_id}, HIDDEN
         panes = tuple(_mask_pane(pane, known) for pane in panes)
@@ -204,14 +205,14 @@ def batch_panes(batch: Batch, is_masked: bool = False) -> tuple[Pane, Pane]:
     return request, response
 
 
-def _personal_values(pane: Pane) -> frozenset[str]:
+def _json_of(pane: Pane) -> Any:
     try:
-        return personal_values(orjson.loads(pane.text))
+        return orjson.loads(pane.text)
     except orjson.JSONDecodeError:
-        return frozenset()
+        return None
 
 
-def _mask_pane(pane: Pane, known: frozenset[str]) -> Pane:
+def _mask_pane(pane: Pane, known: KnownValues) -> Pane:
     return replace(
         pane,
         text=mask_pretty(pane.text, known) if pane.text else "",

@@ -24,6 +24,7 @@ from deliveries.ingest.responses import BodyRefused, RequestRefused
 from deliveries.models import Event
 from deliveries.phrases import pretty, pretty_json
 from deliveries.privacy.event_ids import has_readable_event_ids, hide_event_ids
+from deliveries.privacy.known_values import KnownValues
 from deliveries.privacy.masked_rows import mask_pretty, sees_personal_data
 from deliveries.privacy.masking import mask, mask_text, personal_values
 from destinations.connections import send_as_test
@@ -78,8 +79,8 @@ class Trial:
 def preview_view(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     """Shows a form for what a sender sends and, when it was posted, what becomes of its events.
 
-    Ingest's own rules come first: what they refuse is refused here. The destination is the saved one, or what the posted fields of its form make of it. Nothing is
-    saved; with ``send`` the conversions go out with ``?test=true``, which records nothing.
+    Ingest's own rules come first: what they refuse is refused here. The destination is the saved
+    one, or what the posted fields of its form make of it. Nothing is saved; with ``send`` the conversions go out with ``?test=true``, which records nothing.
     """
     if not request.user.has_perm("destinations.view_destination"):
         raise PermissionDenied
@@ -104,8 +105,7 @@ def preview_view(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     if is_masked := is_real and not sees_personal_data(request.user):
         known = personal_values(orjson.loads(text))
         text = mask_pretty(text, known)
-        for trial in trials:
-            known |= _values_to_hide(trial, config)
+        known |= frozenset().union(*(_values_to_hide(trial, config) for trial in trials))
         trials = [_mask_trial(trial, known, config) for trial in trials]
         sent = _mask_sent(sent, known) if sent else None
     context = {
@@ -187,11 +187,18 @@ def _event_text(request: HttpRequest, recent: list[Event]) -> tuple[str, str, bo
                 gettext("That event is no longer kept. Choose another one, or paste one."),
                 False,
             )
-        return pretty_json(unpack(event.body)), "", True
+        text = pretty(orjson.loads(unpack(event.body)))
+        if len(text) > MAX_CHARACTERS:
+            return "", _say_too_large(), False
+        return text, "", True
     text = request.POST.get("event", "").strip() or pretty(EXAMPLES[0].event)
     if len(text) > MAX_CHARACTERS:
-        return text[:MAX_CHARACTERS], gettext("This event is too large to try out here."), False
+        return text[:MAX_CHARACTERS], _say_too_large(), False
     return text, "", False
+
+
+def _say_too_large() -> str:
+    return gettext("This event is too large to try out here.")
 
 
 def _recent_events(destination: Destination) -> list[Event]:
@@ -240,10 +247,10 @@ def _hides_event_ids(config: TransformConfig | None) -> bool:
 def _values_to_hide(trial: Trial, config: TransformConfig | None) -> frozenset[str]:
     conversions = trial.answer.get("conversions", [])
     ids = {str(one["event_id"]) for one in conversions} if _hides_event_ids(config) else set()
-    return personal_values(conversions) | ids
+    return personal_values(conversions).values | ids
 
 
-def _mask_trial(trial: Trial, known: frozenset[str], config: TransformConfig | None) -> Trial:
+def _mask_trial(trial: Trial, known: KnownValues, config: TransformConfig | None) -> Trial:
     """Without what the trial says of the person, for somebody who may not see it."""
     answer = trial.answer
     conversions = answer.get("conversions", [])
@@ -261,7 +268,7 @@ def _mask_trial(trial: Trial, known: frozenset[str], config: TransformConfig | N
     )
 
 
-def _mask_sent(sent: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
+def _mask_sent(sent: dict[str, Any], known: KnownValues) -> dict[str, Any]:
     return sent | {
         "outcomes": [
             replace(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,9 @@ from deliveries.privacy.masking import mask, personal_values
 from destinations.models import Destination
 from destinations.pinterest.findings import EventFiltered, EventRejected
 from destinations.pinterest.transform import conversion_names, transform
+
+MAX_COMPARED = 1000
+"""Lines between the first and the last difference; of more all old ones stand above all new ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +98,36 @@ def _hide_event_id(conversion: Any, event: dict[str, Any]) -> Any:
 
 
 def _signed(before: str, after: str) -> tuple[tuple[str, str], ...]:
-    return tuple(
-        (line[0], line[2:])
-        for line in difflib.ndiff(before.splitlines(), after.splitlines())
-        if line[0] != "?"
-    )
+    """The lines of both, in order, each with the sign of where it stands."""
+    old, new = before.splitlines(), after.splitlines()
+    first = _common_count(old, new)
+    last = _common_count(old[first:][::-1], new[first:][::-1])
+    between = old[first : len(old) - last], new[first : len(new) - last]
+    lines = [*_same(old[:first]), *_compare(*between), *_same(old[len(old) - last :])]
+    return tuple(lines)
+
+
+def _compare(old: list[str], new: list[str]) -> Iterator[tuple[str, str]]:
+    if len(old) + len(new) > MAX_COMPARED:  # the time grows with the square of it
+        yield from (("-", line) for line in old)
+        yield from (("+", line) for line in new)
+        return
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    for kind, old_from, old_to, new_from, new_to in matcher.get_opcodes():
+        if kind == "equal":
+            yield from _same(old[old_from:old_to])
+        else:
+            yield from (("-", line) for line in old[old_from:old_to])
+            yield from (("+", line) for line in new[new_from:new_to])
+
+
+def _same(lines: list[str]) -> Iterator[tuple[str, str]]:
+    return ((" ", line) for line in lines)
+
+
+def _common_count(one: list[str], other: list[str]) -> int:
+    """How many lines at the beginning are the same."""
+    for count, (line, other_line) in enumerate(zip(one, other, strict=False)):
+        if line != other_line:
+            return count
+    return min(len(one), len(other))

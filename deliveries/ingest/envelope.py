@@ -15,8 +15,6 @@ from deliveries.ingest.texts import is_blank, trim
 from destinations.pinterest.times import read_moment
 
 MAX_MESSAGE_ID = 255
-UNLIMITED_TYPES = frozenset({"audiencelist"})
-"""One event of such a type holds a whole list; only the limit of a request holds for it."""
 _MAX_NAME = 255
 _MAX_TYPE = 20
 _FIRST_YEAR, _LAST_YEAR = 1970, 2070  # beyond these read_moment decides
@@ -76,11 +74,7 @@ def accept_event(event: Any, path_type: str, arrival: Arrival) -> AcceptedEvent:
         added["request_ip"] = arrival.request_ip
     complete = {**event, **added}
     body = orjson.dumps(complete)
-    if (
-        len(body) > settings.MAX_EVENT_BYTES
-        and event_type not in UNLIMITED_TYPES
-        and _size_of(event) > settings.MAX_EVENT_BYTES
-    ):
+    if len(body) > settings.MAX_EVENT_BYTES and _size_of(event) > settings.MAX_EVENT_BYTES:
         raise EventRefused(
             "event_too_large", "", f"The event is larger than {settings.MAX_EVENT_BYTES} bytes."
         )

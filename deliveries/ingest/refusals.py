@@ -17,7 +17,8 @@ MAX_REFUSALS = 1000
 
 _READ_CHARACTERS = 4 * EXCERPT_CHARACTERS
 _DEEPEST, _MAX_MEMBERS, _MAX_TEXT = 4, 20, 100
-_EMAIL = re.compile(r"[^\s\"'<>:,;@\\]+@[^\s\"'<>:,;@\\]+")
+# From where a word begins, or each of its characters would cost a look at the rest.
+_EMAIL = re.compile(r"(?<![^\s\"'<>:,;@\\])[^\s\"'<>:,;@\\]++@[^\s\"'<>:,;@\\]+")
 _PERSONAL_KEYS = frozenset(
     {"traits", "ip", "request_ip", "requestip", "email", "phone", "writekey"}
 )

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from deliveries.models import Attempt, Batch, Delivery, Refusal
+from deliveries.privacy.known_values import NOTHING_KNOWN, KnownValues
 from deliveries.privacy.masking import mask, mask_excerpt, mask_text
 
 PERMISSION = "deliveries.view_personal_data"
@@ -17,7 +18,7 @@ def sees_personal_data(user: Any) -> bool:
     return bool(user.has_perm(PERMISSION))
 
 
-def mask_row(row: Any, known: frozenset[str] = frozenset()) -> None:
+def mask_row(row: Any, known: KnownValues = NOTHING_KNOWN) -> None:
     """Hide in place what the free texts of a row may say about somebody.
 
     ``known`` are personal values that must not turn up, as far as they are at hand. Our own
@@ -38,7 +39,7 @@ def mask_row(row: Any, known: frozenset[str] = frozenset()) -> None:
             ]
 
 
-def mask_pretty(text: str, known: frozenset[str] = frozenset()) -> str:
+def mask_pretty(text: str, known: KnownValues = NOTHING_KNOWN) -> str:
     """Indented JSON, masked; anything else is hidden."""
     try:
         masked = mask(orjson.loads(text), known)

@@ -15,11 +15,12 @@ from urllib.parse import urlsplit
 import orjson
 from django.utils.translation import gettext
 
-HIDDEN = "•••"
-SHORTEST_KNOWN = 4
-SHORTEST_CONTAINED = 5
-"""A hidden value is looked for inside readable texts from this length on, and as a whole from
-SHORTEST_KNOWN on: a quantity of 1 is not hidden because somebody is in house 1."""
+from deliveries.privacy.known_values import (
+    HIDDEN,
+    NOTHING_KNOWN,
+    SHORTEST_CONTAINED,
+    KnownValues,
+)
 
 _PERSONAL_BRANCHES = """
     traits usertraits userdata userproperties identifiers externalid externalids address
@@ -57,7 +58,9 @@ SENTENCES = frozenset({"message", "errormessage", "warningmessage", "msg", "deta
 _KEY = re.compile(r"[A-Za-z_$][A-Za-z0-9_$ .:-]{0,63}\Z")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)?\Z")
 _PERSONAL_TEXT = re.compile(
-    r"""[^\s'"<>,;]+@[^\s'"<>,;]+"""  # an e-mail address
+    # An email address. It is looked for where a word begins, or each of its characters would be
+    # taken for the beginning of one and cost a look at the rest.
+    r"""(?<![^\s'"<>,;])(?=[^\s'"<>,;]*?[^\s'"<>,;]@[^\s'"<>,;])[^\s'"<>,;]+"""
     r"|\b[0-9a-fA-F]{16,}\b"  # a hash
     r"|\b\d{1,3}(?:\.\d{1,3}){3}\b|(?<!\w)(?:[0-9a-fA-F]{0,4}:){2,}[0-9a-fA-F.]*"  # IP addresses
     r"|\+?\d(?:[\s().-]{0,2}\d){6,}"  # telephone numbers
@@ -69,24 +72,23 @@ _CLOSING = {"'": "'", '"': '"', "“": "”", "‘": "’", "`": "`"}
 _PATH_SEPARATOR = re.compile(r"\.|\[|\]\.?")
 
 
-def mask(value: Any, known: frozenset[str] = frozenset()) -> Any:
+def mask(value: Any, known: KnownValues = NOTHING_KNOWN) -> Any:
     """A copy of the JSON ``value`` with its personal values hidden.
 
     ``known`` are personal values from elsewhere (``personal_values`` of the event): they are
     hidden wherever they turn up, as are the value's own.
     """
-    known |= frozenset(_hidden_texts(value, "", "", False))
-    return _mask(value, "", "", False, _Finder(known))
+    return _mask(value, "", "", False, known | _hidden_texts(value, "", "", False))
 
 
-def mask_text(text: str, known: frozenset[str] = frozenset()) -> str:
+def mask_text(text: str, known: KnownValues = NOTHING_KNOWN) -> str:
     """A sentence without what it quotes (field names stay), addresses, numbers and hashes."""
 
     def unquote(found: re.Match[str]) -> str:
         quoted = found.group()
         return quoted if _is_path(quoted[1:-1]) else quoted[0] + HIDDEN + _CLOSING[quoted[0]]
 
-    text = _Finder(known).without(text)
+    text = known.without(text)
     return _PERSONAL_TEXT.sub(HIDDEN, _QUOTED.sub(unquote, text))
 
 
@@ -133,60 +135,40 @@ def is_readable_path(steps: Sequence[str]) -> bool:
     return field not in LINKS | SENTENCES and _is_readable(field, above)
 
 
-def personal_values(value: Any) -> frozenset[str]:
-    """What ``mask`` hides of a JSON value, as texts."""
-    return frozenset(_hidden_texts(value, "", "", False))
+def personal_values(*values: Any) -> KnownValues:
+    """What ``mask`` hides of JSON values."""
+    return KnownValues(text for value in values for text in _hidden_texts(value, "", "", False))
 
 
-class _Finder:
-    """Finds personal values inside texts that are readable otherwise."""
-
-    def __init__(self, known: frozenset[str]) -> None:
-        self.known = {text.lower() for text in known if len(text) >= SHORTEST_KNOWN}
-        long = sorted((text for text in self.known if len(text) >= SHORTEST_CONTAINED), key=len)
-        self.pattern = (
-            re.compile("|".join(map(re.escape, reversed(long))), re.IGNORECASE) if long else None
-        )
-
-    def holds(self, text: str) -> bool:
-        text = text.lower()
-        return text in self.known or bool(self.pattern and self.pattern.search(text))
-
-    def without(self, text: str) -> str:
-        if text.lower() in self.known:
-            return HIDDEN
-        return self.pattern.sub(HIDDEN, text) if self.pattern else text
-
-
-def _mask(value: Any, field: str, above: str, is_personal: bool, finder: _Finder) -> Any:
+def _mask(value: Any, field: str, above: str, is_personal: bool, known: KnownValues) -> Any:
     if isinstance(value, dict):
         masked: dict[str, Any] = {}
         for key, inner in value.items():
             plain = _plain(key)
             shown = key
-            if not _KEY.match(key) or _PERSONAL_TEXT.search(key) or finder.holds(key):
+            if not _KEY.match(key) or _PERSONAL_TEXT.search(key) or known.holds(key):
                 shown = HIDDEN + (f" {len(masked) + 1}" if HIDDEN in masked else "")
             below = is_personal or plain in PERSONAL_BRANCHES
-            masked[shown] = _mask(inner, plain, field, below, finder)
+            masked[shown] = _mask(inner, plain, field, below, known)
         return masked
     if isinstance(value, list):
-        return [_mask(inner, field, above, is_personal, finder) for inner in value]
+        return [_mask(inner, field, above, is_personal, known) for inner in value]
     if value is None or isinstance(value, bool) or value == "":
         return value
     if is_personal or not _is_readable(field, above):
         return HIDDEN
     if isinstance(value, str):
         if field in LINKS:
-            return _origin(value, finder)
+            return _origin(value, known)
         if field == "field":  # of a finding: the path of what it is about
             return value if _is_path(value) else HIDDEN
         if field in SENTENCES:
-            return mask_text(value, frozenset(finder.known))
-        if finder.holds(value) or (not _MOMENT.match(value) and "@" in value):
+            return mask_text(value, known)
+        if known.holds(value) or (not _MOMENT.match(value) and "@" in value):
             return HIDDEN
         return value
     text = str(value)
-    return HIDDEN if len(text) >= SHORTEST_CONTAINED and finder.holds(text) else value
+    return HIDDEN if len(text) >= SHORTEST_CONTAINED and known.holds(text) else value
 
 
 def _hidden_texts(value: Any, field: str, above: str, is_personal: bool) -> Iterator[str]:
@@ -210,13 +192,13 @@ def _is_readable(field: str, above: str) -> bool:
     return field in READABLE or field in LINKS or field in SENTENCES or field == "field"
 
 
-def _origin(link: str, finder: _Finder) -> str:
+def _origin(link: str, known: KnownValues) -> str:
     """``https://shop.example/•••``: paths and queries may hold anything."""
     try:
         parts = urlsplit(link)
     except ValueError:
         return HIDDEN
-    if not parts.scheme or not parts.hostname or finder.holds(parts.hostname):
+    if not parts.scheme or not parts.hostname or known.holds(parts.hostname):
         return HIDDEN
     return f"{parts.scheme}://{parts.hostname}/" + (HIDDEN if parts.path.strip("/") else "")
 

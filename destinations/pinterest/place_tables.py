@@ -12,7 +12,7 @@ from pathlib import Path
 
 _TABLES = Path(__file__).parent / "tables"
 _MAX_CODE = 3
-_LEADING_THE = re.compile(r"\s*the\s+")
+_LEADING_THE = re.compile(r"the\s+")
 # \w leaves out combining marks, so the accents that NFKD split off go with the punctuation.
 _NOT_A_LETTER = re.compile(r"[\W_]+")
 # Letters that Unicode does not take apart, but people without them on the keyboard do.

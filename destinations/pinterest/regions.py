@@ -11,16 +11,17 @@ from hashlib import sha256
 
 from .place_tables import COUNTRY_CODES, LANGUAGE_CODES, SUBDIVISIONS, fold, name_key
 
-_MAX_NAME = 100
+_MAX_NAME = 200
 _LANGUAGES = frozenset(LANGUAGE_CODES.values())
 
 _PARENTHESIS = re.compile(r"([^()\[\]]*)[(\[]([^()\[\]]+)[)\]]([^()\[\]]*)")
-_SEPARATORS = re.compile(r"\s*[,;:/|_\u2013\u2014]+\s*|\s+-\s+")
+# None of these begins with blanks, of which each would cost a look at all that follow it.
+_SEPARATORS = re.compile(r"[,;:/|_\u2013\u2014]+|(?<=\s)-(?=\s)")
 _CODE_PAIR = re.compile(r"([A-Za-z]{2,3})(?:\s*[-_:/]\s*([A-Za-z0-9]{1,3})|([0-9]{2}))")
 _TURNED_PAIR = re.compile(r"([A-Za-z]{2,3})[-_](US|USA|CA|CAN)", re.IGNORECASE)
 _LOCALE = re.compile(r"([a-z]{2})[-_]([A-Z]{2})")
-_DIALING_CODE = re.compile(r"\s*\(?\+\s?[0-9][0-9 -]*\)?\s*$")
-_POSTAL_CODE = re.compile(r"[\s,]+[0-9]{5}(?:-[0-9]{4})?\s*$")
+_DIALING_CODE = re.compile(r"\(?\+\s?[0-9][0-9 -]*+\)?\s*+$")
+_POSTAL_CODE = re.compile(r"(?<![\s,])[\s,]++[0-9]{5}(?:-[0-9]{4})?\s*+$")
 _FORM_OF_STATE = re.compile(
     r"^(?:bundesrepublik|(?:federal|democratic|islamic|peoples|bolivarian)?republicof|(?:united)?kingdomof|stateof|"
     r"commonwealthof|grandduchyof|principalityof|sultanateof|unionof|federationof|republik|republica(?:del?|d[ao])?|"

@@ -66,7 +66,7 @@ _OFFSET = re.compile(r"(?:UTC|GMT|UT)?([+-])([0-9]{1,2})(?::?([0-9]{2}))?(?::?00
 _LOST_PLUS = re.compile(r" ([0-9]{2}):?([0-9]{2})")
 _COMMENT = re.compile(r" ?\([^()]*\)$")
 _GO_CLOCK = re.compile(r" m=[+-][0-9.]+$")
-_TAGS = re.compile(r"(?:\[[^\[\]]*\])+$")
+_TAGS = re.compile(r"(?<!\])(?:\[[^\[\]]*\])++$")
 _MAX_OFFSET = timedelta(hours=14)
 
 _MONTH_NAMES = [

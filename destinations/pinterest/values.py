@@ -11,7 +11,7 @@ from .amounts import read_amount
 from .cleaning import LONGEST_PLACEHOLDER, PLACEHOLDERS, clean
 
 _PLAIN_DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
-_ANY_DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
+_ANY_DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,10}(?:\.0*)?")
 _MAX_NUMBER = 400
 _LARGEST_EXPONENT = 308

@@ -86,7 +86,7 @@ def test_a_preview_with_any_dedup_key_shows_what_the_event_itself_shows(role: st
     for path, value in leaves({**EVENT, "timestamp": "2026-11-28T00:00:00Z"}):
         for key in (path, f" {path} ", path.replace(".", "..")):
             response = client.post(url, posted(destination, delivery.event_id, dedup_key=key))
-            trial = response.context["trial"]
+            (trial,) = response.context["trials"]
             ((_, text, _),) = trial.conversions
             event_id = orjson.loads(text)["event_id"]
             assert (event_id != "•••") == (path in READABLE), path
@@ -105,8 +105,8 @@ def test_no_other_setting_brings_a_value_to_light_either() -> None:
                 continue
             fields = {field: path}
             response = client.post(url, posted(destination, delivery.event_id, **fields))
-            trial = response.context["trial"]
-            shown = [(text, trial.answer) for _, text, _ in trial.conversions] if trial else []
+            trials = response.context["trials"]
+            shown = [(one.name, one.answer, one.conversions) for one in trials]
             assert value not in str(shown), (field, path)
 
 
