@@ -77,7 +77,7 @@ def make_deliveries(
             source=source,
             message_id=event["messageId"],
             type=event["type"],
-            name=event.get("event", ""),
+            name=str(event.get("event", ""))[:255],  # as ingest stores it
             received_at=due_at,
             body=pack(orjson.dumps(event)),
         )
