@@ -46,11 +46,12 @@ def test_the_table_of_sizes_counts_the_connections_of_the_processes_it_names() -
     web, worker, connections = (
         [int(number) for number in re.findall(r"\| (\d+)", line)]
         for line in text.splitlines()
-        if line.startswith(("| web processes", "| worker processes", "| connections"))
+        if line.startswith(("| web processes", "| worker processes", "| connections to"))
     )
     options = read_options({"DATABASE_URL": "postgres://host/name"})
+    pages, probes = options.web_threads // 2, 1  # threads of their own: webserver
     needed = [
-        web_count * options.web_threads + worker_count * options.worker_threads
+        web_count * (options.web_threads + pages + probes) + worker_count * options.worker_threads
         for web_count, worker_count in zip(web, worker, strict=True)
     ]
     assert len(needed) == 3

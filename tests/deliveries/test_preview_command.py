@@ -98,7 +98,7 @@ def test_a_rejected_event_says_its_errors_and_warnings() -> None:
                 "code": "missing_user_data",
                 "field": "",
                 "message": (
-                    "Pinterest needs an e-mail (em), a mobile advertising ID (hashed_maids), or "
+                    "Pinterest needs an email (em), a mobile advertising ID (hashed_maids), or "
                     "both an IP address (client_ip_address) and a user agent (client_user_agent); "
                     "this event has only a user agent."
                 ),
@@ -108,7 +108,7 @@ def test_a_rejected_event_says_its_errors_and_warnings() -> None:
             {
                 "code": "email_invalid",
                 "field": "context.traits.email",
-                "message": "This is not an e-mail address: it has no @.",
+                "message": "This is not an email address, or one that is not whole.",
             }
         ],
     }

@@ -152,7 +152,9 @@ def test_a_fault_that_means_nothing_is_400_and_changes_nothing(
 ) -> None:
     answer = http.post(f"{sandbox.url}/_faults", json=["latency=1", "explode"])
     assert answer.status_code == 400
-    assert answer.json()["message"].startswith("unknown fault 'explode'; known: poison, status,")
+    assert answer.json()["message"].startswith(
+        "unknown fault 'explode'; known: poison, max_age, status,"
+    )
     assert http.post(f"{sandbox.url}/_faults", data=b"{").status_code == 400
     assert sandbox.faults() == []
 
