@@ -72,6 +72,7 @@ class DestinationAdmin(DestinationPages):
                     "sources",
                     "unmapped_events",
                     "default_action_source",
+                    "default_country",
                     "send_external_id",
                     "test_mode",
                 )

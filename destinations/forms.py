@@ -16,7 +16,10 @@ from unfold.widgets import (
 )
 
 from destinations.models import Destination, EventMapping, Source
+from destinations.pinterest.cleaning import clean
 from destinations.pinterest.event_names import target_name
+from destinations.pinterest.phone_tables import PHONE_COUNTRIES
+from destinations.pinterest.regions import country_code
 from destinations.secrets import Secret
 
 DATALIST_ID = "pinterest-event-names"
@@ -71,6 +74,14 @@ class DestinationForm(forms.ModelForm):
         ),
     )
 
+    default_country = forms.CharField(
+        required=False,
+        max_length=100,
+        label=gettext_lazy("Default country"),
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "placeholder": "GB"}),
+        help_text=Destination._meta.get_field("default_country").help_text,
+    )
+
     class Meta:
         model = Destination
         fields = (
@@ -82,6 +93,7 @@ class DestinationForm(forms.ModelForm):
             "sources",
             "unmapped_events",
             "default_action_source",
+            "default_country",
             "send_external_id",
             "test_mode",
             "api_version",
@@ -130,6 +142,18 @@ class DestinationForm(forms.ModelForm):
             field.help_text = gettext(
                 "No token is set. %(place)s It is kept encrypted and never shown."
             ) % {"place": place}
+
+    def clean_default_country(self) -> str:
+        """``Germany`` or ``de`` become DE."""
+        typed = self.cleaned_data["default_country"].strip()
+        if not typed:
+            return ""
+        code = country_code(typed)
+        if code is None or code not in PHONE_COUNTRIES:
+            raise ValidationError(
+                gettext("This is not a country. Write its code or its name, such as GB.")
+            )
+        return code.upper()
 
     def clean_conversion_token(self) -> Secret:
         typed = self.cleaned_data["conversion_token"]
@@ -184,6 +208,13 @@ class EventMappingForm(forms.ModelForm):
                 attrs={"placeholder": "checkout", "list": DATALIST_ID, "autocomplete": "off"}
             ),
         }
+
+    def clean_source_event_name(self) -> str:
+        """As a reader sees it: a name pasted from a document may have invisible characters in it."""
+        name = clean(self.cleaned_data["source_event_name"])
+        if not name:
+            raise ValidationError(gettext("Type the name of your event."))
+        return name
 
     def clean_pinterest_event_name(self) -> str:
         """``AddToCart`` or ``watch video`` become the API's spelling; other names stay."""

@@ -186,6 +186,19 @@ class Destination(models.Model):
         default=ActionSource.WEB,
         help_text=gettext_lazy("For events that do not say themselves where they happened."),
     )
+    default_country = models.CharField(
+        gettext_lazy("default country"),
+        max_length=2,
+        blank=True,
+        validators=[
+            RegexValidator(r"^[A-Z]{2}\Z", gettext_lazy("A code of two letters, such as GB."))
+        ],
+        help_text=gettext_lazy(
+            "Where phone numbers without a country code are from, when neither the address nor the "
+            "locale of the event names a country: a code or a name, such as GB. Blank: unknown; such "
+            "a number is sent as its digits, with a warning."
+        ),
+    )
     unmapped_events = models.CharField(
         gettext_lazy("unmapped events"),
         max_length=20,
@@ -285,6 +298,7 @@ class Destination(models.Model):
             partner_name=self.partner_name,
             dedup_key=self.dedup_key,
             default_action_source=self.default_action_source,
+            default_country=self.default_country,
             unmapped_events=self.unmapped_events,
             send_external_id=self.send_external_id,
             max_age_seconds=self.max_age_hours * 3600 if self.max_age_hours else None,

@@ -26,6 +26,8 @@ MODULES = [
     "event_names",
     "integrations",
     "languages",
+    "phone_tables",
+    "phones",
     "products",
     "regions",
     "rudderstack_config",

@@ -136,6 +136,32 @@ WARNING_CODES: dict[str, CodeHelp] = {
         ),
         gettext_noop("Nothing. To be sure, send the address alone."),
     ),
+    "phone_invalid": CodeHelp(
+        gettext_noop(
+            "A phone number has fewer than 7 or more than 15 digits, or is a hash that is not SHA-256."
+        ),
+        gettext_noop("Correct the sender; the warning names the field."),
+    ),
+    "phone_country_assumed": CodeHelp(
+        gettext_noop(
+            "A phone number had no country code; that of the event's country, its locale or the destination's default was assumed."
+        ),
+        gettext_noop(
+            "Nothing, if the number is of that country. To be sure, send + and the country code."
+        ),
+    ),
+    "phone_without_country_code": CodeHelp(
+        gettext_noop(
+            "A phone number had no country code and fits no country of the event; it was sent as its digits, which hardly match."
+        ),
+        gettext_noop("Send the country code, or set the destination's default country."),
+    ),
+    "phone_repaired": CodeHelp(
+        gettext_noop(
+            "A phone number had an extension, a (0), another number or a spreadsheet's form; it was sent as plain digits."
+        ),
+        gettext_noop("Nothing. To be sure, send one number with + and the country code."),
+    ),
     "gender_unknown": CodeHelp(
         gettext_noop("A gender is none of the known spellings."),
         gettext_noop("Send f, m or n, or female, male, non-binary."),

@@ -45,7 +45,8 @@ class TransformConfig:
     """One destination's choices. Hashable; build it once per destination and keep it.
 
     ``unmapped_events`` is one of ``UNMAPPED_CHOICES``, ``default_action_source`` one of
-    ``ACTION_SOURCES``. ``event_map`` holds (from, to) pairs; several rows with the same ``from``
+    ``ACTION_SOURCES``. ``default_country``, alpha-2 or "", is where phone numbers without a country code
+    are from when the event names no country. ``event_map`` holds (from, to) pairs; several rows with the same ``from``
     give several conversions of one event.
     """
 
@@ -56,6 +57,7 @@ class TransformConfig:
     partner_name: str = ""
     dedup_key: str = ""
     default_action_source: str = "web"
+    default_country: str = ""
     unmapped_events: str = "by_name"
     send_external_id: bool = True
     max_age_seconds: int | None = None
@@ -72,6 +74,7 @@ class TransformConfig:
         prepare = object.__setattr__
         for name in ("app_id", "advertiser_id", "partner_name"):
             prepare(self, name, getattr(self, name).strip())
+        prepare(self, "default_country", self.default_country.strip().lower())
         prepare(self, "targets", _targets_by_name(self.event_map))
         prepare(self, "dedup_steps", steps)
         prepare(self, "dedup_is_personal", not _PERSONAL_KEYS.isdisjoint(map(str.lower, steps)))

@@ -19,7 +19,7 @@ _PLAIN_IN_ANY_SCRIPT = re.compile(r"[\w.+-]+@[^\W_][\w-]*(?:\.[^\W_][\w-]*)*\.[^
 _LOCAL = re.compile(r"[^\s@<>()\[\]\\,;:\"\u201c\u201d\u00ab\u00bb]{1,128}")
 _LABEL = re.compile(r"[^\W_](?:[\w\u200c\u200d\u00b7\u0300-\u036f\u0900-\u0dff-]{0,253})?")
 _IN_ANGLES = re.compile(r"<([^<>@]*+@[^<>]*+)>")
-_COMMENT = re.compile(r"\([^()]*\)")
+_COMMENT = re.compile(r"\([^()@]*\)")
 _SEPARATORS = re.compile(r"[,;|]")
 _BETWEEN_SEVERAL = re.compile(r"[,;|\n\r]|\s(?:and|or|und|oder|et)\s|\s&\s|/(?=[^@/]*@)")
 _SCHEME = re.compile(r"(?:mailto|smtp|e-?mail|mail|to)\s*:(?://)?\s*", re.IGNORECASE)

@@ -108,12 +108,6 @@ def identifier(text: str) -> Normalised:
     return "" if cleaned[:1] in _FIRST_OF_NO_ID and is_no_id(cleaned) else cleaned
 
 
-def phone(text: str) -> Normalised:
-    """Digits only, leading zeros off."""
-    cleaned = clean(text)
-    return "" if is_placeholder(cleaned) else digits(cleaned).lstrip("0")
-
-
 def digits(text: str) -> str:
     """Only the decimal digits, of any script, as ASCII."""
     if text.isascii():

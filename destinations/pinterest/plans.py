@@ -30,6 +30,7 @@ from .user_data import (
     CLICK_URLS,
     HASHED_FIELDS,
     IP_PATHS,
+    PHONE_PATHS,
     PLAIN_FIELDS,
     STATE_PATHS,
     UserPlan,
@@ -51,6 +52,7 @@ _ALL_PATHS: tuple[Path, ...] = (
     *ACTION_SOURCE_PATHS,
     *IP_PATHS,
     *CLICK_URLS,
+    *PHONE_PATHS,
     *STATE_PATHS,
     *(
         path

@@ -142,6 +142,7 @@ def transform(event: dict[str, Any], name: str, config: TransformConfig, now: fl
         plan.user_data,
         sections,
         send_external_id=config.send_external_id,
+        default_country=config.default_country,
         sender_is_visitor=sender_is_visitor,
         warnings=warnings,
     )

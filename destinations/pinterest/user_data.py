@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import sha256
 from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
@@ -35,10 +35,10 @@ from .normalise import (
     gender,
     identifier,
     last_name,
-    phone,
     postal_code,
 )
 from .nothing import DIGESTS_OF_NOTHING, DIGESTS_OF_SURNAMES
+from .phones import Home, phones_in, plain_phone
 from .regions import COUNTRY_OF_DIGEST, state_code
 from .texts import TextField, TextRow, read_texts, rows_within, wrong_type
 from .values import usable_text
@@ -77,11 +77,6 @@ _FIELDS: tuple[HashedField, ...] = (
         email,
         code="email_invalid",
         message="This is not an email address, or one that is not whole.",
-    ),
-    HashedField(
-        "ph",
-        paths("traits.phone", "context.traits.phone", "properties.phone"),
-        phone,
     ),
     HashedField(
         "ge",
@@ -149,9 +144,10 @@ _FIELDS: tuple[HashedField, ...] = (
     ),
 )
 HASHED_FIELDS = tuple(field._replace(nobody=_nobody(field.name)) for field in _FIELDS)
-"""Everything that is hashed. ``context.externalId`` is read apart: it is a list of objects, and so is
-the state, which depends on the country."""
+"""Everything that is hashed. ``context.externalId`` is read apart: it is a list of objects, and so are
+the state and the phone number, which depend on the country."""
 
+PHONE_PATHS = paths("traits.phone", "context.traits.phone", "properties.phone")
 STATE_PATHS = paths(*_address_paths(("state",), ("state",)))
 
 PLAIN_FIELDS: tuple[TextField, ...] = (
@@ -194,6 +190,7 @@ class UserPlan(NamedTuple):
     """The tables of this module with only the paths that an event with certain objects can have."""
 
     hashed: tuple[HashedRow, ...]
+    phones: tuple[Step, ...]
     states: tuple[Step, ...]
     plain: tuple[TextRow, ...]
     ip_addresses: tuple[Step, ...]
@@ -219,6 +216,7 @@ def user_plan(shape: Shape) -> UserPlan:
             )
     return UserPlan(
         tuple(hashed),
+        steps_within(PHONE_PATHS, shape),
         steps_within(STATE_PATHS, shape),
         rows_within(PLAIN_FIELDS, shape),
         steps_within(IP_PATHS, shape),
@@ -231,16 +229,18 @@ def read_user_data(
     sections: Sections,
     *,
     send_external_id: bool,
+    default_country: str,
     sender_is_visitor: bool,
     warnings: list[Finding],
 ) -> dict[str, Any]:
     """``user_data`` of an event: arrays of SHA-256 hex digests and a few plain texts.
 
-    ``sender_is_visitor``: the address the event came from is the visitor's own, not a server's.
+    ``default_country``: whose national phone numbers to assume where the event says nothing, alpha-2
+    in lower case, or "". ``sender_is_visitor``: the address the event came from is the visitor's own, not a server's.
     Raises EventRejected ``missing_user_data`` when Pinterest could not match anybody.
     """
     user_data: dict[str, Any] = {}
-    hashed, states, plain, ip_addresses, click_urls = plan
+    hashed, phones, states, plain, ip_addresses, click_urls = plan
     for name, section, key, path, others, normalise, known, is_shared, field in hashed:
         value = sections[section].get(key)
         # One plain text at the first path is by far the most frequent: it does without a call.
@@ -270,6 +270,17 @@ def read_user_data(
                 if digests:
                     user_data[name] = digests
                     break
+    for section, key, path in phones:
+        value = sections[section].get(key)
+        if type(value) is str and value and (digits := plain_phone(value)):
+            user_data["ph"] = [sha256(digits.encode()).hexdigest()]
+            break
+        if value is not None:
+            field = _phone_field(_homes(user_data, sections, default_country))
+            digests = digests_of(value, field, path, warnings)
+            if digests:
+                user_data["ph"] = digests
+                break
     if states:
         countries = user_data.get("country")
         country = countries[0] if countries and len(countries) == 1 else None
@@ -301,6 +312,37 @@ def read_user_data(
     if "em" not in user_data and "hashed_maids" not in user_data:
         _require_ip_and_user_agent(user_data, warnings)
     return user_data
+
+
+def _homes(user_data: dict[str, Any], sections: Sections, default_country: str) -> tuple[Home, ...]:
+    """The countries whose national phone numbers an event may have, the likeliest first."""
+    countries = user_data.get("country")
+    address = COUNTRY_OF_DIGEST.get(countries[0]) if countries and len(countries) == 1 else None
+    locale = sections[CONTEXT].get("locale")
+    region = _REGION.match(locale) if type(locale) is str else None
+    named = ((address, "address"), (region and region[1].lower(), "locale"))
+    homes = [Home(country, source) for country, source in named if country]
+    if default_country:
+        homes.append(Home(default_country, "destination's default country"))
+    return tuple(homes)
+
+
+@lru_cache(maxsize=1024)
+def _phone_field(homes: tuple[Home, ...]) -> HashedField:
+    """The phone's row for the countries of one event."""
+    return HashedField(
+        "ph",
+        PHONE_PATHS,
+        partial(phones_in, homes=homes),
+        {},
+        "phone_invalid",
+        "This is not a phone number of 7 to 15 digits.",
+        nobody=DIGESTS_OF_NOTHING,
+    )
+
+
+# en-US, en_US.UTF-8, zh-Hant-TW
+_REGION = re.compile(r"\s*[A-Za-z]{2,3}(?:[-_][A-Za-z]{4})?[-_]([A-Za-z]{2})(?![A-Za-z])")
 
 
 def _state(

@@ -70,6 +70,31 @@ def test_a_destination_is_made_with_its_token_sealed_and_its_sources_joined(admi
         assert "pina_secret_1" not in cursor.fetchone()[0]
 
 
+@pytest.mark.parametrize(
+    ("typed", "kept"), [("Germany", "DE"), ("de", "DE"), (" GB ", "GB"), ("", "")]
+)
+def test_the_default_country_is_a_code_however_it_is_typed(admin_client, typed, kept):
+    response = admin_client.post(f"{DESTINATIONS}add/", destination_form(default_country=typed))
+    assert response.status_code == 302
+    destination = Destination.objects.get()
+    assert destination.default_country == kept
+    assert destination.transform_config().default_country == kept.lower()
+
+
+def test_a_default_country_that_is_none_is_refused_with_words(admin_client):
+    response = admin_client.post(
+        f"{DESTINATIONS}add/", destination_form(default_country="Atlantis")
+    )
+    assert "This is not a country." in errors_of(response)["default_country"][0]
+
+
+def test_the_name_of_an_event_in_the_map_loses_what_nobody_sees(admin_client):
+    rows = mapping_rows(("Quote\u00a0 Requested\u200b", "lead"))
+    response = admin_client.post(f"{DESTINATIONS}add/", destination_form(**rows))
+    assert response.status_code == 302
+    assert EventMapping.objects.get().source_event_name == "Quote Requested"
+
+
 def test_the_token_is_never_shown_again(admin_client):
     make_destination(conversion_token="pina_secret_1")
     destination = Destination.objects.get()

@@ -272,7 +272,8 @@ RULES: dict[str, str] = {
     "hashed": "nothing lower by_value ph ct hashed_maids equal padded too_short",
     "em": "normalised fallthrough external_id no_at no_at_first object invisible blanks repaired decorated "
     "several handle international",
-    "ph": "digits zeros scripts empty",
+    "ph": "digits zeros scripts empty trunk trunk_italy extension tel several scientific rounded other_hash "
+    "short national locale default_country next_country undecided whole invalid_first",
     "ge": "f m n padded unknown",
     "db": "iso datetime slashes ambiguous impossible",
     "ln": "normalised null",

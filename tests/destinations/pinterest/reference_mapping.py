@@ -177,7 +177,6 @@ def postal_codes(value: str) -> list[str]:
 
 NORMAL: dict[str, Callable[[str], list[str]]] = {
     "em": lambda value: [value.lower()] if re.fullmatch(r"[^@\s]+@[^@\s]+\.\w+", value) else [],
-    "ph": lambda value: [digits(value).lstrip("0")],
     "ge": gender,
     "db": day,
     "ln": lambda value: [value.lower()],
@@ -188,6 +187,25 @@ NORMAL: dict[str, Callable[[str], list[str]]] = {
     "hashed_maids": lambda value: [value.lower()] if value.strip("0-") else [],
     "external_id": lambda value: [value],
 }
+
+
+def phone(value: str, event: dict) -> list[str]:
+    """E.164 digits; a national number of the reference's events gets its country's code."""
+    written = re.sub(r";ext=\d+$", "", value)
+    found = digits(written).lstrip("0")
+    is_whole = "+" in written or written.startswith("00")
+    locale = at(event, "context.locale")
+    region = locale[3:].lower() if isinstance(locale, str) else ""
+    for country in () if is_whole else (country_of(event), region):
+        code, national = NATIONAL_PHONES.get(country or "", ("", "$-"))
+        if re.fullmatch(national, found, re.A):
+            found = code + found
+            break
+    return [found] if 7 <= len(found) <= 15 else []
+
+
+# Calling codes, and what the national numbers of the reference's events look like there.
+NATIONAL_PHONES = {"us": ("1", r"[2-9]\d{9}"), "de": ("49", r"4[0-8]\d{3,13}|[57]\d{5,14}")}
 
 
 def state(value: str, country: str | None) -> list[str]:
@@ -212,7 +230,9 @@ def user_paths(field: str) -> list[str]:
     return [path for path in PATHS[f"4.{field}"] if path != "context.externalId"]
 
 
-def digests(field: str, value: Any, country: str | None = None) -> list[str]:
+def digests(
+    field: str, value: Any, country: str | None = None, event: dict | None = None
+) -> list[str]:
     found: list[str] = []
     for one in value if isinstance(value, list) else [value]:
         written = None if isinstance(one, bool) else text(one)
@@ -224,14 +244,21 @@ def digests(field: str, value: Any, country: str | None = None) -> list[str]:
             found.append(written.strip().lower())
         else:
             trimmed = written.strip()
-            normal = state(trimmed, country) if field == "st" else NORMAL[field](trimmed)
+            if field == "st":
+                normal = state(trimmed, country)
+            elif field == "ph":
+                normal = phone(trimmed, event or {})
+            else:
+                normal = NORMAL[field](trimmed)
             found += [sha256(form.encode()).hexdigest() for form in normal if form]
     return list(dict.fromkeys(found))
 
 
 def hashed(event: dict, field: str) -> Any:
     country = country_of(event) if field == "st" else None
-    found = first(event, user_paths(field), lambda value: digests(field, value, country) or None)
+    found = first(
+        event, user_paths(field), lambda value: digests(field, value, country, event) or None
+    )
     if found == ABSENT and field == "em":
         entries = at(event, "context.externalId")
         ids = [entry.get("id") for entry in entries or [] if isinstance(entry, dict)]
