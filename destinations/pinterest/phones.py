@@ -34,12 +34,12 @@ _OTHER_HASH = re.compile(
 )
 _PARAMETER = re.compile(r";\s*(?:ext|isub|phone-context|postd)\s*=[^;,|/]*", re.IGNORECASE)
 _EXTENSION = re.compile(
-    r"(?<=[0-9)])[\s.,;-]*\(?\s*(?:extension|extn?|ext|x|anexo|interno?|int|poste|ramal|durchwahl|dw|"
-    r"nebenstelle|\u0434\u043e\u0431|#)[\s.:#=]*[0-9]{0,8}\s*[#)]?\s*$",
+    r"(?<=[0-9)])[\s.,;-]{0,8}\(?\s{0,4}(?:extension|extn?|ext|x|anexo|interno?|int|poste|ramal|durchwahl|dw|"
+    r"nebenstelle|\u0434\u043e\u0431|#)[\s.:#=]{0,8}[0-9]{0,8}\s{0,4}[#)]?\s{0,4}$",
     re.IGNORECASE,
 )
-_BETWEEN = re.compile(r"[;,|]|\s(?:or|oder|ou|and|und|et|&)\s|(?<=[0-9)])\s*(?=\+)", re.IGNORECASE)
-_TRUNK_IN_BRACKETS = re.compile(r"(\D*[0-9]{1,5}\D*?)[(\[]\s*0\s*[)\]]")
+_BETWEEN = re.compile(r"[;,|]|\s(?:or|oder|ou|and|und|et|&)\s|(?<=[0-9)])\s{0,8}(?=\+)", re.IGNORECASE)
+_TRUNK_IN_BRACKETS = re.compile(r"(\D{0,8}[0-9]{1,5}\D{0,8}?)[(\[]\s{0,4}0\s{0,4}[)\]]")
 # These keep the zero of a national number behind the calling code.
 _KEEP_THE_ZERO = ("39", "378", "379")
 _AS_LONG_AS_IN_THE_US = 10
