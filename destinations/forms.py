@@ -78,7 +78,7 @@ class DestinationForm(forms.ModelForm):
         required=False,
         max_length=100,
         label=gettext_lazy("Default country"),
-        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "placeholder": "GB"}),
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
         help_text=Destination._meta.get_field("default_country").help_text,
     )
 
