@@ -38,7 +38,9 @@ _EXTENSION = re.compile(
     r"nebenstelle|\u0434\u043e\u0431|#)[\s.:#=]{0,8}[0-9]{0,8}\s{0,4}[#)]?\s{0,4}$",
     re.IGNORECASE,
 )
-_BETWEEN = re.compile(r"[;,|]|\s(?:or|oder|ou|and|und|et|&)\s|(?<=[0-9)])\s{0,8}(?=\+)", re.IGNORECASE)
+_BETWEEN = re.compile(
+    r"[;,|]|\s(?:or|oder|ou|and|und|et|&)\s|(?<=[0-9)])\s{0,8}(?=\+)", re.IGNORECASE
+)
 _TRUNK_IN_BRACKETS = re.compile(r"(\D{0,8}[0-9]{1,5}\D{0,8}?)[(\[]\s{0,4}0\s{0,4}[)\]]")
 # These keep the zero of a national number behind the calling code.
 _KEEP_THE_ZERO = ("39", "378", "379")
