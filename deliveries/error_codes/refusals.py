@@ -37,6 +37,10 @@ REFUSAL_CODES: dict[str, CodeHelp] = {
         gettext_noop("The body is larger than MAX_REQUEST_BYTES."),
         gettext_noop("Let the SDK send smaller batches, or raise the limit."),
     ),
+    "too_many_values": CodeHelp(
+        gettext_noop("The body has more values, objects or lists than events of its size have."),
+        gettext_noop("Let the sender send smaller batches, or the event without such lists."),
+    ),
     "event_too_large": CodeHelp(
         gettext_noop("The event is larger than MAX_EVENT_BYTES."),
         gettext_noop("Send less with the event, or raise the limit."),

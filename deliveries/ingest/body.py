@@ -16,7 +16,7 @@ from rest_framework.parsers import BaseParser
 from deliveries.ingest import responses
 from deliveries.ingest.encodings import to_utf8, unpack_body
 from deliveries.ingest.responses import BodyRefused
-from deliveries.ingest.strict_json import ParsedJSON, parse_json
+from deliveries.ingest.strict_json import ParsedJSON, TooManyValues, parse_json
 
 _PIECE_BYTES = 65_536
 _MAX_DRAINED_BYTES = 32_000_000
@@ -34,15 +34,27 @@ class RawBodyParser(BaseParser):
         parser_context: dict[str, Any] | None = None,
     ) -> ParsedJSON:
         """Raises BodyRefused: 413 for too much, 415 for an unknown coding, 400 for no JSON."""
-        body = read_body(stream, settings.MAX_REQUEST_BYTES)
-        return read_json(body, (stream.content_params or {}).get("charset", ""))
+        return read_json(read_text(stream), charset_of(stream))
+
+
+def read_text(request: HttpRequest) -> bytes:
+    """The body unpacked, in UTF-8 if it is text. Raises BodyRefused."""
+    return to_utf8(read_body(request, settings.MAX_REQUEST_BYTES))
+
+
+def charset_of(request: HttpRequest) -> str:
+    """What the sender says of the body; "" for nothing."""
+    return (request.content_params or {}).get("charset", "")
 
 
 def read_json(body: bytes, charset: str = "") -> ParsedJSON:
-    """An unpacked body as JSON. Raises BodyRefused 400."""
+    """An unpacked body as JSON. Raises BodyRefused: 413 for too many values, 400 for no JSON."""
     body = to_utf8(body)
     try:
-        return parse_json(body, charset)
+        return parse_json(body, charset, settings.MAX_REQUEST_BYTES)
+    except TooManyValues as error:
+        excerpt = body[:2000]
+        raise BodyRefused(413, responses.TOO_LARGE, "too_many_values", excerpt) from error
     except ValueError as error:
         raise BodyRefused(400, responses.INVALID_JSON, "invalid_json", body[:2000]) from error
 

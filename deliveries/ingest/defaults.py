@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from deliveries.ingest.strict_json import DEEPEST
 from deliveries.ingest.texts import is_blank
 
 OBJECTS = ("context", "integrations", "traits")
@@ -29,7 +30,7 @@ class BatchDefaults:
         try:
             return len(orjson.dumps(self.objects))
         except TypeError:  # something that JSON cannot hold; found with each event
-            return len(str(self.objects))
+            return sum(map(_rough_size, self.objects.values()))
 
 
 NO_DEFAULTS = BatchDefaults()
@@ -57,16 +58,32 @@ def with_defaults(event: dict[str, Any], defaults: BatchDefaults) -> dict[str, A
     return {**event, **added} if added else event
 
 
-def _merge(default: Any, own: Any) -> Any:
+def _rough_size(value: Any) -> int:
+    """About the bytes of a value in JSON, however deep it is."""
+    unseen, size = [value], 0
+    while unseen:
+        one = unseen.pop()
+        size += 2
+        if isinstance(one, dict):
+            size += sum(len(key) + 3 for key in one)
+            unseen += one.values()
+        elif isinstance(one, list):
+            unseen += one
+        else:
+            size += len(str(one))
+    return size
+
+
+def _merge(default: Any, own: Any, depth: int = 1) -> Any:
     """Objects key by key, to the bottom; of everything else the event's own, if it has one."""
     if is_blank(own):
         return default
-    if not isinstance(own, dict) or not isinstance(default, dict):
+    if not isinstance(own, dict) or not isinstance(default, dict) or depth > DEEPEST:
         return own
     changed = {}
     for key, value in default.items():
         mine = own.get(key)
-        merged = _merge(value, mine)
+        merged = _merge(value, mine, depth + 1)
         if merged is not mine:
             changed[key] = merged
     # The event's own keys stay in their order, before those that it lacked.

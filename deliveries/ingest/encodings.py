@@ -19,6 +19,8 @@ MAX_LAYERS = 4
 _GZIP, _ZLIB, _RAW = 31, 15, -15  # zlib's window bits for a gzip header, its own header, and none
 _MAX_MEMBERS = 64  # of a gzip stream; each one copies what is left of it
 _GZIP_MAGIC, _ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_MAX_RATIO, _SMALL_BYTES = 500, 262_144
+"""How many times its size a body may become. Events that differ in an ID alone become a tenth of that."""
 _BOM = b"\xef\xbb\xbf"
 _JSON_STARTS = (b"{", b"[", b'"')
 _BLANKS = b" \t\r\n"
@@ -39,6 +41,7 @@ def unpack_body(body: bytes, content_encoding: str, limit: int) -> bytes:
         kind = _kind_of(body, codings[-1] if codings else "")
         if not kind:
             return body
+        limit = min(limit, max(len(body) * _MAX_RATIO, _SMALL_BYTES))
         if kind == "gzip":
             body = gunzip(body, limit)
         elif kind == "deflate":

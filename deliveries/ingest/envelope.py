@@ -74,20 +74,34 @@ def accept_event(event: Any, path_type: str, arrival: Arrival) -> AcceptedEvent:
         added["request_ip"] = arrival.request_ip
     complete = {**event, **added}
     body = orjson.dumps(complete)
-    if len(body) > settings.MAX_EVENT_BYTES and _size_of(event) > settings.MAX_EVENT_BYTES:
+    if len(body) > settings.MAX_EVENT_BYTES:
+        _require_bytes(len(orjson.dumps(event)))
+    return AcceptedEvent(message_id, event_type, _read_name(event), complete, body)
+
+
+def require_size(event: Any) -> None:
+    """Raises EventRefused for an event that is too large, before anybody looks for its flaws.
+
+    An event that JSON cannot hold as it is has no size yet; ``accept_event`` measures it repaired.
+    """
+    if type(event) is dict:
+        try:
+            size = len(orjson.dumps(event, default=str))
+        except TypeError:
+            return
+        _require_bytes(size)
+
+
+def _require_bytes(size: int) -> None:
+    if size > settings.MAX_EVENT_BYTES:
         raise EventRefused(
             "event_too_large", "", f"The event is larger than {settings.MAX_EVENT_BYTES} bytes."
         )
-    return AcceptedEvent(message_id, event_type, _read_name(event), complete, body)
 
 
 def to_text(moment: datetime) -> str:
     """RFC 3339 with milliseconds, in UTC."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _size_of(event: dict[str, Any]) -> int:
-    return len(orjson.dumps(event))
 
 
 def _read_message_id(value: Any) -> str:

@@ -9,16 +9,23 @@ from django.conf import settings
 
 from deliveries.ingest import responses
 from deliveries.ingest.defaults import NO_DEFAULTS, BatchDefaults, read_defaults, with_defaults
-from deliveries.ingest.envelope import AcceptedEvent, Arrival, accept_event
-from deliveries.ingest.refusals import EventRefused, RefusedEvent, refuse_event
+from deliveries.ingest.envelope import AcceptedEvent, Arrival, accept_event, require_size
+from deliveries.ingest.refusals import (
+    MAX_REFUSALS,
+    EventRefused,
+    RefusedEvent,
+    count_others,
+    refuse_event,
+)
 from deliveries.ingest.repairs import repair_event
 from deliveries.ingest.responses import RequestRefused
 from deliveries.ingest.strict_json import ParsedJSON, find_flaw
 from deliveries.ingest.texts import is_blank
+from destinations.pinterest.findings import Finding
 
 MAX_EVENTS = 20_000
 """In one request; a body within the size limit could hold a million tiny ones."""
-MAX_TIMES_REPEATED = 4
+MAX_TIMES_REPEATED = 2
 """What a batch says once is stored with each event: all together at most so many largest bodies."""
 
 
@@ -31,17 +38,22 @@ def judge_events(
 ) -> tuple[list[AcceptedEvent], list[RefusedEvent]]:
     """Each event by itself: one that cannot be accepted does not stop its neighbors.
 
-    Raises RequestRefused 413 for more of them than one request may hold.
+    Of the refusals, at most ``MAX_REFUSALS`` are made; the last of them counts the others. Raises RequestRefused 413 for more of them than one request may hold.
     """
     check_amount(events, defaults)
-    accepted = []
-    refused = []
+    accepted: list[AcceptedEvent] = []
+    refused: list[RefusedEvent] = []
+    others = 0
     for event in events:
         judged = _judge(event, path_type, arrival, is_flawless, defaults)
         if isinstance(judged, AcceptedEvent):
             accepted.append(judged)
+        elif len(refused) < MAX_REFUSALS:
+            refused.append(refuse_event(*judged))
         else:
-            refused.append(judged)
+            others += 1
+    if others:
+        refused[-1] = count_others(others + 1)
     return accepted, refused
 
 
@@ -60,7 +72,8 @@ def judge_body(parsed: ParsedJSON, arrival: Arrival) -> Iterator[AcceptedEvent |
         has_type = isinstance(value, dict) and not is_blank(value.get("type"))
         events, path_type, defaults = [value], "" if has_type else "track", NO_DEFAULTS
     check_amount(events, defaults)
-    return (_judge(event, path_type, arrival, parsed.is_flawless, defaults) for event in events)
+    judged = (_judge(event, path_type, arrival, parsed.is_flawless, defaults) for event in events)
+    return (one if isinstance(one, AcceptedEvent) else refuse_event(*one) for one in judged)
 
 
 def read_batch(value: Any) -> list[Any] | None:
@@ -81,16 +94,18 @@ def check_amount(events: Sequence[Any], defaults: BatchDefaults) -> None:
 
 def _judge(
     event: Any, path_type: str, arrival: Arrival, is_flawless: bool, defaults: BatchDefaults
-) -> AcceptedEvent | RefusedEvent:
+) -> AcceptedEvent | tuple[Finding, Any]:
+    """The event accepted, or why it is refused, and the event."""
     if defaults is not NO_DEFAULTS and isinstance(event, dict):
         event = with_defaults(event, defaults)
-    if not is_flawless:
-        flaw = find_flaw(event)
-        if flaw is not None:
-            return refuse_event(flaw, event)
-        if isinstance(event, dict):
-            event = repair_event(event)
     try:
+        if not is_flawless:
+            require_size(event)
+            flaw = find_flaw(event)
+            if flaw is not None:
+                return flaw, event
+            if isinstance(event, dict):
+                event = repair_event(event)
         return accept_event(event, path_type, arrival)
     except EventRefused as refused:
-        return refuse_event(refused.finding, event)
+        return refused.finding, event

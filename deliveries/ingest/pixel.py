@@ -18,7 +18,7 @@ from deliveries.ingest.authentication import HeaderWriteKeyAuthentication, Write
 from deliveries.ingest.encodings import to_utf8
 from deliveries.ingest.envelope import Arrival, to_text
 from deliveries.ingest.judging import judge_events
-from deliveries.ingest.refusals import limit_refusals, refuse_body
+from deliveries.ingest.refusals import refuse_body
 from deliveries.ingest.responses import BodyRefused, RequestRefused
 from deliveries.ingest.store import store_request
 from deliveries.ingest.strict_json import ParsedJSON, parse_json
@@ -54,7 +54,7 @@ class PixelView(IngestView):
         event = self.read_event(request, arrival)
         # A query string can hold what JSON text cannot, so flaws are looked for.
         accepted, refused = judge_events([event], self.event_type, arrival, is_flawless=False)
-        store_request(request.auth, accepted, limit_refusals(refused), arrival.received_at)
+        store_request(request.auth, accepted, refused, arrival.received_at)
         return image()
 
     def read_event(self, request: Request, arrival: Arrival) -> Any:
@@ -86,11 +86,14 @@ class EncodedPixelView(PixelView):
     schema_description = "The event as JSON, Base64-encoded, in data; its writeKey may be in it."
     schema_parameters = (openapi.PIXEL_DATA,)
 
+    def read_text(self, request: Request) -> bytes:
+        return to_utf8(decode_data(request._request.GET.get("data", "")))
+
     def read_body(self, request: Request) -> ParsedJSON:
         if self.parsed is None:
-            content = decode_data(request._request.GET.get("data", ""))
+            content = self.read_text(request)
             try:
-                self.parsed = parse_json(to_utf8(content))
+                self.parsed = parse_json(content)
             except ValueError as error:
                 raise BodyRefused(400, _NO_JSON, "invalid_json", content[:2000]) from error
         return self.parsed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -17,6 +18,7 @@ MAX_REFUSALS = 1000
 
 _READ_CHARACTERS = 4 * EXCERPT_CHARACTERS
 _DEEPEST, _MAX_MEMBERS, _MAX_TEXT = 4, 20, 100
+_MAX_OUTLINED = 100  # values of one event, more than an excerpt has room for
 # From where a word begins, or each of its characters would cost a look at the rest.
 _EMAIL = re.compile(r"(?<![^\s\"'<>:,;@\\])[^\s\"'<>:,;@\\]++@[^\s\"'<>:,;@\\]+")
 _PERSONAL_KEYS = frozenset(
@@ -57,7 +59,7 @@ class RefusedEvent:
 
 def refuse_event(finding: Finding, event: Any) -> RefusedEvent:
     """The refusal of one parsed event."""
-    outline = orjson.dumps(_outline(event, 1)).decode()
+    outline = orjson.dumps(_Outline().of(event)).decode()
     return RefusedEvent(finding.code, finding.field, finding.message, excerpt_of(outline))
 
 
@@ -66,13 +68,10 @@ def refuse_body(code: str, message: str, body: bytes) -> RefusedEvent:
     return RefusedEvent(code, "", message, excerpt_of(body.decode("utf-8", "replace")))
 
 
-def limit_refusals(refused: list[RefusedEvent]) -> list[RefusedEvent]:
-    """At most ``MAX_REFUSALS`` of them: a request can hold a million wrong events."""
-    if len(refused) <= MAX_REFUSALS:
-        return refused
-    others = len(refused) - MAX_REFUSALS + 1
-    message = f"{others} more events of the same request were refused."
-    return [*refused[: MAX_REFUSALS - 1], RefusedEvent("more_refusals", "", message, "")]
+def count_others(count: int) -> RefusedEvent:
+    """The one row for all refusals of a request that have none of their own."""
+    message = f"{count} more events of the same request were refused."
+    return RefusedEvent("more_refusals", "", message, "")
 
 
 def excerpt_of(text: str) -> str:
@@ -81,24 +80,35 @@ def excerpt_of(text: str) -> str:
     return _EMAIL.sub("(e-mail)", text)[:EXCERPT_CHARACTERS]
 
 
-def _outline(value: Any, depth: int) -> Any:
-    """The upper levels of an event, what describes a person withheld."""
-    if isinstance(value, dict):
-        if depth > _DEEPEST:
-            return "{…}"
-        return {
-            _writable(key): _WITHHELD
-            if key.lower() in _PERSONAL_KEYS
-            else _outline(member, depth + 1)
-            for key, member in list(value.items())[:_MAX_MEMBERS]
-        }
-    if isinstance(value, list):
-        if depth > _DEEPEST:
-            return "[…]"
-        return [_outline(member, depth + 1) for member in value[:_MAX_MEMBERS]]
-    if value is None or isinstance(value, bool | float):
-        return value
-    return _writable(str(value))
+class _Outline:
+    """The upper levels of an event, what describes a person withheld, as far as there is room."""
+
+    def __init__(self) -> None:
+        self._left = _MAX_OUTLINED
+
+    def of(self, value: Any, depth: int = 1) -> Any:
+        self._left -= 1
+        if isinstance(value, dict):
+            if depth > _DEEPEST:
+                return "{…}"
+            members: dict[str, Any] = {}
+            for key in islice(value, _MAX_MEMBERS):
+                if self._left <= 0:
+                    break
+                is_personal = key.lower() in _PERSONAL_KEYS
+                members[_writable(key)] = (
+                    _WITHHELD if is_personal else self.of(value[key], depth + 1)
+                )
+            return members
+        if isinstance(value, list):
+            if depth > _DEEPEST:
+                return "[…]"
+            return [
+                self.of(one, depth + 1) for one in islice(value, _MAX_MEMBERS) if self._left > 0
+            ]
+        if value is None or isinstance(value, bool | float):
+            return value
+        return _writable(value if isinstance(value, str) else str(value))
 
 
 def _writable(text: str) -> str:

@@ -19,12 +19,18 @@ from deliveries.ingest.authentication import (
     QueryWriteKeyAuthentication,
     WriteKeyAuthentication,
 )
-from deliveries.ingest.body import RawBodyParser, drain_body
+from deliveries.ingest.body import (
+    RawBodyParser,
+    charset_of,
+    drain_body,
+    read_json,
+    read_text,
+)
 from deliveries.ingest.cors import allow_origin, answer_preflight, check_origin
 from deliveries.ingest.defaults import NO_DEFAULTS, BatchDefaults, read_defaults
 from deliveries.ingest.envelope import Arrival
 from deliveries.ingest.judging import judge_events, read_batch
-from deliveries.ingest.refusals import EventRefused, limit_refusals, refuse_body, refuse_event
+from deliveries.ingest.refusals import EventRefused, refuse_body, refuse_event
 from deliveries.ingest.responses import BodyRefused, RequestRefused
 from deliveries.ingest.store import store_request
 from deliveries.ingest.strict_json import ParsedJSON
@@ -55,6 +61,7 @@ class IngestView(APIView):
     schema_parameters: tuple[Any, ...] = ()
     schema_examples: tuple[Any, ...] = ()
 
+    text: bytes | None = None
     parsed: ParsedJSON | None = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -71,17 +78,24 @@ class IngestView(APIView):
     def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         return answer_preflight(request.META)
 
+    def read_text(self, request: Request) -> bytes:
+        """The body unpacked; read once, however often it is asked for. Raises BodyRefused."""
+        if self.text is None:
+            self.text = read_text(request._request)
+        return self.text
+
     def read_body(self, request: Request) -> ParsedJSON:
-        """The parsed body; read once, however often it is asked for. Raises BodyRefused."""
+        """The parsed body. Raises BodyRefused."""
         if self.parsed is None:
-            self.parsed = self.parser_classes[0]().parse(request._request)
+            self.parsed = read_json(self.read_text(request), charset_of(request._request))
+            self.text = b""  # not both at once in memory
         return self.parsed
 
     def find_arrival(self, request: Request) -> Arrival:
         return Arrival(timezone.now(), find_visitor_ip(request.META, settings.TRUSTED_PROXY_COUNT))
 
     def handle_exception(self, exc: Exception) -> HttpResponse:
-        if self.parsed is None:
+        if self.text is None:
             drain_body(self.request._request)
         if isinstance(exc, RequestRefused):
             return responses.refused(exc.status, exc.text, exc.headers)
@@ -141,7 +155,7 @@ class EventView(IngestView):
         """200 if at least one event was taken; else what RudderStack says of the first."""
         arrival = self.find_arrival(request)
         accepted, refused = judge_events(events, self.event_type, arrival, is_flawless, defaults)
-        store_request(request.auth, accepted, limit_refusals(refused), arrival.received_at)
+        store_request(request.auth, accepted, refused, arrival.received_at)
         charge_for_events(request, len(events))
         if not accepted:
             return responses.refused(400, refused[0].answer)

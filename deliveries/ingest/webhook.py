@@ -11,7 +11,9 @@ from rest_framework.request import Request
 
 from deliveries.ingest import openapi
 from deliveries.ingest.authentication import QueryWriteKeyAuthentication
+from deliveries.ingest.defaults import NO_DEFAULTS
 from deliveries.ingest.envelope import Arrival
+from deliveries.ingest.judging import check_amount
 from deliveries.ingest.views import EventView, refuse_empty
 
 EVENT_NAME = "webhook_source_event"
@@ -46,7 +48,9 @@ class WebhookView(EventView):
         """The events in ``payload``. An empty one is noted as a refusal. Raises RequestRefused."""
         if payload in ({}, []):
             refuse_empty(request, "", "The webhook sent nothing.", payload)
-        return [wrap(one) for one in payload] if isinstance(payload, list) else [wrap(payload)]
+        payloads = payload if isinstance(payload, list) else [payload]
+        check_amount(payloads, NO_DEFAULTS)
+        return [wrap(one) for one in payloads]
 
     def find_arrival(self, request: Request) -> Arrival:
         """Without an address: it is that of the other service and not of the customer."""

@@ -126,9 +126,9 @@ def test_a_flaw_in_the_defaults_is_found_with_each_event_that_takes_them(
 
 def test_defaults_do_not_multiply_without_bound(post: Post, source: Source, settings: Any) -> None:
     batch: dict[str, Any] = {"batch": [{"userId": "u"}] * 50, "context": {"note": "x" * 20_000}}
-    settings.MAX_REQUEST_BYTES = 249_000
+    settings.MAX_REQUEST_BYTES = 499_000
     assert answer(post("/v1/batch", batch)) == (413, "request size exceeds max limit\n")
-    settings.MAX_REQUEST_BYTES = 260_000
+    settings.MAX_REQUEST_BYTES = 510_000
     assert answer(post("/v1/batch", batch)) == (200, "OK")
 
 
