@@ -343,8 +343,12 @@ def test_a_stream_is_made_no_faster_than_it_is_read_and_ends_with_its_reader(
 
 def test_unread_answers_hold_no_more_than_their_share(start: Callable[..., Running]) -> None:
     running = start(answer_bytes=20_000_000, silence_seconds=30)
+    watcher = running.client()
+    watcher.get("/calls")
+    files_before = open_files(running)
     readers = [running.client(4_096).send(GET.format("/large")) for _ in range(8)]
-    wait_until(lambda: open_files(running) < 10)
+    wait_until(lambda: json.loads(watcher.get("/calls")).count("/large") == 8)
+    wait_until(lambda: open_files(running) < files_before + 8)
     with pytest.raises(ConnectionError):
         readers[0].receive()
     assert len(readers[-1].receive()[2]) == LARGE
