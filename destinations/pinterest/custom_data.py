@@ -99,12 +99,13 @@ def read_custom_data(
                 _add_products([properties], properties, custom_data, warnings, is_the_event=True)
     for key in NUM_ITEMS_KEYS:
         value = properties.get(key)
+        if value is None:
+            continue
         count = integer(value)
         if count is not None and count >= 0:
             custom_data["num_items"] = count
             break
-        if value is not None:
-            _warn_of_number(value, f"properties.{key}", warnings)
+        _warn_of_number(value, f"properties.{key}", warnings)
     return custom_data
 
 
@@ -165,12 +166,18 @@ def _add_products(
 ) -> None:
     """Adds the products. ``is_reshaped``: they are not as they came; ``is_flat``: nothing in them is
     left to take apart; ``is_the_event``: the properties themselves are the one product."""
-    price_of_all = decimal_text(properties.get("price"))
-    if price_of_all is not None and price_of_all[0] == "-":
-        price_of_all = None
-    quantity_of_all = integer(properties.get("quantity"))
-    if quantity_of_all is None or quantity_of_all < 0:
-        quantity_of_all = 1
+    price_of_all = None
+    value = properties.get("price")
+    if value is not None:
+        price_of_all = decimal_text(value)
+        if price_of_all is not None and price_of_all[0] == "-":
+            price_of_all = None
+    quantity_of_all = 1
+    value = properties.get("quantity")
+    if value is not None:
+        quantity = integer(value)
+        if quantity is not None and quantity >= 0:
+            quantity_of_all = quantity
     seen = SEEN
     content_ids: list[str] = []
     contents: list[dict[str, Any]] = []
@@ -212,7 +219,16 @@ def _add_products(
                 return
         for key, name in PRODUCT_TEXTS:
             value = read(key)
-            if type(value) is str and value in seen:
+            if type(value) is str and (
+                value in seen
+                or (
+                    len(value) > LONGEST_PLACEHOLDER
+                    and value.isascii()
+                    and value.isprintable()
+                    and "  " not in value
+                    and value[0] != " " != value[-1]
+                )
+            ):
                 content[name] = value
             elif value is not None:
                 text = seen_text(value)

@@ -101,9 +101,10 @@ def identifier(text: str) -> Normalised:
     """As it is; 0, -1 and all zeros are nobody's."""
     plain = text.isascii() and " " not in text and text.isprintable()
     cleaned = text if plain else clean(text)
-    if len(cleaned) <= LONGEST_PLACEHOLDER and cleaned.casefold() in PLACEHOLDERS:
-        return ""
-    if len(cleaned) in _OTHER_DIGEST_LENGTHS and cleaned.lower() in OTHER_DIGESTS_OF_NOTHING:
+    if len(cleaned) <= LONGEST_PLACEHOLDER:
+        if cleaned.casefold() in PLACEHOLDERS:
+            return ""
+    elif len(cleaned) in _OTHER_DIGEST_LENGTHS and cleaned.lower() in OTHER_DIGESTS_OF_NOTHING:
         return ""
     return "" if cleaned[:1] in _FIRST_OF_NO_ID and is_no_id(cleaned) else cleaned
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from .cleaning import clean, is_placeholder
+from .cleaning import LONGEST_PLACEHOLDER, clean, is_placeholder
 from .config import TransformConfig
 from .custom_data import OPT_OUT_PATHS, read_custom_data
 from .event import ROOT, Sections, read_path, read_sections
@@ -172,7 +172,17 @@ def _read_event_time(
     else:
         message = "No timestamp is an ISO 8601 time or a number of seconds since 1970."
         raise EventRejected((Finding("event_time_missing", "timestamp", message),))
-    if key != "receivedAt" and (sent_at := event.get("sentAt")) is not None:
+    if (
+        # Most senders name both times, and then there is nothing to correct.
+        key != "receivedAt"
+        and (sent_at := event.get("sentAt")) is not None
+        and not (
+            key == "timestamp"
+            and type(original := event.get("originalTimestamp")) is str
+            and original[:1] == "2"
+            and len(original) > LONGEST_PLACEHOLDER
+        )
+    ):
         clock_error = _clock_error(event, key, sent_at)
         event_time += clock_error
         if abs(clock_error) > _FUTURE_SECONDS:
@@ -232,7 +242,18 @@ def _read_event_id(
                 event_id = _id_text(settings.get(key))
                 if event_id:
                     return event_id
-    event_id = _id_text(event.get("messageId"))
+    value = event.get("messageId")
+    if (
+        # The usual message ID does without a call.
+        type(value) is str
+        and len(value) > LONGEST_PLACEHOLDER
+        and value[0] not in "0-"
+        and value.isascii()
+        and " " not in value
+        and value.isprintable()
+    ):
+        return value
+    event_id = _id_text(value)
     if event_id:
         return event_id
     message = "The event has no message ID, so one was made from what Pinterest gets of it."
