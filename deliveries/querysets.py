@@ -21,14 +21,18 @@ LARGE_BODY_BYTES = 32_768
 class AnyOf(models.lookups.In):
     """``id__any_of=[…]``: like ``__in``, with one array parameter where the database has arrays.
 
-    A thousand parameters cost more to compile and parse than the rows cost to find.
+    A thousand parameters cost more to compile and parse than the rows cost to find. The array has
+    the column's own type: psycopg makes small integers an ``int2[]``, and PostgreSQL cannot hash
+    those against a bigint, so that it compares each row with each element.
     """
 
     lookup_name = "any_of"
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         column, parameters = self.process_lhs(compiler, connection)
-        return f"{column} = ANY(%s)", [*parameters, list(self.rhs)]
+        field = self.lhs.output_field
+        kind = (field.rel_db_type(connection) or "").partition("(")[0]
+        return f"{column} = ANY(%s::{kind}[])", [*parameters, list(self.rhs)]
 
 
 def small_body(path: str = "body") -> Case:

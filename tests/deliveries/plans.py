@@ -19,6 +19,8 @@ class Plans:
     """The plan nodes of all statements that were run."""
 
     statements: list[str] = field(default_factory=list)
+    plans: list[list[dict[str, Any]]] = field(default_factory=list)
+    """The nodes of each statement."""
     nodes: list[dict[str, Any]] = field(default_factory=list)
     row_counts: list[float] = field(default_factory=list)
     """How many rows each statement is expected to return."""
@@ -60,6 +62,7 @@ def explained() -> Iterator[Plans]:
                 is_explaining = False
             plans.statements.append(sql)
             nodes = list(_nodes(answer[0]["Plan"]))
+            plans.plans.append(nodes)
             plans.nodes += nodes
             plans.row_counts.append(nodes[0]["Plan Rows"])
             if any(_is_whole_read(node) for node in nodes):

@@ -178,7 +178,7 @@ def test_a_claim_costs_a_constant_number_of_queries(
     destination = make_destination()
     make_deliveries(destination, 200)
     Circuit.objects.create(destination=destination)
-    with django_assert_max_num_queries(9):  # of which two open and close the transaction
+    with django_assert_max_num_queries(10):  # of which two open and close the transaction
         assert claim(destination.pk, replace(RULES, size=200), timezone.now(), "w") is not None
 
 

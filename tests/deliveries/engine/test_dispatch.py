@@ -387,4 +387,4 @@ def test_only_the_reading_of_events_takes_more_queries_for_a_larger_batch(
         counts.append(len(queries))
     assert dispatch.LOADED_AT_ONCE == 250
     assert counts[1] == counts[0] + 1  # 300 events are read in two steps
-    assert counts[0] <= 23
+    assert counts[0] <= 24
