@@ -200,7 +200,7 @@ def batch_panes(batch: Batch, is_masked: bool = False) -> tuple[Pane, Pane]:
         response = Pane(
             gettext("Response"),
             absence=gettext("No response came: %(reason)s")
-            % {"reason": batch.error_message or "?"},
+            % {"reason": batch.error_message or batch.error_code or "?"},
         )
     return request, response
 

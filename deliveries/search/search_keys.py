@@ -55,6 +55,9 @@ def index_step(now: datetime) -> int:
             return 0
         last_id = settled[-1][0]
         events = Event.objects.filter(pk__gt=cursor.position, pk__lte=last_id)
+        if settled[0][1] < now - timedelta(days=settings.BODY_RETENTION_DAYS) / 2:
+            # The retention may be taking their bodies: it takes the keys only of what it waits for.
+            events = events.select_for_update(no_key=True)
         keys = [
             (digest, pk)
             for pk, body in events.order_by("pk").each_body()

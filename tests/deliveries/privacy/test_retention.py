@@ -77,7 +77,11 @@ def test_bodies_go_at_their_age_and_the_rows_stay() -> None:
     assert Batch.objects.filter(request_body=None, response_body=None).count() == 1
     assert Batch.objects.get(request_body=None).deliveries.get() == old
     assert events() == {old.event_id, young.event_id}
-    assert (counts["event bodies"], counts["batch bodies"], counts["events"]) == (1, 1, 0)
+    assert (
+        counts["personal data of events"],
+        counts["personal data of batches"],
+        counts["events"],
+    ) == (1, 1, 0)
 
 
 def test_log_rows_go_at_their_age_with_all_that_is_theirs() -> None:
@@ -146,7 +150,7 @@ def test_refusals_lose_their_excerpt_and_later_go() -> None:
         )
     counts = run()
     assert list(Refusal.objects.order_by("pk").values_list("excerpt", flat=True)) == ["", '{"email']
-    assert (counts["refusal excerpts"], counts["refusals"]) == (2, 1)
+    assert (counts["personal data of refusals"], counts["refusals"]) == (2, 1)
 
 
 def test_ended_bulk_actions_go_with_the_log_and_unfinished_ones_stay() -> None:
@@ -192,8 +196,8 @@ def test_a_second_run_goes_on_where_the_first_one_stopped() -> None:
         now=NOW,
         is_over=lambda: next(steps),
     )
-    assert (counts["event bodies"], may_go_on) == (4, True)
-    assert run()["event bodies"] == 6
+    assert (counts["personal data of events"], may_go_on) == (4, True)
+    assert run()["personal data of events"] == 6
 
 
 def test_a_retry_after_the_body_is_gone_is_possible_and_says_so_later() -> None:
