@@ -9,7 +9,7 @@ RUN useradd --system --home-dir /app relay && install -d -o relay -m 700 /data
 COPY requirements.txt .
 RUN pip install --no-cache-dir --require-hashes -r requirements.txt
 COPY . .
-# docker build --build-arg COMMIT=$(git rev-parse HEAD) .: what /version and the admin show.
+# The commit that /version and the admin show: docker build --build-arg COMMIT=$(git rev-parse HEAD) .
 ARG COMMIT=
 RUN printf %s "$COMMIT" > COMMIT
 USER relay

@@ -1,6 +1,6 @@
-"""The documentation of just this version, as pages of the admin: docs/*.md and CHANGELOG.md.
+"""The documentation of the installed version as pages of the admin: docs/*.md and CHANGELOG.md.
 
-They need no connection to anywhere, and say what the installed version does.
+They need no internet connection.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ PAGES = {
     "errors": gettext_lazy("Error codes"),
     "operations": gettext_lazy("Operations"),
     "architecture": gettext_lazy("How it works"),
-    "benchmarks": gettext_lazy("Measurements"),
-    "changes": gettext_lazy("Changes"),
+    "glossary": gettext_lazy("Glossary"),
+    "benchmarks": gettext_lazy("Benchmarks"),
+    "changes": gettext_lazy("Changelog"),
 }
 """Name in the URL → title, in the order of the footer."""
 FILES = {name: BASE_DIR / "docs" / f"{name}.md" for name in PAGES} | {
@@ -41,7 +42,7 @@ _NAMES = {path.name: name for name, path in FILES.items()}
 
 
 def footer(request: HttpRequest) -> dict[str, object]:
-    """What stands below every page of the admin (a context processor)."""
+    """What the footer of every admin page shows (a context processor)."""
     return {
         "relay_version": settings.VERSION,
         "relay_commit": settings.COMMIT[:10],
@@ -50,7 +51,7 @@ def footer(request: HttpRequest) -> dict[str, object]:
 
 
 def documentation(request: HttpRequest, name: str) -> HttpResponse:
-    """One page of it, for whoever may sign in."""
+    """One page of it, for everybody who may sign in."""
     if name not in PAGES:
         raise Http404
     context = {
@@ -64,7 +65,7 @@ def documentation(request: HttpRequest, name: str) -> HttpResponse:
 
 @cache
 def _html(name: str) -> SafeString:
-    """Our own files, rendered with HTML in them switched off."""
+    """Our own files, rendered with HTML in them turned off."""
     text = _TEST_CASES.sub("", FILES[name].read_text("utf-8"))
     markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     tokens = markdown.parse(text.partition("\n")[2])  # the page has its title

@@ -124,7 +124,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LANGUAGE_CODE = env.text("LANGUAGE_CODE", "en").lower()
-"""The admin's language; its words are in locale/ (docs/operations.md, "Another language")."""
+"""The admin's language; its words are in locale/ (docs/operations.md, "Translating the admin")."""
 if LANGUAGE_CODE not in dict(global_settings.LANGUAGES):
     env.mistakes.append(
         f"LANGUAGE_CODE={LANGUAGE_CODE!r} is no language that Django knows, such as de or pt-br."

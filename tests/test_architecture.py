@@ -132,7 +132,7 @@ def test_modules_import_only_what_the_picture_of_the_layout_allows() -> None:
     assert wrong == []
 
 
-def test_the_walk_of_an_event_names_what_is_there() -> None:
+def test_the_steps_of_an_event_name_what_is_there() -> None:
     document = (BASE_DIR / "docs" / "architecture.md").read_text(encoding="utf-8")
     section = document.partition("\n## One event, file by file\n")[2].partition("\n## ")[0]
     steps = re.findall(r"`([a-z_/]+\.py)`: `(\w+)`", section)

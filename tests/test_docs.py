@@ -37,11 +37,11 @@ def test_the_retry_schedule_in_operations_is_the_one_in_the_code() -> None:
         f"| {in_words(row.since_first_seconds)} |"
         for row in schedule_table(RetryPolicy())
     ]
-    header = ["| try | wait before it | since the first |", "|---|---|---|"]
+    header = ["| attempt | wait before it | since the first |", "|---|---|---|"]
     assert printed.splitlines() == [*header, *rows]
 
 
-def test_the_table_of_sizes_counts_the_connections_of_the_processes_it_names() -> None:
+def test_the_capacity_table_counts_the_connections_of_the_processes_it_names() -> None:
     text = (BASE_DIR / "docs" / "operations.md").read_text("utf-8")
     web, worker, connections = (
         [int(number) for number in re.findall(r"\| (\d+)", line)]

@@ -25,7 +25,7 @@ NOBODY = ""
 LETTERS = {NOBODY: "N", VIEWER: "V", OPERATOR: "O", ADMINISTRATOR: "A"}
 """N: signed in as staff, in no group."""
 
-DOORS: dict[str, str] = {
+ENTRY_POINTS: dict[str, str] = {
     "index": "NVOA",
     "password_change": "NVOA",
     "password_change_done": "NVOA",
@@ -108,7 +108,7 @@ DOORS: dict[str, str] = {
     "POST auth_user_two_factor_off": "A",
     "POST auth_group_change": "A",
 }
-"""Door → who may pass. A page that is not listed here fails a test: say who may open it."""
+"""Entry point → who may use it. A page that is not listed here fails a test: say who may open it."""
 
 OPEN_TO_ALL = {"login", "login_code", "logout"}
 OUTSIDE_THE_SITE = (
@@ -163,8 +163,8 @@ def rows() -> dict[str, Any]:
     }
 
 
-def url_of(door: str, rows: dict[str, Any]) -> str:
-    name = door.removeprefix("POST ")
+def url_of(entry_point: str, rows: dict[str, Any]) -> str:
+    name = entry_point.removeprefix("POST ")
     label = name if name in OUTSIDE_THE_SITE else f"admin:{name}"
     try:
         return reverse(label)
@@ -177,12 +177,12 @@ def url_of(door: str, rows: dict[str, Any]) -> str:
     return reverse(label, args=[pk, "request"] if name == "deliveries_batch_body" else [pk])
 
 
-def may_pass(client: Client, door: str, rows: dict[str, Any]) -> bool:
-    url = url_of(door, rows)
-    response = client.post(url) if door.startswith("POST") else client.get(url)
-    assert response.status_code in (200, 302, 403), f"{door}: {response.status_code}"
+def may_use(client: Client, entry_point: str, rows: dict[str, Any]) -> bool:
+    url = url_of(entry_point, rows)
+    response = client.post(url) if entry_point.startswith("POST") else client.get(url)
+    assert response.status_code in (200, 302, 403), f"{entry_point}: {response.status_code}"
     if response.status_code == 302:
-        assert "/login/" not in response["Location"], door
+        assert "/login/" not in response["Location"], entry_point
     return response.status_code != 403
 
 
@@ -192,24 +192,26 @@ def test_every_door_opens_for_those_who_may_and_for_nobody_else(
 ) -> None:
     client = client_of(role)
     wrong = [
-        door
-        for door, who in DOORS.items()
-        if may_pass(client, door, rows) is not (LETTERS[role] in who)
+        entry_point
+        for entry_point, who in ENTRY_POINTS.items()
+        if may_use(client, entry_point, rows) is not (LETTERS[role] in who)
     ]
     assert wrong == []
 
 
 def test_nobody_passes_without_signing_in(rows: dict[str, Any]) -> None:
     client = Client()
-    for door in DOORS:
-        url = url_of(door, rows)
-        response = client.post(url) if door.startswith("POST") else client.get(url)
-        assert response.status_code == 302, door
-        assert response["Location"].startswith("/admin/login/"), door
+    for entry_point in ENTRY_POINTS:
+        url = url_of(entry_point, rows)
+        response = client.post(url) if entry_point.startswith("POST") else client.get(url)
+        assert response.status_code == 302, entry_point
+        assert response["Location"].startswith("/admin/login/"), entry_point
 
 
 def test_every_page_of_the_admin_is_in_the_table() -> None:
-    listed = {door.removeprefix("POST ") for door in DOORS} | OPEN_TO_ALL | NO_PAGE
+    listed = (
+        {entry_point.removeprefix("POST ") for entry_point in ENTRY_POINTS} | OPEN_TO_ALL | NO_PAGE
+    )
     assert set(names_below(get_resolver(), "")) - listed == set()
 
 

@@ -41,7 +41,7 @@ def main() -> int:
         return 2
     print(report.as_text())
     if report.violations:
-        print(f"What the processes said: {log}")
+        print(f"Process logs: {log}")
         return 1
     log.unlink()
     return 0

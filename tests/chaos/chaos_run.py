@@ -69,11 +69,15 @@ def run_chaos(
         stack.sandbox = Sandbox(seed=seed, keep_conversions=0)
         with stack:
             run = _ChaosRun(stack, postgres, redis, seed, events_per_second)
-            say(f"Seed {seed}: all is up on {stack.url}; {seconds:.0f} s of faults begin.")
+            say(
+                f"Seed {seed}: everything is up on {stack.url}; {seconds:.0f} s of faults start now."
+            )
             if not postgres.is_own:
-                say("PostgreSQL is not ours: its connections are cut, it is never restarted.")
+                say(
+                    "This PostgreSQL server isn't ours: only its connections are cut; it's never restarted."
+                )
             run.work(seconds)
-            say("The faults are over: draining.")
+            say("Faults finished; waiting for the queue to drain.")
             return run.end(drain_seconds)
 
 
@@ -175,10 +179,10 @@ class _ChaosRun:
         report.counts["restarts"] = self.process_faults.restarts
         report.lines = [
             f"Drained {drained_after:.0f} s after the faults.",
-            f"Roll call: {len(self.workers)} workers, {called_for:.1f} s.",
-            f"Answers to the senders: {_list(self.record.answers)}.",
+            f"All {len(self.workers)} workers claimed work again, after {called_for:.1f} s.",
+            f"Responses to senders: {_list(self.record.answers)}.",
             f"Faults: {_list(sum((one.faults_dealt for one in self.other_faults), self.process_faults.faults_dealt))}.",
-            f"Resumed by the person: {_list(self.person.resumed) or 'nothing'}.",
+            f"Destinations resumed: {_list(self.person.resumed) or 'none'}.",
         ]
         return report
 

@@ -70,8 +70,8 @@ class Report:
         broken = [f"VIOLATION: {one}" for one in self.violations[:SHOWN]]
         if len(self.violations) > SHOWN:
             broken.append(f"… and {len(self.violations) - SHOWN} more.")
-        ending = broken or ["Nothing was lost, and nobody was blamed for another."]
-        lines = [*self.lines, f"Dead: {dead or 'nothing'}."]
+        ending = broken or ["No events were lost, and none was rejected because of another."]
+        lines = [*self.lines, f"Failed: {dead or 'none'}."]
         return "\n".join([*lines, "", *table, "", *ending])
 
 
@@ -92,7 +92,7 @@ def judge(
     counts, violations = report.counts, report.violations
     counts["accepted"] = len(accepted)
     if len(by_id) != len(fates):
-        violations.append(f"{len(fates) - len(by_id)} events are stored or owed more than once")
+        violations.append(f"{len(fates) - len(by_id)} events are stored or queued more than once")
     for message_id, kind in accepted.items():
         fate = by_id.get(message_id)
         if reason := _loss(fate, processed[message_id]):
@@ -116,13 +116,13 @@ def judge(
 def _loss(fate: Fate | None, processed_count: int) -> str:
     """Why an accepted event counts as lost; '' when it is not."""
     if fate is None:
-        return "it got a 200 and is not stored"
+        return "it got a 200 and isn't stored"
     if fate.status is None:
-        return "it is stored and owed to nobody"
+        return "it's stored and has no delivery"
     if fate.status in ("pending", "sending"):
-        return f"it is still {fate.status} after {fate.attempt_count} attempts"
+        return f"it's still {fate.status} after {fate.attempt_count} attempts"
     if fate.status == "delivered" and not processed_count:
-        return "it is called delivered and the ledger has never seen it"
+        return "it's marked delivered, but the ledger doesn't have it"
     return ""
 
 
@@ -131,18 +131,18 @@ def _broken_promises(fate: Fate, processed_count: int, budget_attempts: int) -> 
     broken = []
     used = max(fate.attempt_count, fate.attempts_logged, fate.highest_number, processed_count)
     if used > budget_attempts:
-        broken.append(f"{name} was tried {used} times with a budget of {budget_attempts}")
+        broken.append(f"{name} was attempted {used} times, but the limit is {budget_attempts}")
     if fate.attempts_logged > fate.attempt_count:
         broken.append(f"{name} has more attempts in its log than were counted")
     if fate.status == "dead" and fate.attempt_count != budget_attempts:
         broken.append(f"{name} is dead after {fate.attempt_count} attempts of {budget_attempts}")
     if fate.status == "dead" and fate.error_code not in ERROR_CODES:
-        broken.append(f"{name} is dead, and no words say why ({fate.error_code!r})")
-    # A try whose answer was lost is logged as unknown; one that died with its worker, or whose
+        broken.append(f"{name} is dead, and nothing says why ({fate.error_code!r})")
+    # An attempt whose answer was lost is logged as unknown; one that died with its worker, or whose
     # claim ended before it could be settled, is counted and leaves no row.
     answers_lost = fate.attempts_unknown + fate.attempt_count - fate.attempts_logged
     if processed_count - 1 > answers_lost:
         broken.append(
-            f"{name} arrived {processed_count} times, but only {answers_lost} answers were lost"
+            f"{name} arrived {processed_count} times, but only {answers_lost} responses were lost"
         )
     return broken

@@ -34,7 +34,7 @@ def missing_workers(
                     absent.pop(int(worker.split(":")[1]), None)
                 time.sleep(0.02)
     return [
-        f"{name} took no work for {seconds:g} s after the run: {_look_at(stack, name)}"
+        f"{name} claimed no work for {seconds:g} s after the run: {_look_at(stack, name)}"
         for name in absent.values()
     ]
 

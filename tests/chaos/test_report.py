@@ -14,7 +14,7 @@ BUDGET = 3
 
 
 def fate(**changes: Any) -> Fate:
-    """An event that was delivered at its first try."""
+    """An event that was delivered at its first attempt."""
     fields = {
         "message_id": "a",
         "status": "delivered",
@@ -44,11 +44,11 @@ def test_a_delivered_event_in_the_ledger_is_as_it_should_be() -> None:
 @pytest.mark.parametrize(
     ("one", "arrivals", "reason"),
     [
-        (None, 0, "it got a 200 and is not stored"),
-        (fate(status=None), 0, "it is stored and owed to nobody"),
-        (fate(status="pending"), 0, "it is still pending after 1 attempts"),
-        (fate(status="sending"), 1, "it is still sending after 1 attempts"),
-        (fate(), 0, "it is called delivered and the ledger has never seen it"),
+        (None, 0, "it got a 200 and isn't stored"),
+        (fate(status=None), 0, "it's stored and has no delivery"),
+        (fate(status="pending"), 0, "it's still pending after 1 attempts"),
+        (fate(status="sending"), 1, "it's still sending after 1 attempts"),
+        (fate(), 0, "it's marked delivered, but the ledger doesn't have it"),
     ],
 )
 def test_a_loss_is_counted_and_explained(one: Fate | None, arrivals: int, reason: str) -> None:
@@ -75,7 +75,7 @@ def test_blame_must_fall_on_the_guilty_and_on_nobody_else(
 
 def test_a_resend_needs_a_lost_answer() -> None:
     needless = report_on(fate(attempt_count=2, attempts_logged=2, highest_number=2), arrivals=2)
-    assert needless.violations == ["a arrived 2 times, but only 0 answers were lost"]
+    assert needless.violations == ["a arrived 2 times, but only 0 responses were lost"]
     for excused in (
         fate(attempt_count=2, attempts_logged=2, attempts_unknown=1, highest_number=2),
         fate(attempt_count=2, attempts_logged=1, highest_number=2),  # its worker died
@@ -87,7 +87,7 @@ def test_a_resend_needs_a_lost_answer() -> None:
 
 def test_nothing_is_tried_beyond_its_budget_or_given_up_before() -> None:
     tried_often = fate(attempt_count=4, attempts_logged=4, attempts_unknown=3, highest_number=4)
-    assert report_on(tried_often).violations == ["a was tried 4 times with a budget of 3"]
+    assert report_on(tried_often).violations == ["a was attempted 4 times, but the limit is 3"]
     given_up = fate(
         status="dead",
         error_code="server_error",
@@ -103,11 +103,11 @@ def test_nothing_is_tried_beyond_its_budget_or_given_up_before() -> None:
 def test_what_is_dead_is_counted_by_its_code_and_the_code_has_words() -> None:
     spent = fate(status="dead", attempt_count=3, attempts_logged=3, highest_number=3)
     speechless = report_on(spent, kind=Kind.DOOMED, arrivals=0)
-    assert speechless.violations == ["a is dead, and no words say why ('')"]
+    assert speechless.violations == ["a is dead, and nothing says why ('')"]
     report = report_on(replace(spent, error_code="request_timeout"), kind=Kind.DOOMED, arrivals=0)
     assert report.violations == []
     assert report.counts["dead"] == 1
-    assert "Dead: request_timeout ×1." in report.as_text()
+    assert "Failed: request_timeout ×1." in report.as_text()
 
 
 def test_the_ledger_may_hold_nothing_that_was_never_stored() -> None:
@@ -117,4 +117,4 @@ def test_the_ledger_may_hold_nothing_that_was_never_stored() -> None:
 
 def test_an_event_is_owed_once() -> None:
     report = judge({"a": Kind.GOOD}, [fate(), fate()], ["a"], BUDGET)
-    assert report.violations == ["1 events are stored or owed more than once"]
+    assert report.violations == ["1 events are stored or queued more than once"]

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from deliveries.models import BulkAction, Delivery, Refusal, SavedLink
 from destinations.models import EventMapping
-from tests.accounts.test_roles import DOORS, url_of
+from tests.accounts.test_roles import ENTRY_POINTS, url_of
 from tests.deliveries.log_rows import make_rejected, settle
 from tests.deliveries.searching import search_url
 from tests.factories import make_deliveries, make_destination, make_source
@@ -112,9 +112,11 @@ def add_rows(user: User, count: int, rows: dict[str, Any]) -> None:
 def pages(client: Client, rows: dict[str, Any]) -> dict[str, str]:
     """Name → address of each page that can be looked at, and of the log under each filter."""
     found = {
-        door: url_of(door, rows)
-        for door in DOORS
-        if not door.startswith("POST") and door not in WITHOUT_ROWS and DOORS[door]
+        entry_point: url_of(entry_point, rows)
+        for entry_point in ENTRY_POINTS
+        if not entry_point.startswith("POST")
+        and entry_point not in WITHOUT_ROWS
+        and ENTRY_POINTS[entry_point]
     }
     ids = {name: rows[name].pk for name in ("destination", "source", "batch")}
     for query in FILTERS:
