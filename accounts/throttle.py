@@ -94,7 +94,9 @@ def forget_tries(request: HttpRequest, name: str) -> None:
 
 def _keys(request: HttpRequest, name: str) -> dict[Limit, str]:
     """The counters of a try. Names are hashed: people type passwords into that field."""
-    network = network_of(find_request_ip(request.META, settings.TRUSTED_PROXY_COUNT))
+    network = network_of(
+        find_request_ip(request.META, settings.TRUSTED_PROXY_COUNT, settings.TRUSTED_PROXY_HEADER)
+    )
     values = {
         BY_NAME_AND_ADDRESS: f"{name.lower()}\n{network}",
         BY_ADDRESS: network,

@@ -50,6 +50,27 @@ ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = env.listing("CSRF_TRUSTED_ORIGINS")
 TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXY_COUNT", 0, most=10)
 """How many proxies of yours stand in front: that many X-Forwarded-For entries are believed."""
+TRUSTED_PROXY_HEADER = env.choice(
+    "TRUSTED_PROXY_HEADER",
+    "X-Forwarded-For",
+    (
+        "X-Forwarded-For",
+        "X-Real-IP",
+        "X-Client-IP",
+        "CF-Connecting-IP",
+        "True-Client-IP",
+        "Fastly-Client-IP",
+        "Fly-Client-IP",
+        "DO-Connecting-IP",
+        "X-Envoy-External-Address",
+    ),
+)
+"""Where your proxies write the visitor's address. All but X-Forwarded-For hold one address."""
+if TRUSTED_PROXY_HEADER != "X-Forwarded-For" and not TRUSTED_PROXY_COUNT:
+    env.mistakes.append(
+        f"TRUSTED_PROXY_HEADER={TRUSTED_PROXY_HEADER} is read only behind a proxy: "
+        "set TRUSTED_PROXY_COUNT to at least 1."
+    )
 HTTPS_ONLY = env.boolean("HTTPS_ONLY", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY_COUNT else None

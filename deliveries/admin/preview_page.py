@@ -93,7 +93,13 @@ def preview_view(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     if problem:
         problems.append(problem)
     elif config is not None and request.method == "POST":
-        request_ip = "" if is_real else find_visitor_ip(request.META, settings.TRUSTED_PROXY_COUNT)
+        request_ip = (
+            ""
+            if is_real
+            else find_visitor_ip(
+                request.META, settings.TRUSTED_PROXY_COUNT, settings.TRUSTED_PROXY_HEADER
+            )
+        )
         trials, problem = _try_out(text, config, Arrival(timezone.now(), request_ip))
         if problem:
             problems.append(problem)

@@ -56,7 +56,9 @@ def _budgets(request: Request) -> list[tuple[Budget, float]]:
     source: SourceRoutes = request.auth
     budgets = []
     if source.is_public and settings.PUBLIC_EVENTS_PER_SECOND:
-        address = find_visitor_ip(request.META, settings.TRUSTED_PROXY_COUNT)
+        address = find_visitor_ip(
+            request.META, settings.TRUSTED_PROXY_COUNT, settings.TRUSTED_PROXY_HEADER
+        )
         if visitor_address(address) == address:  # else it is a proxy's, which all visitors share
             name = f"ingest:{source.source_id}:{network_of(address)}"
             rate = settings.PUBLIC_EVENTS_PER_SECOND

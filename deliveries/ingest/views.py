@@ -92,7 +92,12 @@ class IngestView(APIView):
         return self.parsed
 
     def find_arrival(self, request: Request) -> Arrival:
-        return Arrival(timezone.now(), find_visitor_ip(request.META, settings.TRUSTED_PROXY_COUNT))
+        return Arrival(
+            timezone.now(),
+            find_visitor_ip(
+                request.META, settings.TRUSTED_PROXY_COUNT, settings.TRUSTED_PROXY_HEADER
+            ),
+        )
 
     def handle_exception(self, exc: Exception) -> HttpResponse:
         if self.text is None:

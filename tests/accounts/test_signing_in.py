@@ -90,6 +90,22 @@ def test_behind_a_proxy_the_address_is_the_one_the_proxy_saw() -> None:
     assert "Too many tries" not in try_from("203.0.113.10")
 
 
+@override_settings(TRUSTED_PROXY_COUNT=1, TRUSTED_PROXY_HEADER="X-Real-IP")
+def test_with_another_trusted_header_a_forged_one_brings_no_more_tries() -> None:
+    def try_from(forged: str) -> str:
+        response = Client().post(
+            URL,
+            {"username": "somebody", "password": "no"},
+            HTTP_X_REAL_IP="203.0.113.9",
+            HTTP_X_FORWARDED_FOR=forged,
+        )
+        return " ".join(response.context["form"].non_field_errors())
+
+    answers = [try_from(f"198.51.100.{number}") for number in range(6)]
+    assert "Too many tries" in answers[5]
+    assert "Too many tries" not in answers[4]
+
+
 def test_while_redis_is_down_people_still_get_in() -> None:
     broken = mock.Mock(spec=BaseCache)
     broken.add.side_effect = broken.delete.side_effect = RedisConnectionError("down")

@@ -218,6 +218,23 @@ def test_a_lease_that_no_request_fits_into_is_a_mistake(tmp_path: Path) -> None:
     assert settings_with(tmp_path, LEASE_SECONDS="36").returncode == 0
 
 
+def test_a_header_of_a_proxy_is_one_that_proxies_write_and_needs_a_proxy(tmp_path: Path) -> None:
+    code = "from django.conf import settings as s; print(s.TRUSTED_PROXY_HEADER)"
+    assert settings_with(tmp_path, code).stdout.strip() == "X-Forwarded-For"
+    given = {"TRUSTED_PROXY_HEADER": "X-Real-IP", "TRUSTED_PROXY_COUNT": "1"}
+    assert settings_with(tmp_path, code, **given).stdout.strip() == "X-Real-IP"
+    for variables, words in (
+        ({"TRUSTED_PROXY_HEADER": "X-Real-IP"}, "set TRUSTED_PROXY_COUNT to at least 1."),
+        (
+            {"TRUSTED_PROXY_HEADER": "X_Forwarded_For", "TRUSTED_PROXY_COUNT": "1"},
+            "TRUSTED_PROXY_HEADER='X_Forwarded_For' must be one of X-Forwarded-For, X-Real-IP,",
+        ),
+    ):
+        done = settings_with(tmp_path, code, **variables)
+        assert done.returncode != 0
+        assert words in done.stderr
+
+
 def test_the_retry_schedule_can_be_given_as_a_list(tmp_path: Path) -> None:
     code = (
         "import django; django.setup()\n"

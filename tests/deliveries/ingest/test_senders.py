@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.test import Client, override_settings
 
 from deliveries.ingest.addresses import find_request_ip, find_visitor_ip
 from deliveries.models import Delivery, Event, Refusal
@@ -152,6 +153,48 @@ def test_the_visitor_is_whom_the_trusted_proxies_name_first(
     if forwarded is not None:
         meta["HTTP_X_FORWARDED_FOR"] = forwarded
     assert find_visitor_ip(meta, proxies) == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "meta", "expected"),
+    [
+        ("X-Real-IP", {"HTTP_X_REAL_IP": "203.0.113.9"}, "203.0.113.9"),
+        ("CF-Connecting-IP", {"HTTP_CF_CONNECTING_IP": "2001:DB8::1"}, "2001:db8::1"),
+        # what a client wrote into another header, or in front of what the proxy wrote
+        ("X-Real-IP", {"HTTP_X_FORWARDED_FOR": "6.6.6.6"}, "10.0.0.1"),
+        (
+            "X-Real-IP",
+            {"HTTP_X_FORWARDED_FOR": "6.6.6.6", "HTTP_X_REAL_IP": "203.0.113.9"},
+            "203.0.113.9",
+        ),
+        ("X-Real-IP", {"HTTP_X_REAL_IP": "6.6.6.6,203.0.113.9"}, "203.0.113.9"),
+        ("X-Real-IP", {"HTTP_X_REAL_IP": "6.6.6.6,10.0.0.2"}, "10.0.0.2"),
+        ("X-Forwarded-For", {"HTTP_X_REAL_IP": "6.6.6.6"}, "10.0.0.1"),
+    ],
+)
+@pytest.mark.parametrize("proxies", [1, 2])
+@pytest.mark.parametrize("find", [find_request_ip, find_visitor_ip])
+def test_the_trusted_header_can_be_another_one_with_a_single_address(
+    find: Callable[[Mapping[str, Any], int, str], str],
+    proxies: int,
+    header: str,
+    meta: dict[str, str],
+    expected: str,
+) -> None:
+    assert find({"REMOTE_ADDR": "10.0.0.1", **meta}, proxies, header) == expected
+    assert find({"REMOTE_ADDR": "10.0.0.1", **meta}, 0, header) == "10.0.0.1"
+
+
+@override_settings(TRUSTED_PROXY_COUNT=1, TRUSTED_PROXY_HEADER="CF-Connecting-IP")
+def test_the_address_of_an_event_stands_in_the_trusted_header(post: Post, source: Source) -> None:
+    response = post(
+        "/v1/track",
+        make_event(),
+        HTTP_CF_CONNECTING_IP="203.0.113.9",
+        HTTP_X_FORWARDED_FOR="6.6.6.6",
+    )
+    assert answer(response) == (200, "OK")
+    assert stored(Event.objects.get())["request_ip"] == "203.0.113.9"
 
 
 def test_a_socket_file_has_no_address_and_none_is_added(post: Post, source: Source) -> None:
