@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -52,7 +53,8 @@ _FIELDS = (
     "error_message",
     "batch_id",
 )
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA = re.compile(r"[\s\ufeff\u200b-\u200f\u2060]*[=+\-@\uff1d\uff0b\uff0d\uff20\t\r\n]")
+"""What a spreadsheet calculates: it drops blanks in front, and some read full-width signs alike."""
 
 
 def csv_lines(pages: Iterable[QuerySet[Delivery]], *, masks: bool) -> Iterator[str]:
@@ -130,7 +132,7 @@ def _event_id(row: dict[str, Any], readable: frozenset[int] | None) -> str:
 
 
 def _harmless(value: Any) -> Any:
-    is_formula = isinstance(value, str) and value.startswith(_FORMULA_STARTS)
+    is_formula = isinstance(value, str) and _FORMULA.match(value)
     return f"'{value}" if is_formula else value
 
 

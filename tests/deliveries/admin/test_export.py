@@ -11,6 +11,7 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from deliveries.admin.export import _harmless
 from deliveries.search import pages
 from tests.deliveries.log_rows import make_rejected, settle
 from tests.factories import make_deliveries, make_destination, make_event
@@ -65,6 +66,23 @@ def test_a_name_that_a_spreadsheet_would_calculate_is_kept_as_a_text(admin_clien
     make_deliveries(make_destination(), events=[make_event(event=name)])
     (row,) = read_csv(admin_client)
     assert row["source_event"] == f"'{name}"
+
+
+STARTS = [
+    *"=+-@＝＋－＠\t\r\n",
+    *(f"{blank}=" for blank in (" ", "   ", "\u00a0", "\u3000", "\ufeff")),
+]
+
+
+@pytest.mark.parametrize("start", [*STARTS, " ＝", "  \tx", " \rx", "\u200b @"])
+def test_every_sign_that_begins_a_formula_is_made_harmless_after_blanks_too(start):
+    text = f"{start}HYPERLINK(1)"
+    assert _harmless(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["", "  ", "a=1", "Order ＝ x", "'=1", "x\ty", "x@example.com"])
+def test_all_other_cells_stay_as_they_are(text):
+    assert _harmless(text) == text
 
 
 def test_the_export_names_nobody(admin_client):
