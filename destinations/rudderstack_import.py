@@ -15,6 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from destinations.models import Destination, EventMapping, Source
+from destinations.pinterest.cleaning import clean
 from destinations.pinterest.rudderstack_config import (
     ImportedConfig,
     config_from_rudderstack,
@@ -67,7 +68,7 @@ def find_destinations(content: Any) -> tuple[list[FoundDestination], list[Import
     found: dict[str, FoundDestination] = {}
     skipped: list[ImportReport] = []
     for key, raw, source in _destination_objects(content):
-        name = _text(raw.get("name"))
+        name = _name(raw.get("name"))
         kind = _definition_name(raw)
         if kind is not None and kind.lower() not in DEFINITION_NAMES:
             skipped.append(ImportReport(name or kind, "skipped", [f"It is a {kind} destination."]))
@@ -110,14 +111,11 @@ def import_destination(found: FoundDestination, *, dry_run: bool = False) -> Imp
         return report
     with transaction.atomic():
         destination.save()
-        EventMapping.objects.bulk_create(
-            EventMapping(
-                destination=destination, source_event_name=source, pinterest_event_name=target
-            )
-            for source, target in transform.event_map
-        )
-        destination.sources.set([_take_source(source, report) for source in found.sources])
-        report.notes.insert(0, f"{len(transform.event_map)} event map rows were taken.")
+        rows = _event_map_rows(destination, transform.event_map, report)
+        EventMapping.objects.bulk_create(rows)
+        sources = [_take_source(source, report) for source in found.sources]
+        destination.sources.set([source for source in sources if source is not None])
+        report.notes.insert(0, f"{len(rows)} event map rows were taken.")
         if dry_run:
             transaction.set_rollback(True)
     forget_routes()
@@ -146,15 +144,47 @@ def _new_destination(
     )
 
 
-def _take_source(found: FoundSource, report: ImportReport) -> Source:
-    """The source with this write key, made if need be: SDKs keep their key."""
+def _event_map_rows(
+    destination: Destination, event_map: tuple[tuple[str, str], ...], report: ImportReport
+) -> list[EventMapping]:
+    """Those that the database can hold; each other one is noted."""
+    rows = []
+    for source, target in event_map:
+        row = EventMapping(
+            destination=destination, source_event_name=source, pinterest_event_name=target
+        )
+        try:
+            row.clean_fields()
+        except ValidationError as error:
+            report.notes.append(
+                f"The event map row “{source[:50]}” is left out: {' '.join(error.messages)}"
+            )
+        else:
+            rows.append(row)
+    return rows
+
+
+def _take_source(found: FoundSource, report: ImportReport) -> Source | None:
+    """The source with this write key, made if need be: SDKs keep their key.
+
+    None, and a note, for one that cannot be: a key with a NUL in it for example.
+    """
+    name = found.name or "Imported source"
+    try:
+        Source(name=name, write_key=found.write_key).clean_fields()
+    except ValidationError as error:
+        reasons = [
+            f"{Source._meta.get_field(key).verbose_name}: {' '.join(messages)}"
+            for key, messages in error.message_dict.items()
+        ]
+        report.notes.append(f"Source “{name[:50]}” is left out: {' '.join(reasons)}")
+        return None
     known = Source.objects.filter(write_key=found.write_key).first()
     if known is not None:
         report.notes.append(f"Source “{known.name}” has this write key already and was linked.")
         return known
-    name = found.name or "Imported source"
     if Source.objects.filter(name=name).exists():
-        name = f"{name} ({found.write_key[:6]}…)"
+        name = f"{name[:90]} ({found.write_key[:6]}…)"
     report.notes.append(f"Source “{name}” was made with its write key.")
     return Source.objects.create(name=name, write_key=found.write_key, enabled=found.enabled)
 
@@ -200,7 +230,7 @@ def _found_source(raw: dict[str, Any]) -> FoundSource | None:
     write_key = _text(raw.get("writeKey"))
     if not write_key:
         return None
-    return FoundSource(_text(raw.get("name")), write_key, raw.get("enabled") is not False)
+    return FoundSource(_name(raw.get("name")), write_key, raw.get("enabled") is not False)
 
 
 def _definition_name(raw: dict[str, Any]) -> str | None:
@@ -208,13 +238,18 @@ def _definition_name(raw: dict[str, Any]) -> str | None:
     for key in ("destinationDefinition", "DestinationDefinition"):
         definition = raw.get(key)
         if isinstance(definition, dict):
-            return _text(definition.get("name", definition.get("Name"))) or None
+            return _name(definition.get("name", definition.get("Name"))) or None
     kind = raw.get("type", raw.get("destinationType"))
-    return _text(kind) or None
+    return _name(kind) or None
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _name(value: Any) -> str:
+    """As a reader sees it: no NUL or other sign that a terminal or PostgreSQL cannot take."""
+    return clean(value) if isinstance(value, str) else ""
 
 
 def _text(value: Any) -> str:

@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
 from unfold.decorators import display
 
+from admin_base.typed import typed_line
 from deliveries.actions.bulk import TOUCHED, cancel_bulk_action, count_preview, start_bulk_action
 from deliveries.admin.log_admin import LogAdmin
 from deliveries.admin.paging import KeysetChangeList
@@ -150,7 +151,7 @@ class BulkActionAdmin(LogAdmin):
                 verb,
                 selection,
                 requested_by=request.user.get_username(),
-                reason=request.POST.get("reason", "").strip(),
+                reason=typed_line(request, "reason"),
                 **options,
             )
             _note(request, action, _say_asked_for(action))

@@ -24,6 +24,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 
+from admin_base.typed import typed_line
 from deliveries.actions.operations import discard, retry
 from deliveries.admin.bulk_pages import bulk_links
 from deliveries.admin.delivery_list import newest_first
@@ -125,7 +126,7 @@ class DeliveryPages(SavedLinkPages):
         ids = [int(pk) for pk in request.POST.getlist("delivery") if pk.isdecimal()]
         if "confirmed" not in request.POST:
             return self.ask_before_discard(request, ids)
-        reason = request.POST.get("reason", "").strip()[:500]
+        reason = typed_line(request, "reason")
         count = discard(Delivery.objects.filter(pk__in=ids), reason=reason)
         left = len(ids) - count
         said = f"Discarded {count:,} of {len(ids):,}"

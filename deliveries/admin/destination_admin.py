@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext, ngettext
 
+from admin_base.typed import typed_line
 from deliveries.actions.operations import resume
 from deliveries.admin.preview_page import preview_view
 from deliveries.models import Delivery
@@ -40,7 +41,7 @@ class OperatedDestinationAdmin(DestinationAdmin):
         destination = self._destination_to_operate(request, pk)
         if isinstance(destination, HttpResponse):
             return destination
-        reason = request.POST.get("reason", "").strip()[:500]
+        reason = typed_line(request, "reason")
         said = f"{request.user.get_username()} paused it" + (f": {reason}" if reason else ".")
         if pause(destination.pk, PAUSED_BY_A_PERSON, said):
             self._note(request, destination, f"Paused: {reason}" if reason else "Paused.")

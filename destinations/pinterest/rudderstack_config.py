@@ -75,7 +75,7 @@ def config_from_rudderstack(
         if key in IGNORED:
             notes.append(f"{key} is ignored: {IGNORED[key]}.")
         elif key not in _TAKEN:
-            notes.append(f"{key} is ignored: this setting is not known.")
+            notes.append(f"{clean(key)[:100]} is ignored: this setting is not known.")
     return imported, tuple(notes)
 
 

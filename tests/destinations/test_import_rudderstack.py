@@ -179,3 +179,42 @@ def test_a_file_that_is_no_json_or_not_there_gives_one_sentence(tmp_path: Path) 
         call_command("import_rudderstack", str(tmp_path / "broken.json"))
     with pytest.raises(CommandError, match="cannot be read"):
         call_command("import_rudderstack", str(tmp_path / "missing.json"))
+
+
+@pytest.mark.parametrize("sign", ["\x00", "\x1b[2J", "x" * 300])
+def test_signs_that_nobody_types_break_no_import_wherever_they_are(
+    tmp_path: Path, sign: str
+) -> None:
+    dirty = {
+        f"a{sign}b": "x",
+        **CONFIG,
+        "appId": f"{sign[:1]}429047995",
+        "deduplicationKey": f"properties.{sign[:1]}order_id",
+        "eventsMapping": [
+            {"from": f"Lead{sign}", "to": "Lead"},
+            {"from": "Deal", "to": f"Own{sign}"},
+            {f"from{sign}": "Lead", f"to{sign}": "Lead"},
+            {"from": "Order", "to": "Checkout"},
+        ],
+    }
+    destination = wrapped(name="Shop", config=dirty, **{f"own{sign}": "x"})
+    sources = [
+        {"name": f"Web{sign}", "writeKey": "good-key", "destinations": [destination]},
+        {"name": "App", "writeKey": f"bad{sign}", "destinations": [destination]},
+        {"name": "Blank", "writeKey": "ok-key", "destinations": [destination], f"k{sign}": 1},
+    ]
+    out = run(tmp_path, {f"version{sign}": "1", "sources": sources})
+    assert "1 created, 0 unchanged, 0 skipped" in out
+    assert {"\x00", "\x1b"}.isdisjoint(out)
+    assert "Source “App” is left out: write key: " in out
+    assert "is ignored: this setting is not known." in out
+    created = Destination.objects.get()
+    assert "ok-key" in created.sources.values_list("write_key", flat=True)
+    assert not Source.objects.filter(write_key__startswith="bad").exists()
+    assert created.event_mappings.filter(source_event_name="Order").exists()
+
+
+@pytest.mark.parametrize("sign", ["\x00", "\x1b[2J"])
+def test_a_name_is_imported_as_a_reader_sees_it(tmp_path: Path, sign: str) -> None:
+    run(tmp_path, wrapped(name=f"Sh{sign[0]}op"))
+    assert Destination.objects.get().name == "Shop"
