@@ -46,6 +46,8 @@ for position, key in enumerate(TOKEN_ENCRYPTION_KEYS, start=1):
 
 # --- Web ----------------------------------------------------------------------------------------
 DEBUG = env.boolean("DEBUG", False)
+DEFAULT_EXCEPTION_REPORTER = "capi_project.debug_page.Reporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "capi_project.debug_page.Filter"
 ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.listing("CSRF_TRUSTED_ORIGINS")
 TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXY_COUNT", 0, most=10)
@@ -297,7 +299,14 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"client": {"()": "capi_project.log_lines.WithoutClientTracebacks"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["client"],
+        }
+    },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         # urllib3 logs full URLs, which hold advertiser IDs, at DEBUG.

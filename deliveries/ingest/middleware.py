@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable
 
 from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 
-from deliveries.ingest import responses
-from deliveries.ingest.urls import direct_views, tolerant_paths
+from deliveries.ingest import responses, status
+from deliveries.ingest.urls import direct_views, tolerant_paths, unknown_folders
 
 View = Callable[[HttpRequest], HttpResponse]
 
@@ -28,6 +29,7 @@ class IngestFront:
         prefix = f"/{settings.URL_PREFIX}/" if settings.URL_PREFIX else "/"
         self._views: dict[str, View] = {prefix + path: view for path, view in direct_views.items()}
         self._spellings = {plain_path(prefix + path): prefix + path for path in tolerant_paths}
+        self._unknown = tuple(prefix + folder for folder in unknown_folders)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         view = self._views.get(request.path_info)
@@ -37,8 +39,13 @@ class IngestFront:
         if view is None:
             if _length_of(request) > settings.MAX_REQUEST_BYTES:
                 return responses.refused(413, responses.TOO_LARGE)
-            view = self._get_response
-        return view(request)
+            if not request.path_info.startswith(self._unknown):
+                return self._get_response(request)
+            view = status.unknown_path
+        try:
+            return view(request)
+        except SuspiciousOperation:  # such as more than 1,000 parameters; Django answers a page
+            return responses.refused(400, responses.UNREADABLE_REQUEST)
 
 
 def _length_of(request: HttpRequest) -> int:

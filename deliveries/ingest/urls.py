@@ -57,6 +57,9 @@ direct_views = {
 tolerant_paths = (*event_views, *pixel_views, "sourceConfig")
 """Those that SDKs make of a host that a person typed: ``middleware`` reads all their spellings."""
 
+unknown_folders = ("v1/", "beacon/", "pixel/")
+"""Whatever else is asked below them is answered in plain text: an SDK reads it."""
+
 urlpatterns = [
     *(path(route, view, name=route or "root") for route, view in direct_views.items()),
     path("api/schema/", openapi.document, name="schema"),
@@ -64,5 +67,5 @@ urlpatterns = [
     path("docs", openapi.page),
     path("version", status.version, name="version"),
     path("robots.txt", status.robots, name="robots"),
-    re_path(r"^(?:v1|beacon|pixel)/", status.unknown_path),
+    *(re_path(f"^{folder}", status.unknown_path) for folder in unknown_folders),
 ]
