@@ -11,7 +11,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from tests.accounts.test_roles import DOORS, url_of
+from tests.accounts.test_roles import ENTRY_POINTS, url_of
 from tests.accounts.test_roles import rows as rows  # a fixture
 from tests.variables import BASE_DIR
 
@@ -64,9 +64,9 @@ def parameters() -> set[str]:
 
 
 def pages(rows: dict[str, Any]) -> Iterator[str]:
-    for door in DOORS:
-        if not door.startswith("POST"):
-            yield url_of(door, rows)
+    for entry_point in ENTRY_POINTS:
+        if not entry_point.startswith("POST"):
+            yield url_of(entry_point, rows)
 
 
 def post(client: Client, url: str, form: dict[str, str]) -> int:
@@ -114,7 +114,11 @@ def test_no_button_breaks_on_a_nul(admin: Client, rows: dict[str, Any]) -> None:
     names = sorted(parameters())
     read = ("reason", "name", "query", "filters", "delivery", "event", "example", "recent")
     assert set(read) <= set(names)
-    for door in (door for door in DOORS if door.startswith("POST") and "_add" not in door):
-        url = url_of(door, rows)
+    for entry_point in (
+        entry_point
+        for entry_point in ENTRY_POINTS
+        if entry_point.startswith("POST") and "_add" not in entry_point
+    ):
+        url = url_of(entry_point, rows)
         for posted in (dict.fromkeys(names, NUL), {NUL: "x"}, *({name: NUL} for name in read)):
             assert post(admin, url, {"confirmed": "1", **posted}) < 500, (url, posted)
