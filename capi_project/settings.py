@@ -76,6 +76,7 @@ if TRUSTED_PROXY_HEADER != "X-Forwarded-For" and not TRUSTED_PROXY_COUNT:
 HTTPS_ONLY = env.boolean("HTTPS_ONLY", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY_COUNT else None
+SECURE_SSL_REDIRECT = HTTPS_ONLY
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
 SESSION_COOKIE_AGE = int(timedelta(hours=env.integer("SESSION_HOURS", 12, least=1)).total_seconds())
 SESSION_ENGINE = "accounts.sessions"
@@ -110,7 +111,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "deliveries.ingest.middleware.IngestFront",
-    "django.middleware.security.SecurityMiddleware",
+    "capi_project.https.HttpsMiddleware",
     "capi_project.headers.PageHeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

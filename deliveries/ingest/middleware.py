@@ -14,7 +14,9 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 
 from deliveries.ingest import responses, status
-from deliveries.ingest.urls import direct_views, tolerant_paths, unknown_folders
+from deliveries.ingest.cors import allow_origin
+from deliveries.ingest.schemes import came_in_clear
+from deliveries.ingest.urls import direct_views, key_views, tolerant_paths, unknown_folders
 
 View = Callable[[HttpRequest], HttpResponse]
 
@@ -27,7 +29,10 @@ class IngestFront:
     def __init__(self, get_response: View) -> None:
         self._get_response = get_response
         prefix = f"/{settings.URL_PREFIX}/" if settings.URL_PREFIX else "/"
-        self._views: dict[str, View] = {prefix + path: view for path, view in direct_views.items()}
+        self._views: dict[str, View] = {
+            prefix + path: _without_clear_text(view) if path in key_views else view
+            for path, view in direct_views.items()
+        }
         self._spellings = {plain_path(prefix + path): prefix + path for path in tolerant_paths}
         self._unknown = tuple(prefix + folder for folder in unknown_folders)
 
@@ -46,6 +51,21 @@ class IngestFront:
             return view(request)
         except SuspiciousOperation:  # such as more than 1,000 parameters; Django answers a page
             return responses.refused(400, responses.UNREADABLE_REQUEST)
+
+
+def _without_clear_text(view: View) -> View:
+    """Where HTTPS_ONLY says so, an SDK is told to send its key over TLS, and nothing is taken."""
+    if not settings.HTTPS_ONLY:
+        return view
+
+    def refuse_or_go_on(request: HttpRequest) -> HttpResponse:
+        if not came_in_clear(request):
+            return view(request)
+        response = responses.refused(403, responses.NOT_HTTPS)
+        allow_origin(response, request.META, ())
+        return response
+
+    return refuse_or_go_on
 
 
 def _length_of(request: HttpRequest) -> int:

@@ -42,11 +42,16 @@ pixel_views = {
 }
 """RudderStack's, with a field for each parameter, and Segment's, with all in ``data``."""
 
-direct_views = {
+key_views = {
     **event_views,
     **pixel_views,
     "sourceConfig": source_config.SourceConfigView.as_view(schema=None),  # described with its slash
     "sourceConfig/": source_config.SourceConfigView.as_view(),
+}
+"""The paths that ask for a write key."""
+
+direct_views = {
+    **key_views,
     # Probes ask by address, under names that ALLOWED_HOSTS lacks, and without TLS.
     "": status.root,
     "health": status.health,

@@ -218,6 +218,18 @@ def test_a_lease_that_no_request_fits_into_is_a_mistake(tmp_path: Path) -> None:
     assert settings_with(tmp_path, LEASE_SECONDS="36").returncode == 0
 
 
+def test_https_only_redirects_and_secures_cookies(tmp_path: Path) -> None:
+    code = (
+        "from django.conf import settings as s\n"
+        "print(s.SECURE_SSL_REDIRECT, s.SESSION_COOKIE_SECURE, s.SECURE_PROXY_SSL_HEADER)"
+    )
+    assert settings_with(tmp_path, code).stdout.strip() == "False False None"
+    given = {"HTTPS_ONLY": "true", "TRUSTED_PROXY_COUNT": "1"}
+    assert settings_with(tmp_path, code, **given).stdout.strip() == (
+        "True True ('HTTP_X_FORWARDED_PROTO', 'https')"
+    )
+
+
 def test_a_header_of_a_proxy_is_one_that_proxies_write_and_needs_a_proxy(tmp_path: Path) -> None:
     code = "from django.conf import settings as s; print(s.TRUSTED_PROXY_HEADER)"
     assert settings_with(tmp_path, code).stdout.strip() == "X-Forwarded-For"
