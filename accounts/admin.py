@@ -64,7 +64,7 @@ class UserAdmin(TickedChoices, DjangoUserAdmin, StrictModelAdmin):
         return (
             *self.fieldsets,
             (
-                gettext_lazy("Signing in and leaving"),
+                gettext_lazy("Sign-in and deletion"),
                 {"fields": ("shown_switch", "shown_deleting")},
             ),
         )
@@ -125,18 +125,18 @@ class UserAdmin(TickedChoices, DjangoUserAdmin, StrictModelAdmin):
             '{} <a class="relay-link" href="{}">{}</a>',
             self.shown_two_factor(user),
             reverse("admin:auth_user_two_factor_off", args=[user.pk]),
-            gettext("Switch it off …"),
+            gettext("Turn it off …"),
         )
 
     @display(description=gettext_lazy("Last signed in"), ordering="last_login")
     def shown_last_login(self, user: User) -> SafeString | str:
         return show_time(user.last_login) if user.last_login else gettext("never")
 
-    @display(description=gettext_lazy("Deleting"))
+    @display(description=gettext_lazy("Deletion"))
     def shown_deleting(self, user: User) -> str:
         if stands_in_history(user):
             return _say_why_kept(user)
-        return gettext("Can be deleted: this user has done nothing yet that the history tells of.")
+        return gettext("Can be deleted: the history doesn't refer to this user.")
 
 
 @admin.register(Group)
@@ -159,6 +159,6 @@ def stands_in_history(user: User) -> bool:
 
 def _say_why_kept(user: User) -> str:
     return gettext(
-        "“%(user)s” stands in the history and is not deleted, so that it stays true. Take away "
-        "the tick at “Active” instead: then nobody can sign in under this name."
+        "“%(user)s” can't be deleted because the history refers to them. Clear “Active” "
+        "to block sign-in."
     ) % {"user": user.get_username()}

@@ -14,4 +14,4 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         # What the side bar calls them; Django's own words stand above their pages.
         for label in ("auth", "admin"):
-            apps.get_app_config(label).verbose_name = gettext_lazy("People")
+            apps.get_app_config(label).verbose_name = gettext_lazy("Access")

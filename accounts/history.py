@@ -37,10 +37,10 @@ class HistoryAdmin(StrictModelAdmin):
     list_disable_select_all = True
     actions = None
     change_list_template = "admin/history.html"
-    empty_title = gettext_lazy("Nothing was changed yet")
+    empty_title = gettext_lazy("No changes yet")
     empty_text = gettext_lazy(
-        "Who changes a source, a destination or a user here, or retries, discards, pauses or "
-        "resumes, stands here from then on, with what and when."
+        "Changes to sources, destinations and users are recorded here, and so is every "
+        "retry, discard, pause and resume: who, what and when."
     )
     empty_link = None
 
@@ -57,14 +57,14 @@ class HistoryAdmin(StrictModelAdmin):
     def shown_person(self, entry: LogEntry) -> str:
         return str(entry.user.get_username())
 
-    @display(description=gettext_lazy("Which"))
+    @display(description=gettext_lazy("Item"))
     def shown_which(self, entry: LogEntry) -> SafeString | str:
         url = entry.get_admin_url() if entry.action_flag != DELETION else None
         if url is None:
             return str(entry.object_repr)
         return format_html('<a class="relay-link" href="{}">{}</a>', url, entry.object_repr)
 
-    @display(description=gettext_lazy("What"))
+    @display(description=gettext_lazy("Type"))
     def shown_about(self, entry: LogEntry) -> str:
         return str(entry.content_type.name) if entry.content_type else "–"
 

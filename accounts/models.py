@@ -20,14 +20,14 @@ class TwoFactor(models.Model):
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="two_factor"
     )
-    secret = SecretField(help_text=gettext_lazy("Base32, as the person's app knows it; encrypted."))
+    secret = SecretField(help_text=gettext_lazy("Base32, as stored in the user's app; encrypted."))
     turned_on_at = models.DateTimeField(default=timezone.now)
     last_step = models.BigIntegerField(
         default=-1,
-        help_text=gettext_lazy("The time step of the last code taken: each counts once."),
+        help_text=gettext_lazy("Time step of the last accepted code: each code works once."),
     )
     recovery_digests = models.JSONField(
-        default=list, help_text=gettext_lazy("SHA-256 of each recovery code that is left.")
+        default=list, help_text=gettext_lazy("SHA-256 of each unused recovery code.")
     )
     wrong_count = models.PositiveIntegerField(default=0)
     wrong_since = models.DateTimeField(null=True)

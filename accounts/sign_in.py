@@ -63,7 +63,7 @@ class SignInView(LoginView):
         return {
             **super().get_context_data(**kwargs),
             **admin.site.each_context(self.request),
-            "title": gettext("Log in"),
+            "title": gettext("Sign in"),
             "subtitle": None,
             "app_path": self.request.get_full_path(),
             "username": self.request.user.get_username(),
@@ -121,7 +121,7 @@ def require_right_code(request: HttpRequest, user: User, code: str) -> None:
     if checked is CodeCheck.WRONG:
         raise ValidationError(
             gettext(
-                "This code is not right, or it was used already. Wait for the next one, or use a "
+                "That code is incorrect or already used. Wait for the next one, or use a "
                 "recovery code."
             )
         )
@@ -142,7 +142,7 @@ class CodeView(RedirectURLMixin, FormView):
         self.user = _find_waiting(request)
         if self.user is None:
             if request.session.pop(WAITING, None):
-                messages.info(request, gettext("That took too long. Sign in again."))
+                messages.info(request, gettext("Your sign-in expired. Sign in again."))
             return HttpResponseRedirect(reverse("admin:login"))
         return super().dispatch(request, *args, **kwargs)
 
@@ -185,8 +185,8 @@ def _warn_of_few(request: HttpRequest, left: int) -> None:
         messages.warning(
             request,
             ngettext(
-                "%(count)s recovery code is left. Make new ones under “Two-factor login”.",
-                "%(count)s recovery codes are left. Make new ones under “Two-factor login”.",
+                "%(count)s recovery code left. Create new ones under “Two-factor login”.",
+                "%(count)s recovery codes left. Create new ones under “Two-factor login”.",
                 left,
             )
             % {"count": left},

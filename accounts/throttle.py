@@ -52,9 +52,7 @@ class ThrottledLoginForm(AuthenticationForm):
 
     error_messages = {
         **AuthenticationForm.error_messages,
-        "invalid_login": gettext_lazy(
-            "User name or password is not right. Mind capital and small letters."
-        ),
+        "invalid_login": gettext_lazy("Incorrect username or password. Both are case-sensitive."),
     }
 
     def clean(self) -> dict[str, Any]:
@@ -78,7 +76,7 @@ def count_try(request: HttpRequest, name: str) -> None:
 def too_many_tries() -> ValidationError:
     """The one sentence for all of them: it does not tell what was exhausted."""
     return ValidationError(
-        gettext("Too many tries. Wait %(minutes)s minutes, then try again.")
+        gettext("Too many attempts. Try again in %(minutes)s minutes.")
         % {"minutes": WINDOW_SECONDS // 60},
         code="throttled",
     )

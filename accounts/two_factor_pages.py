@@ -69,7 +69,7 @@ class ConfirmForm(forms.Form):
                 if error.code == "throttled":
                     raise
                 raise ValidationError(
-                    gettext("Password or code is not right, or the code was used already.")
+                    gettext("Incorrect password or code, or the code was already used.")
                 ) from None
         return cleaned
 
@@ -82,13 +82,14 @@ def own_view(request: HttpRequest) -> HttpResponse:
     if two_factor is not None and request.method == "POST" and form.is_valid():
         if request.POST.get("verb") == "renew":
             codes = renew_recovery_codes(request.user.pk)
-            _note(request, request.user, gettext("New recovery codes."))
+            _note(request, request.user, gettext("New recovery codes created."))
             return _show_codes(request, codes)
         if request.POST.get("verb") == "off" and not settings.REQUIRE_TWO_FACTOR:
             turn_off(request.user.pk)
             _note(request, request.user, gettext("Two-factor login turned off."))
             messages.success(
-                request, gettext("Two-factor login is off. Your password alone signs you in.")
+                request,
+                gettext("Two-factor login is off. You now sign in with your password only."),
             )
             return HttpResponseRedirect(reverse("two_factor"))
     context = {
@@ -116,8 +117,8 @@ def set_up_view(request: HttpRequest) -> HttpResponse:
         form.add_error(
             "code",
             gettext(
-                "This is not the app's present code. Type the one that it shows now, and check that "
-                "the clock of your phone is right."
+                "That code is incorrect. Enter the code the app shows now, and check "
+                "that your phone's clock is right."
             ),
         )
     url = app_url(secret, request.user.get_username(), request.get_host())
@@ -139,15 +140,15 @@ def switch_off_view(request: HttpRequest, user: User) -> HttpResponse:
     url = reverse("admin:auth_user_change", args=[user.pk])
     if request.method == "POST":
         if turn_off(user.pk):
-            _note(request, user, gettext("Two-factor login switched off for this user."))
+            _note(request, user, gettext("Two-factor login turned off for this user."))
             messages.success(
                 request,
-                gettext("Two-factor login of “%(user)s” is off.") % {"user": user.get_username()},
+                gettext("Two-factor login is off for “%(user)s”.") % {"user": user.get_username()},
             )
         return HttpResponseRedirect(url)
     context = {
         **admin.site.each_context(request),
-        "title": gettext("Switch off two-factor login"),
+        "title": gettext("Turn off two-factor login"),
         "opts": User._meta,
         "original": user,
         "back_url": url,

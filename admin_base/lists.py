@@ -110,7 +110,7 @@ class StrictModelAdmin(ModelAdmin):
                 address.setlist(name, values)
         term = request.POST.get(SEARCH_VAR, "").strip()
         if len(term) > MAX_CHARACTERS or "\x00" in term:
-            messages.warning(request, gettext("Nothing can be found by a text like this one."))
+            messages.warning(request, gettext("This text can't match anything."))
         elif term and SEARCH_VAR in self._known_parameters(request):
             address[SEARCH_VAR] = remember_search(request.session, term)
         return address
@@ -121,7 +121,7 @@ class StrictModelAdmin(ModelAdmin):
         if ERROR_FLAG in address:
             del address[ERROR_FLAG]
             messages.warning(
-                request, gettext("A filter of this link cannot be read. All rows are shown.")
+                request, gettext("A filter in this link isn't valid. All rows are shown.")
             )
         token = address.get(SEARCH_VAR, "")
         if token and recall_search(request.session, token) is None:
@@ -129,8 +129,8 @@ class StrictModelAdmin(ModelAdmin):
             messages.warning(
                 request,
                 gettext(
-                    "A search is kept out of the address, because it may name a person, and belongs "
-                    "to your session alone. Type it into the search box again."
+                    "Links don't include searches, because a search may contain personal "
+                    "data. Enter the search again."
                 ),
             )
         if unknown := set(address) - self._known_parameters(request):
@@ -138,7 +138,7 @@ class StrictModelAdmin(ModelAdmin):
                 del address[name]
             messages.warning(
                 request,
-                gettext("This list has no such filter. What the link asked for is left out."),
+                gettext("This list doesn't have a filter from the link. It was ignored."),
             )
         return address if address != request.GET else None
 

@@ -33,7 +33,7 @@ def _entry(title: str, icon: str, model: str) -> dict[str, Any]:
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "CAPI Relay",
     "SITE_HEADER": "CAPI Relay",
-    "SITE_SUBHEADER": gettext_lazy("Your events, at Pinterest"),
+    "SITE_SUBHEADER": gettext_lazy("Your events, delivered to Pinterest"),
     "SITE_ICON": _static("relay/mark.svg"),
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": _static("relay/mark.svg")},
@@ -82,11 +82,11 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
-                "title": gettext_lazy("What happened"),
+                "title": gettext_lazy("Activity"),
                 "items": [
                     _entry(gettext_lazy("Delivery log"), "receipt_long", "deliveries.delivery"),
                     _entry(gettext_lazy("Batches"), "stacks", "deliveries.batch"),
-                    _entry(gettext_lazy("Refusals"), "block", "deliveries.refusal"),
+                    _entry(gettext_lazy("Invalid events"), "block", "deliveries.refusal"),
                     {
                         **_entry(
                             gettext_lazy("Bulk actions"), "checklist", "deliveries.bulkaction"
@@ -96,14 +96,14 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
-                "title": gettext_lazy("Set up"),
+                "title": gettext_lazy("Configuration"),
                 "items": [
                     _entry(gettext_lazy("Sources"), "sensors", "destinations.source"),
                     _entry(gettext_lazy("Destinations"), "flag", "destinations.destination"),
                 ],
             },
             {
-                "title": gettext_lazy("People"),
+                "title": gettext_lazy("Access"),
                 "items": [
                     _entry(gettext_lazy("Users"), "person", "auth.user"),
                     _entry(gettext_lazy("Groups"), "group", "auth.group"),

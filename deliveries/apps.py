@@ -9,7 +9,7 @@ class DeliveriesConfig(AppConfig):
     """The queue of what is owed to Pinterest, and its log."""
 
     name = "deliveries"
-    verbose_name = gettext_lazy("What happened")
+    verbose_name = gettext_lazy("Activity")
 
     def ready(self) -> None:
         connection_created.connect(_tune, dispatch_uid="deliveries")

@@ -33,9 +33,9 @@ STATUS_ICONS: dict[str, str] = {
 OUTCOME_LOOKS: dict[str, tuple[str, str]] = {
     "delivered": (gettext_lazy("Delivered"), "delivered"),
     "rejected": (gettext_lazy("Rejected"), "rejected"),
-    "retryable": (gettext_lazy("Failed, can be tried again"), "pending"),
-    "unknown": (gettext_lazy("No clear answer"), "pending"),
-    "paused": (gettext_lazy("Destination refused, not judged"), "dead"),
+    "retryable": (gettext_lazy("Failed, will retry"), "pending"),
+    "unknown": (gettext_lazy("Unclear response"), "pending"),
+    "paused": (gettext_lazy("Destination refused (event not evaluated)"), "dead"),
 }
 """Outcome of an attempt → what to call it, and which status it looks like."""
 
@@ -110,7 +110,7 @@ def show_outcome(outcome: str) -> SafeString:
 def show_answer(batch: Batch) -> SafeString:
     """A badge for how Pinterest answered one request."""
     good = batch.status_code is not None and batch.status_code < 300 and not batch.error_code
-    label = f"HTTP {batch.status_code}" if batch.status_code else gettext("no answer")
+    label = f"HTTP {batch.status_code}" if batch.status_code else gettext("no response")
     return show_status("", "delivered" if good else "rejected", label)
 
 
@@ -123,7 +123,7 @@ def say_next_try(delivery: Delivery, destination: Destination | None, now: datet
     if destination is not None and destination.paused_at is not None:
         return gettext("when resumed")
     if destination is not None and not destination.enabled:
-        return gettext("when switched on")
+        return gettext("when turned on")
     if delivery.due_at - now > timedelta(seconds=1):
         return gettext("in %(duration)s") % {
             "duration": say_duration((delivery.due_at - now).total_seconds())
@@ -139,7 +139,7 @@ def pretty_json(body: bytes) -> str:
         text = body.decode(errors="replace")
     if len(text) <= MAX_SHOWN_CHARACTERS:
         return text
-    cut = gettext("… (cut here: download the exact body for the rest)")
+    cut = gettext("… (truncated; download the exact body to see the rest)")
     return f"{text[:MAX_SHOWN_CHARACTERS]}\n{cut}"
 
 

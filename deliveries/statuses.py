@@ -19,7 +19,7 @@ class DeliveryStatus(models.TextChoices):
     REJECTED = "rejected", gettext_lazy("Rejected")
     """Can never succeed as it is: our transform or Pinterest said so, with code and message."""
 
-    DEAD = "dead", gettext_lazy("Dead")
+    DEAD = "dead", gettext_lazy("Failed")
     """Retryable failures used up the budget; waits for a person."""
 
     FILTERED = "filtered", gettext_lazy("Filtered")

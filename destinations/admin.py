@@ -55,8 +55,8 @@ class DestinationAdmin(DestinationPages):
     change_form_template = "admin/destinations/destination/change_form.html"
     empty_title = gettext_lazy("No destinations yet")
     empty_text = gettext_lazy(
-        "A destination is one Pinterest ad account. You need its number and a conversion token, "
-        "or choose the sandbox to try things out."
+        "A destination is one Pinterest ad account. You need its advertiser ID and a "
+        "conversion token. To try things out, choose the sandbox."
     )
     empty_link = ("admin:destinations_destination_add", gettext_lazy("Add a destination"))
     fieldsets = (
@@ -157,8 +157,8 @@ class DestinationAdmin(DestinationPages):
             messages.warning(
                 request,
                 gettext(
-                    "This destination uses API v3, which is legacy: Pinterest announced its end for "
-                    "2023. Choose v5 unless Pinterest told you otherwise."
+                    "This destination uses API v3, a legacy version whose end Pinterest "
+                    "announced for 2023. Use v5 unless Pinterest told you otherwise."
                 ),
             )
         own = sorted(
@@ -169,8 +169,8 @@ class DestinationAdmin(DestinationPages):
             messages.warning(
                 request,
                 gettext(
-                    "Not among Pinterest's own events: %(names)s. Define such names in Ads "
-                    "Manager, or they count for nothing there."
+                    "These names aren't Pinterest standard events: %(names)s. Define "
+                    "them in Ads Manager, or Pinterest won't count them."
                 )
                 % {"names": ", ".join(own)},
             )

@@ -6,4 +6,4 @@ class DestinationsConfig(AppConfig):
     """Where events come from and go to."""
 
     name = "destinations"
-    verbose_name = gettext_lazy("Set up")
+    verbose_name = gettext_lazy("Configuration")

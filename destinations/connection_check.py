@@ -27,44 +27,45 @@ CHECK_AGAIN_AFTER = timedelta(hours=23)
 Verdict = ConnectionCheck.Verdict
 
 _ADVICE: dict[str, tuple[str, str]] = {
-    Verdict.FINE: (gettext_lazy("Fine: the token and the account are accepted."), ""),
+    Verdict.FINE: (gettext_lazy("Connected."), ""),
     Verdict.BAD_TOKEN: (
-        gettext_lazy("The conversion token is not accepted."),
+        gettext_lazy("Pinterest doesn't accept the conversion token."),
         gettext_lazy(
-            "Make a new one in Ads Manager → Conversions → Conversions API → Set up API, paste it "
-            "here and save."
+            "Create a new one in Ads Manager → Conversions → Conversions API → Set up "
+            "API, paste it here and save."
         ),
     ),
     Verdict.FORBIDDEN_ACCOUNT: (
-        gettext_lazy("The token is good, but not for this ad account."),
+        gettext_lazy("The token is valid, but not for this ad account."),
         gettext_lazy(
-            "Compare the advertiser ID with the number in the address of Ads Manager, or use a token "
-            "that was made in this account."
+            "Compare the advertiser ID with the number in the Ads Manager URL, or use a "
+            "token created in this account."
         ),
     ),
     Verdict.UNKNOWN_ACCOUNT: (
-        gettext_lazy("There is no ad account with this number."),
-        gettext_lazy("Copy the advertiser ID again from the address of Ads Manager."),
+        gettext_lazy("No ad account has this advertiser ID."),
+        gettext_lazy("Copy the advertiser ID again from the Ads Manager URL."),
     ),
     Verdict.UNREACHABLE: (
-        gettext_lazy("The service could not be reached."),
+        gettext_lazy("The service couldn't be reached."),
         gettext_lazy(
-            "Nothing is wrong with token or account as far as one can tell. Look at this server's "
-            "network: DNS, firewall, proxy."
+            "The token and account look fine. Check this server's network: DNS, firewall, proxy."
         ),
     ),
     Verdict.BUSY: (
-        gettext_lazy("The service answered, but not this question: it is busy or has a fault."),
-        gettext_lazy("Try again in a few minutes. Deliveries are tried again by themselves."),
+        gettext_lazy("The service is busy or has a problem, so the check gave no result."),
+        gettext_lazy("Try again in a few minutes. Deliveries are retried automatically."),
     ),
     Verdict.UNCLEAR: (
-        gettext_lazy("The service answered something unexpected."),
-        gettext_lazy("Compare service, API version and advertiser ID; the exact answer is below."),
+        gettext_lazy("The service returned an unexpected response."),
+        gettext_lazy(
+            "Check the service, API version and advertiser ID. The exact response is below."
+        ),
     ),
     Verdict.UNREADABLE_TOKEN: (
-        gettext_lazy("The stored token cannot be decrypted by this server."),
+        gettext_lazy("This server can't decrypt the stored token."),
         gettext_lazy(
-            "Put the old key back at the end of TOKEN_ENCRYPTION_KEYS, or enter the token again."
+            "Restore the old key at the end of TOKEN_ENCRYPTION_KEYS, or enter the token again."
         ),
     ),
 }

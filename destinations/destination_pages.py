@@ -79,8 +79,8 @@ class DestinationPages(RoutedAdmin):
         messages.success(
             request,
             gettext(
-                "This is a copy of “%(name)s” with its token, its sources and its event map. "
-                "It is off: change what is to differ, then switch it on."
+                "This is a copy of “%(name)s”, including its token, sources and event "
+                "map. It's off: make your changes, then turn it on."
             )
             % {"name": original.name},
         )
@@ -138,15 +138,15 @@ def _take_over(request: HttpRequest, destination: Destination) -> tuple[list[str
 
 def _say_tried(pk: int | None, changed: list[str]) -> str:
     if pk is None:
-        return gettext("Tried with the values as you typed them; nothing is saved.")
+        return gettext("Checked with the values you entered, which aren't saved yet.")
     if not changed:
-        return gettext("Tried with the destination and the token as they are saved.")
+        return gettext("Checked with the saved destination and token.")
     token = (
-        gettext("the token you typed")
+        gettext("the token you entered")
         if "conversion_token" in changed
         else gettext("the saved token")
     )
-    return gettext("Tried with %(token)s and the values as you typed them; they are not saved.") % {
+    return gettext("Checked with %(token)s and the values you entered, which aren't saved yet.") % {
         "token": token
     }
 

@@ -74,7 +74,7 @@ EXAMPLES: tuple[Example, ...] = (
     ),
     Example(
         "app",
-        gettext_lazy("Screen of an iOS app"),
+        gettext_lazy("Screen view in an iOS app"),
         {
             "type": "screen",
             "name": "Sign Up",
@@ -94,7 +94,7 @@ EXAMPLES: tuple[Example, ...] = (
     ),
     Example(
         "anonymous",
-        gettext_lazy("An event that nobody can match (rejected)"),
+        gettext_lazy("An event without match data (rejected)"),
         {
             "type": "track",
             "event": "Order Completed",

@@ -33,7 +33,7 @@ class SourceForm(forms.ModelForm):
         queryset=Destination.objects.all(),
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text=gettext_lazy("Where the events of this source are sent."),
+        help_text=gettext_lazy("Destinations that receive this source's events."),
     )
 
     class Meta:
@@ -110,17 +110,15 @@ class DestinationForm(forms.ModelForm):
             "test_mode": UnfoldBooleanSwitchWidget,
         }
         help_texts = {
-            "name": gettext_lazy(
-                "As it is called on these pages, for example after the shop or the market."
-            ),
+            "name": gettext_lazy("A name for this destination, e.g. the shop or the market."),
             "sources": gettext_lazy(
-                "Whose events are sent here. Sources are made on a page of their own."
+                "Sources that send events to this destination. Add sources on their own page."
             ),
         }
         error_messages = {
-            "name": {"required": gettext_lazy("Give it a name, for example that of the shop.")},
+            "name": {"required": gettext_lazy("Enter a name, e.g. the shop.")},
             "advertiser_id": {
-                "required": gettext_lazy("Copy the number from the address of Ads Manager.")
+                "required": gettext_lazy("Copy the number from the Ads Manager URL.")
             },
         }
 
@@ -134,13 +132,15 @@ class DestinationForm(forms.ModelForm):
         field = self.fields["conversion_token"]
         place = gettext("Ads Manager → Conversions → Conversions API → Set up API.")
         if self.instance.conversion_token:
-            field.help_text = gettext("A token is set. Leave this blank to keep it. %(place)s") % {
+            field.help_text = gettext("A token is set. Leave blank to keep it. %(place)s") % {
                 "place": place
             }
-            field.widget.attrs["placeholder"] = gettext("•••••••• (set; type to replace it)")
+            field.widget.attrs["placeholder"] = gettext(
+                "•••••••• (set; enter a new one to replace it)"
+            )
         else:
             field.help_text = gettext(
-                "No token is set. %(place)s It is kept encrypted and never shown."
+                "No token is set. %(place)s It's stored encrypted and never shown."
             ) % {"place": place}
 
     def clean_default_country(self) -> str:
@@ -151,7 +151,7 @@ class DestinationForm(forms.ModelForm):
         code = country_code(typed)
         if code is None or code not in PHONE_COUNTRIES:
             raise ValidationError(
-                gettext("This is not a country. Write its code or its name, such as GB.")
+                gettext("This isn't a valid country. Enter a code or name, such as GB.")
             )
         return code.upper()
 
@@ -161,14 +161,11 @@ class DestinationForm(forms.ModelForm):
             return self.instance.conversion_token
         if any(character.isspace() or not character.isprintable() for character in typed):
             raise ValidationError(
-                gettext(
-                    "This is not a token alone: it has spaces in it. Paste the token without "
-                    "“Bearer” or line breaks."
-                )
+                gettext("The token contains spaces. Paste it without “Bearer” or line breaks.")
             )
         if not typed.isascii():
             raise ValidationError(
-                gettext("A token has no such characters. Copy it again from Pinterest.")
+                gettext("The token contains invalid characters. Copy it again from Pinterest.")
             )
         return Secret.seal(typed)
 
@@ -185,7 +182,7 @@ class EventMappingFormSet(PaginationInlineFormSet):
                 continue
             pair = (row["source_event_name"].strip().lower(), row["pinterest_event_name"])
             if pair in seen:
-                form.add_error("source_event_name", gettext("This mapping is already in the list."))
+                form.add_error("source_event_name", gettext("This mapping already exists."))
             seen.add(pair)
 
 
@@ -197,7 +194,8 @@ class EventMappingForm(forms.ModelForm):
         fields = ("source_event_name", "pinterest_event_name")
         help_texts = {
             "pinterest_event_name": gettext_lazy(
-                "Type or choose one of Pinterest's 22 events; the list below says what each is for."
+                "Enter or choose one of Pinterest's 22 standard events. The list below "
+                "explains them."
             )
         }
         widgets = {
@@ -213,7 +211,7 @@ class EventMappingForm(forms.ModelForm):
         """As a reader sees it: a name pasted from a document may have invisible characters in it."""
         name = clean(self.cleaned_data["source_event_name"])
         if not name:
-            raise ValidationError(gettext("Type the name of your event."))
+            raise ValidationError(gettext("Enter your event's name."))
         return name
 
     def clean_pinterest_event_name(self) -> str:
@@ -222,6 +220,6 @@ class EventMappingForm(forms.ModelForm):
         name = target_name(typed)
         if not name:
             raise ValidationError(
-                gettext("Choose one of the names in the list, or letters, digits, _ and -.")
+                gettext("Choose a name from the list, or use letters, digits, _ and - only.")
             )
         return name

@@ -18,7 +18,7 @@ from destinations.secrets import Secret, SecretField
 
 EVENT_NAME_VALIDATOR = RegexValidator(
     r"^[A-Za-z0-9_-]{1,100}\Z",
-    gettext_lazy("Use letters, digits, _ and - only, at most 100 of them."),
+    gettext_lazy("Use letters, digits, _ and - only, up to 100 characters."),
 )
 
 
@@ -34,7 +34,7 @@ class Source(models.Model):
         gettext_lazy("name"),
         max_length=100,
         unique=True,
-        help_text=gettext_lazy("A site or app of yours."),
+        help_text=gettext_lazy("A name for this website or app."),
     )
     write_key = models.CharField(
         gettext_lazy("write key"),
@@ -42,24 +42,25 @@ class Source(models.Model):
         unique=True,
         default=generate_write_key,
         validators=[
-            RegexValidator(r"^[\x21-\x39\x3b-\x7e]+\Z", gettext_lazy("No spaces and no colon."))
+            RegexValidator(r"^[\x21-\x39\x3b-\x7e]+\Z", gettext_lazy("Don't use spaces or colons."))
         ],
         help_text=gettext_lazy(
-            "The credential that SDKs send. Whoever has it can send events as this source."
+            "The key SDKs authenticate with. Anyone who has it can send events as this source."
         ),
     )
     enabled = models.BooleanField(
         gettext_lazy("enabled"),
         default=True,
-        help_text=gettext_lazy("Off: its events are answered with 404 and not taken."),
+        help_text=gettext_lazy("When off, its events are rejected with a 404."),
     )
     allowed_origins = models.TextField(
         gettext_lazy("allowed origins"),
         blank=True,
         help_text=gettext_lazy(
-            "Websites whose pages may send to this source, one a line (https://www.example.com). "
-            "Blank: any. It keeps other people's pages out, not programs: who has the key can send "
-            "without a page."
+            "Websites that may send events to this source, one per line "
+            "(https://www.example.com). Leave blank to allow any origin. This stops "
+            "other websites but not scripts: anyone with the key can send events without "
+            "a browser."
         ),
     )
     is_public = models.BooleanField(
@@ -67,8 +68,8 @@ class Source(models.Model):
         default=False,
         db_default=False,  # what runs the release before may add a source
         help_text=gettext_lazy(
-            "The key is in a website or an app, where anybody can read it. Each visitor may then "
-            "send only so much a second. Use a source of its own for your server."
+            "Turn on if the key is in a website or app, where anyone can read it. Each "
+            "visitor is then rate limited. Use a separate source for your server."
         ),
     )
     rate_limit_per_second = models.PositiveIntegerField(
@@ -77,8 +78,8 @@ class Source(models.Model):
         blank=True,
         validators=[MinValueValidator(1)],
         help_text=gettext_lazy(
-            "Requests a second, and 100 times as many events, above which senders are told to wait "
-            "(429). Blank: no limit."
+            "Maximum requests per second, and 100 times as many events. Above it, "
+            "senders get a 429 and retry later. Leave blank for no limit."
         ),
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -107,22 +108,22 @@ class Destination(models.Model):
 
     class Service(models.TextChoices):
         PINTEREST = "pinterest", gettext_lazy("Pinterest")
-        SANDBOX = "sandbox", gettext_lazy("Sandbox (a stand-in on your own machine)")
+        SANDBOX = "sandbox", gettext_lazy("Sandbox (a local stand-in for Pinterest)")
 
     class ApiVersion(models.TextChoices):
         V5 = "v5", gettext_lazy("v5")
         V3 = "v3", gettext_lazy("v3 (legacy)")
 
     class ActionSource(models.TextChoices):
-        WEB = "web", gettext_lazy("Web site (web)")
+        WEB = "web", gettext_lazy("Website (web)")
         APP_IOS = "app_ios", gettext_lazy("iOS app (app_ios)")
         APP_ANDROID = "app_android", gettext_lazy("Android app (app_android)")
-        OFFLINE = "offline", gettext_lazy("Offline, e.g. a shop (offline)")
+        OFFLINE = "offline", gettext_lazy("Offline, e.g. a store (offline)")
 
     class UnmappedEvents(models.TextChoices):
-        BY_NAME = "by_name", gettext_lazy("Send under their own name (a user-defined event)")
+        BY_NAME = "by_name", gettext_lazy("Send under their own name (custom event name)")
         AS_CUSTOM = "as_custom", gettext_lazy("Send as the Pinterest event “custom”")
-        FILTER = "filter", gettext_lazy("Do not send (filtered)")
+        FILTER = "filter", gettext_lazy("Don't send (filtered)")
 
     name = models.CharField(gettext_lazy("name"), max_length=100, unique=True)
     service = models.CharField(
@@ -130,23 +131,23 @@ class Destination(models.Model):
         max_length=20,
         choices=Service,
         default=Service.PINTEREST,
-        help_text=gettext_lazy(
-            "The sandbox answers as Pinterest does and counts nothing towards your ads."
-        ),
+        help_text=gettext_lazy("The sandbox responds like Pinterest but doesn't affect your ads."),
     )
     api_version = models.CharField(
         gettext_lazy("API version"),
         max_length=2,
         choices=ApiVersion,
         default=ApiVersion.V5,
-        help_text=gettext_lazy("v3 is legacy: Pinterest announced its end for 2023. Use v5."),
+        help_text=gettext_lazy(
+            "v3 is a legacy version whose end Pinterest announced for 2023. Use v5."
+        ),
     )
     advertiser_id = models.CharField(
         gettext_lazy("advertiser ID"),
         max_length=18,
-        validators=[RegexValidator(r"^[0-9]{1,18}\Z", gettext_lazy("Digits only, at most 18."))],
+        validators=[RegexValidator(r"^[0-9]{1,18}\Z", gettext_lazy("Use digits only, up to 18."))],
         help_text=gettext_lazy(
-            "Also called ad account ID: the number in the URL of Pinterest Ads Manager."
+            "Also called ad account ID: the number in the Pinterest Ads Manager URL."
         ),
     )
     conversion_token = SecretField(
@@ -154,14 +155,14 @@ class Destination(models.Model):
         blank=True,
         default=Secret,
         help_text=gettext_lazy(
-            "Ads Manager → Conversions → Conversions API → Set up API. Kept encrypted."
+            "Ads Manager → Conversions → Conversions API → Set up API. Stored encrypted."
         ),
     )
     app_id = models.CharField(
         gettext_lazy("app ID"),
         max_length=200,
         blank=True,
-        help_text=gettext_lazy("The app store's ID of your app, if any."),
+        help_text=gettext_lazy("Your app's ID in the app store, if any."),
     )
     partner_name = models.CharField(
         gettext_lazy("partner name"),
@@ -174,9 +175,9 @@ class Destination(models.Model):
         max_length=100,
         blank=True,
         help_text=gettext_lazy(
-            "Path in the event whose value becomes Pinterest's event_id, e.g. "
-            "properties.event_id. Blank: the message id. Use what the Pinterest Tag sends, "
-            "so that Pinterest counts an event once."
+            "Path in the event to the value for Pinterest's event_id, e.g. "
+            "properties.event_id. Leave blank to use the message ID. Use the same value "
+            "as your Pinterest Tag, so that Pinterest counts each event once."
         ),
     )
     default_action_source = models.CharField(
@@ -184,19 +185,19 @@ class Destination(models.Model):
         max_length=20,
         choices=ActionSource,
         default=ActionSource.WEB,
-        help_text=gettext_lazy("For events that do not say themselves where they happened."),
+        help_text=gettext_lazy("For events that don't say where they happened."),
     )
     default_country = models.CharField(
         gettext_lazy("default country"),
         max_length=2,
         blank=True,
         validators=[
-            RegexValidator(r"^[A-Z]{2}\Z", gettext_lazy("A code of two letters, such as GB."))
+            RegexValidator(r"^[A-Z]{2}\Z", gettext_lazy("Use a two-letter code, such as GB."))
         ],
         help_text=gettext_lazy(
-            "Where phone numbers without a country code are from, when neither the address nor the "
-            "locale of the event names a country: a code or a name, such as GB. Blank: unknown; such "
-            "a number is sent as its digits, with a warning."
+            "For phone numbers without a country code, when the event's address and "
+            "locale don't name a country: a code or name, such as GB. If blank, only the "
+            "digits are sent, with a warning."
         ),
     )
     unmapped_events = models.CharField(
@@ -205,19 +206,21 @@ class Destination(models.Model):
         choices=UnmappedEvents,
         default=UnmappedEvents.BY_NAME,
         help_text=gettext_lazy(
-            "Track events that neither the event map nor the built-in table knows."
+            "Track events that are neither in the event map nor in the built-in table."
         ),
     )
     send_external_id = models.BooleanField(
         gettext_lazy("send external ID"),
         default=True,
-        help_text=gettext_lazy("Send the hashed user ID. Pinterest recommends it on all events."),
+        help_text=gettext_lazy(
+            "Send the hashed user ID. Pinterest recommends this for all events."
+        ),
     )
     test_mode = models.BooleanField(
         gettext_lazy("test mode"),
         default=False,
         help_text=gettext_lazy(
-            "Pinterest checks the conversions and records nothing (at most 20 a request)."
+            "Pinterest validates events without recording them (up to 20 per request)."
         ),
     )
     max_age_hours = models.PositiveIntegerField(
@@ -226,7 +229,8 @@ class Destination(models.Model):
         blank=True,
         validators=[MinValueValidator(1)],
         help_text=gettext_lazy(
-            "Older events are filtered. Pinterest takes 7 days (168). Blank: no limit."
+            "Older events are filtered. Pinterest accepts events for 7 days (168 hours). "
+            "Leave blank for no limit."
         ),
     )
     concurrency_limit = models.PositiveSmallIntegerField(
@@ -234,7 +238,7 @@ class Destination(models.Model):
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
-        help_text=gettext_lazy("Requests in flight at once. Blank: the server's default."),
+        help_text=gettext_lazy("Maximum parallel requests. Leave blank for the server's default."),
     )
     sources = models.ManyToManyField(
         Source, verbose_name=gettext_lazy("sources"), blank=True, related_name="destinations"
@@ -243,7 +247,8 @@ class Destination(models.Model):
         gettext_lazy("enabled"),
         default=True,
         help_text=gettext_lazy(
-            "Off: new events make no deliveries here. What waits already goes out once it is on again."
+            "When off, new events aren't queued for this destination. Deliveries already "
+            "queued are sent once you turn it on."
         ),
     )
     paused_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -273,7 +278,7 @@ class Destination(models.Model):
             raise ValidationError(
                 {
                     "conversion_token": gettext(
-                        "API v5 needs a conversion token (Ads Manager → Conversions)."
+                        "API v5 requires a conversion token (Ads Manager → Conversions)."
                     )
                 }
             )
@@ -316,7 +321,7 @@ class EventMapping(models.Model):
         gettext_lazy("your event"),
         max_length=255,
         validators=[MaxLengthValidator(255)],
-        help_text=gettext_lazy("Compared without regard to case and outer spaces."),
+        help_text=gettext_lazy("Case and surrounding spaces are ignored."),
     )
     pinterest_event_name = models.CharField(
         gettext_lazy("Pinterest event"), max_length=100, validators=[EVENT_NAME_VALIDATOR]
@@ -332,7 +337,7 @@ class EventMapping(models.Model):
                 Lower(Trim("source_event_name")),
                 "pinterest_event_name",
                 name="event_mapping_once",
-                violation_error_message=gettext_lazy("This mapping is already in the list."),
+                violation_error_message=gettext_lazy("This mapping already exists."),
             ),
         ]
 
@@ -344,23 +349,23 @@ class ConnectionCheck(models.Model):
     """What did the last check of a destination's token and account come to?"""
 
     class Verdict(models.TextChoices):
-        FINE = "fine", gettext_lazy("Fine")
+        FINE = "fine", gettext_lazy("Connected")
         BAD_TOKEN = "bad_token", gettext_lazy("Token not accepted")
-        FORBIDDEN_ACCOUNT = "forbidden_account", gettext_lazy("Account not permitted")
-        UNKNOWN_ACCOUNT = "unknown_account", gettext_lazy("No such account")
+        FORBIDDEN_ACCOUNT = "forbidden_account", gettext_lazy("No access to account")
+        UNKNOWN_ACCOUNT = "unknown_account", gettext_lazy("Account not found")
         UNREACHABLE = "unreachable", gettext_lazy("Not reachable")
-        BUSY = "busy", gettext_lazy("Busy or faulty")
-        UNCLEAR = "unclear", gettext_lazy("Unexpected answer")
-        UNREADABLE_TOKEN = "unreadable_token", gettext_lazy("Token not readable")
+        BUSY = "busy", gettext_lazy("Service busy or down")
+        UNCLEAR = "unclear", gettext_lazy("Unexpected response")
+        UNREADABLE_TOKEN = "unreadable_token", gettext_lazy("Token can't be decrypted")
 
     destination = models.OneToOneField(
         Destination, on_delete=models.CASCADE, primary_key=True, related_name="connection_check"
     )
     checked_at = models.DateTimeField()
     verdict = models.CharField(max_length=20, choices=Verdict)
-    detail = models.TextField(blank=True, help_text=gettext_lazy("The service's own sentence."))
+    detail = models.TextField(blank=True, help_text=gettext_lazy("The service's own message."))
     status_code = models.PositiveSmallIntegerField(
-        null=True, help_text=gettext_lazy("NULL: no answer came.")
+        null=True, help_text=gettext_lazy("NULL means no response was received.")
     )
 
     def __str__(self) -> str:

@@ -16,8 +16,8 @@ class SecretUnreadable(Exception):
     def __init__(self) -> None:
         super().__init__(
             gettext_noop(
-                "The stored token cannot be decrypted with TOKEN_ENCRYPTION_KEYS. "
-                "Put the old key back at the end of the list, or enter the token again."
+                "The stored token can't be decrypted with TOKEN_ENCRYPTION_KEYS. Restore "
+                "the old key at the end of the list, or enter the token again."
             )
         )
 

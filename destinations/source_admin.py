@@ -35,7 +35,9 @@ class SourceAdmin(RoutedAdmin):
     readonly_fields = ("shown_destinations",)
     change_form_template = "admin/destinations/source/change_form.html"
     empty_title = gettext_lazy("No sources yet")
-    empty_text = gettext_lazy("A source is a site or an app of yours. Each has its own write key.")
+    empty_text = gettext_lazy(
+        "A source is a website or app that sends events. Each has its own write key."
+    )
     empty_link = ("admin:destinations_source_add", gettext_lazy("Add a source"))
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Source]:
@@ -106,7 +108,7 @@ class SourceAdmin(RoutedAdmin):
         messages.success(
             request,
             gettext(
-                "“%(source)s” has a new write key. Events sent with the old one are refused now."
+                "“%(source)s” has a new write key. Events sent with the old key are now rejected."
             )
             % {"source": source},
         )
@@ -119,7 +121,7 @@ class SourceAdmin(RoutedAdmin):
         if not {"_addanother", "_continue", "_popup"} & request.POST.keys():
             messages.success(
                 request,
-                gettext("“%(obj)s” is ready. Connect it with one of the lines below.")
+                gettext("“%(obj)s” is ready. Connect it with one of the snippets below.")
                 % {"obj": obj},
             )
             return HttpResponseRedirect(reverse("admin:destinations_source_change", args=[obj.pk]))

@@ -327,7 +327,7 @@ def test_the_main_pages_take_their_words_from_the_catalogue(
     (delivery,) = make_deliveries(destination)
     deliver_batch(destination.pk)
     pages = {
-        "/admin/": "⟦Delivered rate⟧",
+        "/admin/": "⟦Delivery rate⟧",
         "/admin/deliveries/delivery/": "⟦Search⟧",
         f"/admin/deliveries/delivery/{delivery.pk}/change/": "⟦Other deliveries of this event⟧",
         f"/admin/destinations/destination/{destination.pk}/change/": "⟦What to send⟧",

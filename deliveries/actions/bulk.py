@@ -261,13 +261,15 @@ def _destinations(verb: str, selection: Selection) -> QuerySet[Destination]:
 
 def _check_replay(selection: Selection) -> None:
     if selection.since is None or selection.until is None or selection.since >= selection.until:
-        raise ValueError(gettext("A replay needs a time range: since, and until after it."))
+        raise ValueError(gettext("A replay needs a time range with a start and an end after it."))
     if not selection.is_about_events():
-        raise ValueError(gettext("A replay goes by time, source, event name and destination only."))
+        raise ValueError(
+            gettext("A replay can be filtered only by time, source, event name and destination.")
+        )
     disabled = Destination.objects.filter(pk__in=selection.destination_ids, enabled=False)
     if names := list(disabled.values_list("name", flat=True)):
         raise ValueError(
-            gettext("Switched off, and so without deliveries: %(names)s.")
+            gettext("These destinations are off and get no deliveries: %(names)s.")
             % {"names": ", ".join(names)}
         )
 

@@ -54,10 +54,10 @@ class BulkActionAdmin(LogAdmin):
         "shown_person",
     )
     detail_template = "admin/deliveries/bulkaction/detail.html"
-    empty_title = gettext_lazy("Nothing was done with many deliveries yet")
+    empty_title = gettext_lazy("No bulk actions yet")
     empty_text = gettext_lazy(
-        "Filter the delivery log, then choose “Retry all that match” there, or replay a time "
-        "range. Who asked for what, and what came of it, is kept here."
+        "Filter the delivery log, then choose “Retry all matching”, or replay a time "
+        "range. Every bulk action and its result is recorded here."
     )
     empty_link = ("admin:deliveries_delivery_changelist", gettext_lazy("Go to the delivery log"))
 
@@ -92,11 +92,11 @@ class BulkActionAdmin(LogAdmin):
     def read_details(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         selection = Selection.from_json(row.selection)
         return {
-            "title": gettext("%(verb)s of many deliveries") % {"verb": row.get_verb_display()},
+            "title": gettext("%(verb)s deliveries in bulk") % {"verb": row.get_verb_display()},
             "state": show_state(row),
             "said": selection.say(_names()),
             "percent": percent_done(row),
-            "unit": gettext("events × destinations")
+            "unit": gettext("event–destination pairs")
             if row.verb == BulkVerb.REPLAY
             else gettext("deliveries"),
             "may_cancel": not row.is_finished and request.user.has_perm(MAY_OPERATE),
@@ -117,7 +117,7 @@ class BulkActionAdmin(LogAdmin):
             selection = read_selection(address)
             if verb == BulkVerb.REPLAY and not (selection.since and selection.until):
                 if selection.since or selection.until:
-                    problem = gettext("Choose both ends of the time range.")
+                    problem = gettext("Choose the start and end of the time range.")
             else:
                 if request.method == "POST":
                     return self._start(request, verb, selection, options)
@@ -165,7 +165,7 @@ class BulkActionAdmin(LogAdmin):
         if cancel_bulk_action(pk):
             action = BulkAction.objects.get(pk=pk)
             said = gettext(
-                "Cancelled after %(examined)s of %(total)s; %(changed)s changed until then."
+                "Canceled after %(examined)s of %(total)s; %(changed)s changed before that."
             )
             _note(
                 request,
@@ -177,19 +177,19 @@ class BulkActionAdmin(LogAdmin):
                     "changed": f"{action.changed_count:,}",
                 },
             )
-            messages.success(request, gettext("Cancelled. What was done until now stays done."))
+            messages.success(request, gettext("Canceled. Changes made so far are kept."))
         else:
-            messages.warning(request, gettext("It had ended already."))
+            messages.warning(request, gettext("It has already finished."))
         return HttpResponseRedirect(self.detail_url(pk))
 
-    @display(description=gettext_lazy("Asked for"))
+    @display(description=gettext_lazy("Requested"))
     def shown_time(self, action: BulkAction) -> SafeString:
         url = self.detail_url(action.pk)
         return format_html(
             '<a class="relay-link" href="{}">{}</a>', url, show_time(action.created_at)
         )
 
-    @display(description=gettext_lazy("What"))
+    @display(description=gettext_lazy("Action"))
     def shown_verb(self, action: BulkAction) -> SafeString:
         return format_html(
             '<a class="relay-link relay-link--strong" href="{}">{}</a>',
@@ -197,12 +197,12 @@ class BulkActionAdmin(LogAdmin):
             action.get_verb_display(),
         )
 
-    @display(description=gettext_lazy("Which"))
+    @display(description=gettext_lazy("Filter"))
     def shown_selection(self, action: Any) -> SafeString:
         words = "; ".join(f"{what}: {which}" for what, which in action.said) or gettext("all")
         return format_html('<span class="relay-clamp" title="{0}">{0}</span>', words)
 
-    @display(description=gettext_lazy("How many"))
+    @display(description=gettext_lazy("Count"))
     def shown_count(self, action: BulkAction) -> SafeString:
         return format_html(
             '<span class="relay-counts"><b>{}</b> <small>{}</small></span>',
@@ -220,8 +220,8 @@ class BulkActionAdmin(LogAdmin):
 
 
 TITLES: dict[str, str] = {
-    BulkVerb.RETRY: gettext_lazy("Retry all that match"),
-    BulkVerb.DISCARD: gettext_lazy("Discard all that match"),
+    BulkVerb.RETRY: gettext_lazy("Retry all matching"),
+    BulkVerb.DISCARD: gettext_lazy("Discard all matching"),
     BulkVerb.REPLAY: gettext_lazy("Replay a time range"),
 }
 
@@ -236,7 +236,7 @@ def _note(request: HttpRequest, action: BulkAction, message: str) -> None:
 def _say_asked_for(action: BulkAction) -> str:
     """What was asked for, of how many, which, and why."""
     unit = (
-        gettext("%(count)s events × destinations")
+        gettext("%(count)s event–destination pairs")
         if action.verb == BulkVerb.REPLAY
         else gettext("%(count)s deliveries")
     )
@@ -246,7 +246,7 @@ def _say_asked_for(action: BulkAction) -> str:
         "; ".join(f"{what}: {which}" for what, which in said) or gettext("No filter"),
     ]
     if action.resends_delivered:
-        parts.append(gettext("Also what Pinterest had taken"))
+        parts.append(gettext("Including deliveries Pinterest already accepted"))
     if action.reason:
         parts.append(gettext("Reason: %(reason)s") % {"reason": action.reason})
     return ". ".join(parts) + "."
@@ -255,7 +255,7 @@ def _say_asked_for(action: BulkAction) -> str:
 def show_state(action: BulkAction) -> SafeString:
     """A badge: waiting, running with its share, done, cancelled or failed."""
     if action.cancelled_at is not None:
-        return show_status("", "discarded", gettext("Cancelled"))
+        return show_status("", "discarded", gettext("Canceled"))
     if action.is_finished:
         failed = bool(action.positions)
         return show_status(
@@ -264,11 +264,11 @@ def show_state(action: BulkAction) -> SafeString:
             gettext("Failed") if failed else gettext("Done"),
         )
     if action.started_at is None:
-        return show_status("", "pending", gettext("Waiting"))
+        return show_status("", "pending", gettext("Queued"))
     return show_status(
         "",
         "sending",
-        gettext("Running, %(percent)s %%") % {"percent": percent_done(action)},
+        gettext("Running, %(percent)s%%") % {"percent": percent_done(action)},
     )
 
 
@@ -307,29 +307,30 @@ def bulk_links(request: HttpRequest) -> list[tuple[str, str, str, str]]:
     }
     replay["destination"] = address["destination"]
     status = address["status"]
+    assurance = gettext("You'll see a preview before anything happens.")
     links = []
     for verb, icon, promise in (
         (
             BulkVerb.RETRY,
             "replay",
-            gettext("Sends them again with fresh tries, behind live events."),
+            gettext("Sends them again with a new set of attempts. Live events go first."),
         ),
         (
             BulkVerb.DISCARD,
             "delete",
-            gettext("Pinterest will not get them; a retry takes it back."),
+            gettext("They won't be sent to Pinterest. You can undo this with a retry."),
         ),
         (
             BulkVerb.REPLAY,
             "history",
-            gettext("Plans the events of a time anew under today's set-up."),
+            gettext("Reprocesses events of a time range with current settings."),
         ),
     ):
         if verb != BulkVerb.REPLAY and (request.GET.get("q") or not _can_change(verb, status)):
             continue  # a search cannot be acted upon as a whole
         query = _query(replay if verb == BulkVerb.REPLAY else address)
         url = reverse("admin:deliveries_bulkaction_ask", args=[verb.value])
-        promise = f"{promise} {gettext('First it shows how many there are, and asks.')}"
+        promise = f"{promise} {assurance}"
         links.append((f"{url}?{query}" if query else url, icon, _say_verb(verb, status), promise))
     return links
 
@@ -345,13 +346,13 @@ def _say_verb(verb: str, status: str) -> str:
     chosen = dict(DeliveryStatus.choices).get(status)
     if chosen is None:
         return (
-            gettext("Retry all that match …")
+            gettext("Retry all matching …")
             if verb == BulkVerb.RETRY
-            else gettext("Discard all that match …")
+            else gettext("Discard all matching …")
         )
     said = (
-        gettext("Retry all that are %(status)s …")
+        gettext("Retry all with status %(status)s …")
         if verb == BulkVerb.RETRY
-        else gettext("Discard all that are %(status)s …")
+        else gettext("Discard all with status %(status)s …")
     )
     return said % {"status": str(chosen).lower()}

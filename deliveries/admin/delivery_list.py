@@ -26,7 +26,7 @@ class DeliveryList(KeysetChangeList):
             self.search_help_text = gettext("Message ID, event ID or order ID")
             self.search_placeholder = gettext("Message, event or order ID")
             self.search_limit = gettext(
-                "A search by email address or user ID needs the permission to see personal data."
+                "Searching by email address or user ID requires permission to see personal data."
             )
         self.selection = _selection(request)
         super().get_results(request)

@@ -141,8 +141,10 @@ class DeliveryPages(SavedLinkPages):
             messages.warning(
                 request,
                 ngettext(
-                    "%(count)s delivery left as it is: delivered, in flight or discarded already.",
-                    "%(count)s deliveries left as they are: delivered, in flight or discarded already.",
+                    "%(count)s delivery unchanged: already delivered, being sent or "
+                    "already discarded.",
+                    "%(count)s deliveries unchanged: already delivered, being sent or "
+                    "already discarded.",
                     left,
                 )
                 % {"count": f"{left:,}"},
@@ -172,8 +174,8 @@ class DeliveryPages(SavedLinkPages):
             messages.success(
                 request,
                 ngettext(
-                    "%(count)s delivery will be sent again now.",
-                    "%(count)s deliveries will be sent again now.",
+                    "%(count)s delivery queued.",
+                    "%(count)s deliveries queued.",
                     count,
                 )
                 % {"count": f"{count:,}"},
@@ -183,10 +185,10 @@ class DeliveryPages(SavedLinkPages):
             messages.warning(
                 request,
                 ngettext(
-                    "%(count)s delivery left as it is: delivered or waiting already, or still "
-                    "without a Pinterest event.",
-                    "%(count)s deliveries left as they are: delivered or waiting already, or still "
-                    "without a Pinterest event.",
+                    "%(count)s delivery unchanged: already delivered, already queued or "
+                    "not mapped to a Pinterest event.",
+                    "%(count)s deliveries unchanged: already delivered, already queued "
+                    "or not mapped to a Pinterest event.",
                     left,
                 )
                 % {"count": f"{left:,}"},
@@ -223,10 +225,10 @@ class BatchPages(LogAdmin):
         return {
             "request_words": gettext("personal data is hidden")
             if is_masked
-            else gettext("exactly as it was sent"),
+            else gettext("exact bytes sent"),
             "response_words": gettext("personal data is hidden")
             if is_masked
-            else gettext("exactly as it came back"),
+            else gettext("exact bytes received"),
             "panes": batch_panes(row, is_masked),
             "destination": Destination.objects.filter(pk=row.destination_id).first(),
             "rate_limit_headers": sorted(row.rate_limit_headers.items()),

@@ -47,13 +47,13 @@ class OperatedDestinationAdmin(DestinationAdmin):
             self._note(request, destination, f"Paused: {reason}" if reason else "Paused.")
             messages.success(
                 request,
-                gettext("“%(destination)s” is paused. New deliveries wait.")
+                gettext("“%(destination)s” is paused. New deliveries are queued.")
                 % {"destination": destination},
             )
         else:
             messages.info(
                 request,
-                gettext("“%(destination)s” was paused already.") % {"destination": destination},
+                gettext("“%(destination)s” was already paused.") % {"destination": destination},
             )
         return HttpResponseRedirect(_destination_url(destination))
 
@@ -71,7 +71,7 @@ class OperatedDestinationAdmin(DestinationAdmin):
             )
         else:
             messages.info(
-                request, gettext("“%(destination)s” was not paused.") % {"destination": destination}
+                request, gettext("“%(destination)s” wasn't paused.") % {"destination": destination}
             )
         return HttpResponseRedirect(_destination_url(destination))
 
@@ -98,12 +98,12 @@ def _count_waiting(destination: Destination) -> str:
     waiting = Delivery.objects.filter(destination=destination, due_at__isnull=False)
     count = len(waiting.values_list("pk")[: MAX_COUNTED + 1])
     if count > MAX_COUNTED:
-        more = gettext("More than %(count)s deliveries that waited are sent now.")
+        more = gettext("More than %(count)s queued deliveries are being sent now.")
         return more % {"count": f"{MAX_COUNTED:,}"}
     if count == 0:
-        return gettext("Nothing was waiting.")
+        return gettext("No deliveries were queued.")
     return ngettext(
-        "%(count)s delivery that waited is sent now.",
-        "%(count)s deliveries that waited are sent now.",
+        "%(count)s queued delivery is being sent now.",
+        "%(count)s queued deliveries are being sent now.",
         count,
     ) % {"count": f"{count:,}"}

@@ -49,17 +49,14 @@ def read_state(
     if destination.paused_at is not None:
         return _paused(destination, destination.paused_at, now)
     if not destination.enabled:
-        left = (
-            f" {gettext('What waits already goes out once it is on again.')}"
-            if waiting.count
-            else ""
-        )
+        off = gettext("New events aren't queued for this destination.")
+        left = gettext("Deliveries already queued are sent once you turn it on.")
         return _state(
             "off",
             "discarded",
             "power_settings_new",
             gettext("Off"),
-            gettext("New events make no deliveries here.") + left,
+            f"{off} {left}" if waiting.count else off,
         )
     if circuit is not None and circuit.hold_until is not None and circuit.hold_until > now:
         return _held(circuit, circuit.hold_until, now)
@@ -69,7 +66,7 @@ def read_state(
             "pending",
             "warning",
             gettext("Failing"),
-            gettext("%(failures)s The next try is due.")
+            gettext("%(failures)s The next attempt is due.")
             % {"failures": _say_failures(circuit.failure_count)},
         )
     if waiting.due_at is not None and now - waiting.due_at > LATE_AFTER:
@@ -79,9 +76,10 @@ def read_state(
             "pending",
             "schedule",
             gettext("Behind"),
-            gettext("The oldest has been due for %(late)s.") % {"late": late},
+            gettext("The oldest delivery is %(late)s overdue.") % {"late": late},
             gettext(
-                "If this grows, check that a worker is running (/readyz says so) or add workers."
+                "If this keeps growing, check that a worker is running (see /readyz) or "
+                "add workers."
             ),
         )
     return _flowing(destination, circuit, waiting, now)
@@ -96,7 +94,10 @@ def say_failed_check(destination: Destination, circuit: Circuit | None, now: dat
         return ""  # its state says more
     if circuit is not None and (circuit.last_success_at or check.checked_at) > check.checked_at:
         return ""
-    return gettext("The connection check failed %(ago)s. %(meaning)s Its page says what to do.") % {
+    return gettext(
+        "The connection check failed %(ago)s. %(meaning)s Open the destination "
+        "to see how to fix it."
+    ) % {
         "ago": say_ago(check.checked_at, now),
         "meaning": advise(check.verdict)[0],
     }
@@ -104,13 +105,13 @@ def say_failed_check(destination: Destination, circuit: Circuit | None, now: dat
 
 def _paused(destination: Destination, paused_at: datetime, now: datetime) -> State:
     since = timezone.localtime(paused_at)
-    reason = destination.paused_reason or gettext("no reason was given.")
+    reason = destination.paused_reason or gettext("no reason given.")
     return _state(
         "paused",
         "dead",
         "pause_circle",
         gettext("Paused"),
-        gettext("Since %(since)s (%(duration)s), because: %(reason)s")
+        gettext("Since %(since)s (%(duration)s). Reason: %(reason)s")
         % {
             "since": dateformat.format(since, "d M H:i"),
             "duration": say_duration((now - paused_at).total_seconds()),
@@ -129,18 +130,19 @@ def _held(circuit: Circuit, until: datetime, now: datetime) -> State:
             "pending",
             "warning",
             gettext("Failing"),
-            gettext("%(failures)s Next probe in %(rest)s, at %(clock)s.")
+            gettext("%(failures)s Next attempt in %(rest)s, at %(clock)s.")
             % {"failures": _say_failures(circuit.failure_count), "rest": rest, "clock": clock},
             gettext(
-                "Nothing is lost: one request at a time is tried until Pinterest answers again."
+                "Nothing is lost: CAPI Relay sends one request at a time until Pinterest "
+                "responds again."
             ),
         )
     return _state(
         "held",
         "pending",
         "hourglass_top",
-        gettext("Held by Pinterest"),
-        gettext("Pinterest asked for a pause until %(clock)s (in %(rest)s).")
+        gettext("Rate limited by Pinterest"),
+        gettext("Pinterest asked us to wait until %(clock)s (in %(rest)s).")
         % {"clock": clock, "rest": rest},
     )
 
@@ -150,16 +152,16 @@ def _flowing(
 ) -> State:
     last = circuit.last_success_at if circuit is not None else None
     if last is None:
-        sentence = gettext("Nothing has been delivered yet.")
+        sentence = gettext("Nothing delivered yet.")
     else:
-        sentence = gettext("Pinterest last took a request %(ago)s.") % {"ago": say_ago(last, now)}
+        sentence = gettext("Last request accepted %(ago)s.") % {"ago": say_ago(last, now)}
     if destination.test_mode:
         return _state(
             "test",
             "sending",
             "science",
             gettext("Test mode"),
-            gettext("Pinterest checks the conversions and records nothing. %(sentence)s")
+            gettext("Pinterest validates events without recording them. %(sentence)s")
             % {"sentence": sentence},
         )
     if waiting.count or (last is not None and now - last < IDLE_AFTER):
@@ -169,7 +171,7 @@ def _flowing(
         "discarded",
         "bedtime",
         gettext("Idle"),
-        gettext("Nothing waits. %(sentence)s") % {"sentence": sentence},
+        gettext("No deliveries queued. %(sentence)s") % {"sentence": sentence},
     )
 
 

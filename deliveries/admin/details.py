@@ -182,10 +182,15 @@ def batch_panes(batch: Batch, is_masked: bool = False) -> tuple[Pane, Pane]:
     """The whole request and the whole response of a batch."""
     request = Pane(
         gettext("Request"),
-        absence=gettext("The request is no longer kept: its retention time is over."),
+        absence=gettext("The request was deleted at the end of its retention period."),
     )
     response = Pane(
-        gettext("Response"), absence=gettext("The response is no longer kept, or none came.")
+        gettext("Response"),
+        absence=gettext(
+            "No response stored: none was received, or "
+            "it was deleted at the end of its retention "
+            "period."
+        ),
     )
     if batch.request_body is not None:
         request = Pane(
@@ -199,7 +204,7 @@ def batch_panes(batch: Batch, is_masked: bool = False) -> tuple[Pane, Pane]:
     elif batch.status_code is None:
         response = Pane(
             gettext("Response"),
-            absence=gettext("No response came: %(reason)s")
+            absence=gettext("No response received: %(reason)s")
             % {"reason": batch.error_message or batch.error_code or "?"},
         )
     return request, response
@@ -224,10 +229,10 @@ def _mask_pane(pane: Pane, known: KnownValues) -> Pane:
 def _received_pane(event: Event | None) -> Pane:
     title = gettext("Received")
     if event is None:
-        return Pane(title, absence=gettext("The event is no longer in the log."))
+        return Pane(title, absence=gettext("The event has been deleted."))
     if event.body is None:
         return Pane(
-            title, absence=gettext("The event is no longer kept: its retention time is over.")
+            title, absence=gettext("The event was deleted at the end of its retention period.")
         )
     return Pane(title, pretty_json(unpack(event.body)))
 
@@ -237,30 +242,38 @@ def _sent_pane(delivery: Delivery, batch: Batch | None, hides_event_id: bool) ->
     if delivery.batch_id is None:
         return Pane(title, absence=_why_not_sent(delivery))
     if batch is None:
-        return Pane(title, absence=gettext("The batch is no longer in the log."))
+        return Pane(title, absence=gettext("The batch has been deleted."))
     if batch.request_body is None:
         return Pane(
-            title, absence=gettext("The request is no longer kept: its retention time is over.")
+            title, absence=gettext("The request was deleted at the end of its retention period.")
         )
     conversion = _at(_list_in(_read(batch.request_body), "data"), delivery.batch_position)
     if conversion is None:
         return Pane(
-            title, absence=gettext("The stored request has no conversion at this position.")
+            title,
+            absence=gettext("The stored request doesn't contain a conversion at this position."),
         )
     shown = hide_event_ids([conversion])[0] if hides_event_id else conversion
     return Pane(title, pretty(shown))
 
 
 def _answered_pane(delivery: Delivery, batch: Batch | None) -> Pane:
-    title = gettext("Answered")
+    title = gettext("Response")
     if delivery.batch_id is None:
-        return Pane(title, absence=gettext("Pinterest was not asked about this event."))
+        return Pane(title, absence=gettext("Nothing was sent to Pinterest for this event."))
     if batch is None:
-        return Pane(title, absence=gettext("The batch is no longer in the log."))
+        return Pane(title, absence=gettext("The batch has been deleted."))
     if batch.response_body is None:
         if batch.status_code is None:
-            return Pane(title, absence=f"{gettext('No answer came.')} {batch.error_message}")
-        return Pane(title, absence=gettext("The response is no longer kept, or it had no body."))
+            unanswered = gettext("No response received.")
+            return Pane(title, absence=f"{unanswered} {batch.error_message}")
+        return Pane(
+            title,
+            absence=gettext(
+                "No response body: it was empty, or it was "
+                "deleted at the end of its retention period."
+            ),
+        )
     answer = _read(batch.response_body)
     result = _at(_results_in(answer), delivery.batch_position)
     if result is None:  # a refusal of the whole request, or something unreadable: show all of it
@@ -272,10 +285,12 @@ def _why_not_sent(delivery: Delivery) -> str:
     if delivery.status in OPEN:
         return gettext("Not sent yet.")
     if delivery.status == DeliveryStatus.FILTERED:
-        return f"{gettext('Not sent: this event is not meant for Pinterest.')} {delivery.error_message}"
+        filtered = gettext("Not sent: this event isn't meant for Pinterest.")
+        return f"{filtered} {delivery.error_message}"
     if delivery.status == DeliveryStatus.DISCARDED:
-        return gettext("Not sent: somebody decided against it.")
-    return f"{gettext('Not sent: it was rejected before a request was made.')} {delivery.error_message}"
+        return gettext("Not sent: discarded by a person.")
+    rejected = gettext("Not sent: rejected before a request was made.")
+    return f"{rejected} {delivery.error_message}"
 
 
 def _read(stored: bytes | memoryview) -> Any:

@@ -109,11 +109,13 @@ def _steps(destinations: list[Any], figures: Figures) -> list[dict[str, Any]] | 
     ):
         return None
     has_event = Event.objects.exists()
+    where = gettext("The delivery log shows every delivery with Pinterest's response.")
+    missing = gettext("Nothing has been delivered yet: open the log to see why.")
     return [
         {
             "done": Source.objects.exists(),
             "title": gettext("Add a source"),
-            "text": gettext("A site or app that sends events. It gets a write key of its own."),
+            "text": gettext("A website or app that sends events. Each has its own write key."),
             "url": "admin:destinations_source_add",
         },
         {
@@ -124,25 +126,20 @@ def _steps(destinations: list[Any], figures: Figures) -> list[dict[str, Any]] | 
         },
         {
             "done": any(one.source_count for one in destinations),
-            "title": gettext("Join them"),
-            "text": gettext("Tick the destination on the source's page."),
+            "title": gettext("Connect them"),
+            "text": gettext("Select the destination on the source's page."),
             "url": "admin:destinations_source_changelist",
         },
         {
             "done": has_event,
             "title": gettext("Send an event"),
-            "text": gettext("The source's page has a curl line and SDK lines ready to copy."),
+            "text": gettext("The source's page has a curl command and SDK snippets ready to copy."),
             "url": "admin:destinations_source_changelist",
         },
         {
             "done": False,
             "title": gettext("See it delivered"),
-            "text": gettext("The log has every delivery with Pinterest's own answer.")
-            + (
-                f" {gettext('Nothing has been delivered yet: the log says why.')}"
-                if has_event
-                else ""
-            ),
+            "text": f"{where} {missing}" if has_event else where,
             "url": LOG,
         },
     ]
@@ -223,7 +220,7 @@ def _errors(total: Flow, since: datetime) -> list[ErrorLine]:
     ranks = {"rejected": 0, "dead": 0, "pending": 1, "filtered": 2}
     lines = [
         ErrorLine(
-            badge=show_status(status, label=gettext("Tried again") if status == "pending" else ""),
+            badge=show_status(status, label=gettext("Retried") if status == "pending" else ""),
             status=status,
             code=code,
             count=count,
@@ -250,7 +247,7 @@ def _ended(flow: Flow, since: datetime, **filters: Any) -> list[tuple[str, int, 
     """(name, count, its part of the log or "") for what ended and was not delivered."""
     counts = (
         ("rejected", gettext("rejected"), flow.rejected),
-        ("dead", gettext("dead"), flow.dead),
+        ("dead", gettext("failed"), flow.dead),
         ("filtered", gettext("filtered"), flow.filtered),
     )
     return [
@@ -266,12 +263,11 @@ def say_count(waiting: list[Waiting]) -> str:
 
 
 def say_share(share: float | None) -> str:
-    """``98.4 %``; never 100 % while anything failed, never 0 % while anything went well."""
+    """``98.4%``; never 100% while anything failed, never 0% while anything went well."""
     if share is None:
         return "–"
-    if share in (0, 1):
-        return f"{share:.0%}".replace("%", " %")
-    return f"{min(max(share * 100, 0.1), 99.9):.1f} %"
+    said = f"{share:.0%}"[:-1] if share in (0, 1) else f"{min(max(share * 100, 0.1), 99.9):.1f}"
+    return gettext("%(percent)s%%") % {"percent": said}
 
 
 def say_latency(seconds: float | None) -> str:

@@ -51,8 +51,8 @@ class DeliveryAdmin(DeliveryPages):
     )
     empty_title = gettext_lazy("No deliveries yet")
     empty_text = gettext_lazy(
-        "When a source sends an event, its delivery to each destination appears here within "
-        "seconds. The page of a source has a line to try it with."
+        "When a source sends an event, its deliveries appear here within seconds. To "
+        "test it, copy a snippet from the source's page."
     )
     empty_link = ("admin:destinations_source_changelist", gettext_lazy("Go to sources"))
 
@@ -97,7 +97,7 @@ class DeliveryAdmin(DeliveryPages):
     def shown_event(self, delivery: Delivery) -> SafeString | str:
         event = related(delivery, "event")
         if event is None:
-            return gettext("no longer kept")
+            return gettext("deleted")
         return format_html(
             '<a class="relay-link relay-link--strong" href="{}" title="{}">{}</a>'
             '<small class="relay-under">{}</small>',
@@ -121,7 +121,7 @@ class DeliveryAdmin(DeliveryPages):
     def shown_status(self, delivery: Delivery) -> SafeString:
         return show_status(delivery.status)
 
-    @display(description=gettext_lazy("Tries"))
+    @display(description=gettext_lazy("Attempts"))
     def shown_attempts(self, delivery: Delivery) -> int:
         return delivery.attempt_count
 
@@ -135,7 +135,7 @@ class DeliveryAdmin(DeliveryPages):
             delivery.error_message,
         )
 
-    @display(description=gettext_lazy("Next try"))
+    @display(description=gettext_lazy("Next attempt"))
     def shown_next_try(self, delivery: Delivery) -> str:
         return say_next_try(delivery, related(delivery, "destination"), timezone.now())
 
@@ -167,8 +167,8 @@ class BatchAdmin(BatchPages):
     page_prefetches = (Prefetch("destination", Destination.objects.only("name")),)
     empty_title = gettext_lazy("No batches yet")
     empty_text = gettext_lazy(
-        "A batch is one request to Pinterest with up to 1000 conversions. The first one appears "
-        "when the first event is delivered."
+        "A batch is one request to Pinterest with up to 1,000 conversions. The first one "
+        "appears when the first event is delivered."
     )
     empty_link = ("admin:deliveries_delivery_changelist", gettext_lazy("Go to the delivery log"))
 
@@ -190,7 +190,7 @@ class BatchAdmin(BatchPages):
             (gettext("%(name)s (test mode)") % {"name": name}) if batch.test_mode else name
         )
 
-    @display(description=gettext_lazy("Answer"))
+    @display(description=gettext_lazy("Response"))
     def shown_answer(self, batch: Batch) -> SafeString:
         return format_html(
             '{}<span class="relay-error" title="{}"><small>{}</small></span>',
@@ -206,8 +206,8 @@ class BatchAdmin(BatchPages):
             batch.conversion_count,
             _count(batch.delivered_count, gettext("delivered")),
             _count(batch.rejected_count, gettext("rejected")),
-            _count(batch.retryable_count, gettext("to try again")),
-            format_html("<small>{}</small>", gettext("split to find the cause"))
+            _count(batch.retryable_count, gettext("to retry")),
+            format_html("<small>{}</small>", gettext("split to isolate invalid events"))
             if batch.was_split
             else "",
         )
@@ -227,10 +227,8 @@ class RefusalAdmin(LogAdmin):
     list_filter = (filters.SourceFilter, filters.ReceivedDayFilter)
     page_prefetches = (Prefetch("source", Source.objects.only("name")),)
     detail_template = "admin/deliveries/refusal/detail.html"
-    empty_title = gettext_lazy("Nothing was refused")
-    empty_text = gettext_lazy(
-        "Events that cannot be taken are listed here with the reason. There are none."
-    )
+    empty_title = gettext_lazy("No invalid events")
+    empty_text = gettext_lazy("Events that can't be accepted are listed here with the reason.")
     empty_link = ("admin:deliveries_delivery_changelist", gettext_lazy("Go to the delivery log"))
 
     @display(description=gettext_lazy("Received"))
@@ -262,7 +260,7 @@ class RefusalAdmin(LogAdmin):
     def shown_field(self, refusal: Refusal) -> SafeString | str:
         return format_html("<code>{}</code>", refusal.field) if refusal.field else "–"
 
-    @display(description=gettext_lazy("What was sent"))
+    @display(description=gettext_lazy("Content"))
     def shown_excerpt(self, refusal: Refusal) -> SafeString:
         return format_html('<code class="relay-excerpt">{}</code>', refusal.excerpt[:200])
 

@@ -190,7 +190,7 @@ def _event_text(request: HttpRequest, recent: list[Event]) -> tuple[str, str, bo
         if event is None or event.body is None:
             return (
                 "",
-                gettext("That event is no longer kept. Choose another one, or paste one."),
+                gettext("That event has been deleted. Choose or paste another one."),
                 False,
             )
         text = pretty(orjson.loads(unpack(event.body)))
@@ -204,7 +204,7 @@ def _event_text(request: HttpRequest, recent: list[Event]) -> tuple[str, str, bo
 
 
 def _say_too_large() -> str:
-    return gettext("This event is too large to try out here.")
+    return gettext("This event is too large to preview.")
 
 
 def _recent_events(destination: Destination) -> list[Event]:
@@ -223,9 +223,9 @@ def _try_out(text: str, config: TransformConfig, arrival: Arrival) -> tuple[list
         preview = preview_body(text.encode("utf-8", "surrogatepass"), config, arrival)
     except BodyRefused as refused:
         reason = refused.__cause__ or refused.text
-        return [], gettext("The event is not JSON: %(error)s.") % {"error": reason}
+        return [], gettext("The event isn't valid JSON: %(error)s.") % {"error": reason}
     except RequestRefused as refused:
-        return [], gettext("Ingest refuses this batch: %(reason)s.") % {"reason": refused.text}
+        return [], gettext("This batch isn't accepted: %(reason)s.") % {"reason": refused.text}
     return [_trial_of(event) for event in preview.events], ""
 
 

@@ -52,7 +52,7 @@ class SavedLinkPages(LogAdmin):
         except ValueError as error:
             messages.error(request, str(error))
             return _to_log(address.urlencode())
-        messages.success(request, gettext("“%(name)s” is saved.") % {"name": link.name})
+        messages.success(request, gettext("“%(name)s” saved.") % {"name": link.name})
         return _to_log(link.query)
 
     def remove_link_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -62,7 +62,7 @@ class SavedLinkPages(LogAdmin):
         if not (self.has_view_permission(request) and may_remove(request.user, link)):
             raise PermissionDenied
         link.delete()
-        messages.success(request, gettext("“%(name)s” is removed.") % {"name": link.name})
+        messages.success(request, gettext("“%(name)s” removed.") % {"name": link.name})
         return _to_log(QueryDict(request.POST.get("query", "")).urlencode())
 
     def saved_links_context(self, request: HttpRequest) -> dict[str, Any]:

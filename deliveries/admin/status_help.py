@@ -12,39 +12,42 @@ from deliveries.statuses import DeliveryStatus
 
 STATUS_HELP: dict[str, tuple[Promise, Promise]] = {
     DeliveryStatus.PENDING: (
-        _("It waits for its next try, or for its destination to be resumed."),
-        _("Nothing, most often: it is sent by itself. The page of the delivery says when."),
+        _("It's queued until its next attempt or until its destination is resumed."),
+        _("Usually nothing. It's sent automatically. The delivery's page shows when."),
     ),
     DeliveryStatus.SENDING: (
         _("A worker is sending it now."),
-        _("Nothing: if the worker dies, another one takes it up within minutes."),
+        _("Nothing. If the worker stops, another one takes over within minutes."),
     ),
     DeliveryStatus.DELIVERED: (
-        _("Pinterest has taken it."),
-        _("Nothing. A warning beside it says what could be better."),
+        _("Pinterest accepted it."),
+        _("Nothing. Warnings show what could be improved."),
     ),
     DeliveryStatus.REJECTED: (
-        _("It can never succeed as it is: a check here or Pinterest itself said why."),
-        _("Mend what its error says in the sender or in the destination, then retry it."),
+        _("It can't succeed as is. The error explains why."),
+        _("Fix the cause in your tracking or the destination, then retry."),
     ),
     DeliveryStatus.DEAD: (
         _(
-            "Every try failed for a reason that could have passed by, such as a server error, and "
-            "the tries are used up. Nothing more is tried by itself, and nothing is lost."
+            "Every attempt failed with a temporary error, such as a server error, and no "
+            "attempts are left. It won't be retried automatically, but nothing is lost."
         ),
         _(
-            "See in its attempts whether Pinterest, the network or a worker was away. Once that "
-            "is over, retry it, or all of them at once: each gets a fresh set of tries. Pinterest "
-            "takes events for 7 days."
+            "Check its attempts to see whether Pinterest, the network or a worker was "
+            "down. Once that's resolved, retry it or all of them at once; each gets a "
+            "new set of attempts. Pinterest accepts events for 7 days."
         ),
     ),
     DeliveryStatus.FILTERED: (
-        _("It is not meant for Pinterest: its type, the event map, its age or its sender says so."),
-        _("Nothing, unless it should be sent: change the destination, then retry it."),
+        _(
+            "It isn't meant for Pinterest because of its type, the event map, its age or the "
+            "sender's settings."
+        ),
+        _("Nothing, unless you want it sent: change the destination, then retry."),
     ),
     DeliveryStatus.DISCARDED: (
-        _("Somebody decided not to send it."),
-        _("Nothing. A retry takes the decision back."),
+        _("Someone chose not to send it."),
+        _("Nothing. You can undo this with a retry."),
     ),
 }
 """Status → (what it means, what to do)."""

@@ -52,8 +52,9 @@ def compare_with_today(
         if conversion_name and conversion_name not in names:
             return Today(
                 gettext(
-                    "Today's configuration sends this event as %(names)s, not as "
-                    "%(conversion_name)s. A retry keeps the name; a replay adds the others."
+                    "With current settings, this event is sent as %(names)s, not as "
+                    "%(conversion_name)s. A retry keeps the name; a replay adds the "
+                    "others."
                 )
                 % {"names": ", ".join(names), "conversion_name": conversion_name}
             )
@@ -61,14 +62,14 @@ def compare_with_today(
         fields = transform(event, name, config, now.timestamp()).fields
     except EventFiltered as filtered:
         return Today(
-            gettext("Today's configuration would not send it: %(message)s")
+            gettext("With current settings, it wouldn't be sent: %(message)s")
             % {"message": filtered.message}
         )
     except EventRejected as rejected:
         if sent is None:
             return None  # the same as what the page says at its top
         return Today(
-            gettext("Today it would be rejected before sending: %(message)s")
+            gettext("With current settings, it would be rejected before sending: %(message)s")
             % {"message": rejected.errors[0].message}
         )
     todays = orjson.loads(orjson.dumps(fields))
@@ -80,11 +81,11 @@ def compare_with_today(
             todays, sent = _hide_event_id(todays, event), _hide_event_id(sent, event)
         todays, sent = mask(todays, known), mask(sent, known)
     if sent is None:
-        return Today(gettext("Today's configuration would send this:"), _signed("", pretty(todays)))
+        return Today(
+            gettext("With current settings, this would be sent:"), _signed("", pretty(todays))
+        )
     return Today(
-        gettext(
-            "A retry would send something else than what went out: the configuration has changed."
-        ),
+        gettext("The settings have changed: a retry would send something different."),
         _signed(pretty(sent), pretty(todays)),
     )
 

@@ -18,8 +18,8 @@ from deliveries.statuses import DeliveryStatus
 
 __all__ = ["ERROR_CODES", "REFUSAL_CODES", "CodeHelp", "meaning_of", "remedy_of"]
 
-_SENT_AGAIN = "Nothing: it is sent again"
-"""So begin the remedies of what passes by itself; of a dead delivery that is not true any more."""
+_SENT_AGAIN = "Nothing. It's sent again"
+"""Starts the remedies of temporary errors; for a failed delivery it no longer holds."""
 
 ERROR_CODES: dict[str, CodeHelp] = {**TRANSFORM_CODES, **REPLY_CODES, **ENGINE_CODES}
 
@@ -35,5 +35,5 @@ def remedy_of(code: str, status: str = "") -> str:
         return ""
     remedy = ERROR_CODES[code].remedy
     if status == DeliveryStatus.DEAD and remedy.startswith(_SENT_AGAIN):
-        return gettext("The tries are used up: retry it when the cause has passed.")
+        return gettext("No attempts are left. Retry once the cause is resolved.")
     return gettext(remedy)

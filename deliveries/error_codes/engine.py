@@ -9,40 +9,43 @@ from deliveries.error_codes.code_help import CodeHelp
 ENGINE_CODES: dict[str, CodeHelp] = {
     "event_name_too_long": CodeHelp(
         gettext_noop(
-            "The event's name has more than 100 characters, or one that no database takes."
+            "The event's name is longer than 100 characters or contains a character that "
+            "can't be stored."
         ),
         gettext_noop(
-            "Shorten the name in the sender, or map it in the destination and retry the delivery."
+            "Shorten the name in your tracking code, or map it in the destination, then retry."
         ),
     ),
     "transform_failed": CodeHelp(
-        gettext_noop("CAPI Relay itself failed on this event; its neighbours were sent."),
         gettext_noop(
-            "Look for the delivery's number in the worker's log, update CAPI Relay, then retry it."
+            "CAPI Relay couldn't process this event because of an internal "
+            "error. Other events in the batch were sent."
+        ),
+        gettext_noop(
+            "Look for the delivery's number in the worker's log, update CAPI Relay, then retry."
         ),
     ),
     "event_pruned": CodeHelp(
         gettext_noop(
-            "The event's body was deleted when its retention was over, so it cannot be sent."
+            "The event's body was deleted at the end of its retention period, so it can't be sent."
         ),
         gettext_noop(
-            "Nothing can be done for this one; raise BODY_RETENTION_DAYS if you retry late."
+            "This event can't be recovered. If you often retry late, raise BODY_RETENTION_DAYS."
         ),
     ),
     "worker_lost": CodeHelp(
-        gettext_noop("The worker stopped in the middle of the last try, and no tries are left."),
-        gettext_noop("Look why workers stop (memory, restarts), then retry the delivery."),
+        gettext_noop("The worker stopped during the last attempt, and no attempts are left."),
+        gettext_noop("Find out why workers stop (memory, restarts), then retry."),
     ),
     "token_unreadable": CodeHelp(
-        gettext_noop("The stored conversion token cannot be decrypted with today's keys."),
+        gettext_noop("The stored conversion token can't be decrypted with the current keys."),
         gettext_noop(
-            "Put back the old encryption key, or paste the token again; then resume the "
-            "destination."
+            "Restore the old encryption key or paste the token again, then resume the destination."
         ),
     ),
     "paused_by_a_person": CodeHelp(
-        gettext_noop("Somebody paused the destination."),
-        gettext_noop("Resume it when its deliveries may be sent again; until then they wait."),
+        gettext_noop("Someone paused the destination."),
+        gettext_noop("Resume it when you're ready to send. Until then, deliveries are queued."),
     ),
 }
 """Of deliveries and pauses."""

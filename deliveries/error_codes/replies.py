@@ -9,174 +9,176 @@ from deliveries.error_codes.code_help import CodeHelp
 REPLY_CODES: dict[str, CodeHelp] = {
     # Pinterest judged the event.
     "pinterest_rejected": CodeHelp(
-        gettext_noop("Pinterest read the request and failed this one event."),
-        gettext_noop(
-            "Read Pinterest's message, correct the event or its mapping, then retry the delivery."
-        ),
+        gettext_noop("Pinterest processed the request but rejected this event."),
+        gettext_noop("Read Pinterest's message, fix the event or its mapping, then retry."),
     ),
     "invalid_request": CodeHelp(
-        gettext_noop("Pinterest refuses every request that holds this event."),
-        gettext_noop(
-            "Read Pinterest's message, correct the event or its mapping, then retry the delivery."
-        ),
+        gettext_noop("Pinterest rejects every request that contains this event."),
+        gettext_noop("Read Pinterest's message, fix the event or its mapping, then retry."),
     ),
     "request_too_large": CodeHelp(
         gettext_noop(
-            "Even alone this event makes a request too large for Pinterest or a proxy before it."
+            "Even on its own, this event makes the request too large for Pinterest or a proxy."
         ),
         gettext_noop(
-            "Shorten the event (its products, most often) or raise the proxy's limit, then retry."
+            "Shorten the event (usually its products) or raise the proxy's limit, then retry."
         ),
     ),
     # The destination was refused: it is paused and its deliveries wait.
     "unauthorised": CodeHelp(
-        gettext_noop("Pinterest does not accept the conversion token."),
+        gettext_noop("Pinterest doesn't accept the conversion token."),
         gettext_noop(
-            "Make a new token in Pinterest Ads Manager, put it into the destination and resume it."
+            "Create a new token in Pinterest Ads Manager, enter it in the destination, "
+            "then resume it."
         ),
     ),
     "forbidden": CodeHelp(
-        gettext_noop("The conversion token may not send to this ad account."),
+        gettext_noop("The conversion token isn't allowed to send to this ad account."),
         gettext_noop(
-            "Check the ad account ID and the role of the token's user, then resume the destination."
-        ),
-    ),
-    "account_not_found": CodeHelp(
-        gettext_noop("Pinterest does not know this ad account, or nothing is at this address."),
-        gettext_noop(
-            "Check the advertiser ID and the API version of the destination, then resume it."
-        ),
-    ),
-    "all_refused_alike": CodeHelp(
-        gettext_noop(
-            "Pinterest refused every event with the same words, and a made-up test event as well, "
-            "so the events are not the reason."
-        ),
-        gettext_noop("Read Pinterest's message, correct the destination, then resume it."),
-    ),
-    "refused": CodeHelp(
-        gettext_noop("The request was refused with a status that is no judgement on events."),
-        gettext_noop(
-            "Check address, API version and any proxy before Pinterest, then resume the "
+            "Check the advertiser ID and the role of the token's owner, then resume the "
             "destination."
         ),
     ),
+    "account_not_found": CodeHelp(
+        gettext_noop("Pinterest can't find this ad account, or nothing exists at this address."),
+        gettext_noop("Check the destination's advertiser ID and API version, then resume it."),
+    ),
+    "all_refused_alike": CodeHelp(
+        gettext_noop(
+            "Pinterest rejected every event with the same message, and a generated test "
+            "event as well. The events aren't the cause."
+        ),
+        gettext_noop("Read Pinterest's message, fix the destination, then resume it."),
+    ),
+    "refused": CodeHelp(
+        gettext_noop(
+            "Pinterest refused the request with a status that says nothing about the events."
+        ),
+        gettext_noop(
+            "Check the address, the API version and any proxy, then resume the destination."
+        ),
+    ),
     "unusable_token": CodeHelp(
-        gettext_noop("The destination has no conversion token, or one that cannot be a token."),
-        gettext_noop("Paste the token again and resume the destination."),
+        gettext_noop("The destination has no conversion token, or it isn't valid."),
+        gettext_noop("Paste the token again, then resume the destination."),
     ),
     "unusable_account": CodeHelp(
-        gettext_noop("The destination's advertiser ID is not a number of at most 18 digits."),
-        gettext_noop("Correct the advertiser ID and resume the destination."),
+        gettext_noop("The destination's advertiser ID isn't a number of up to 18 digits."),
+        gettext_noop("Fix the advertiser ID, then resume the destination."),
     ),
     # Not now: tried again by itself.
     "rate_limited": CodeHelp(
-        gettext_noop("Pinterest asked for fewer requests."),
-        gettext_noop("Nothing: it is sent again when Pinterest allows it."),
+        gettext_noop("Pinterest's rate limit was reached."),
+        gettext_noop("Nothing. It's sent again when Pinterest allows it."),
     ),
     "server_error": CodeHelp(
-        gettext_noop("Pinterest failed to answer the request."),
+        gettext_noop("Pinterest couldn't process the request because of a server error."),
         gettext_noop(
-            "Nothing: it is sent again later. If it lasts, ask Pinterest with the request id."
+            "Nothing. It's sent again later. If it persists, contact Pinterest with the request ID."
         ),
     ),
     "request_timeout": CodeHelp(
-        gettext_noop("Pinterest waited for the request and gave up."),
+        gettext_noop("Pinterest timed out while waiting for the request."),
         gettext_noop(
-            "Nothing: it is sent again later. If it lasts, look at the uplink of this machine."
+            "Nothing. It's sent again later. If it persists, check this server's connection."
         ),
     ),
     "temporarily_refused": CodeHelp(
-        gettext_noop("Pinterest refused the request for the moment (409, 423, 424 or 425)."),
-        gettext_noop("Nothing: it is sent again later."),
+        gettext_noop("Pinterest temporarily refused the request (409, 423, 424 or 425)."),
+        gettext_noop("Nothing. It's sent again later."),
     ),
     "redirected": CodeHelp(
-        gettext_noop("The answer was a redirect, which is never followed: Pinterest sends none."),
         gettext_noop(
-            "If it lasts, check the base URL and any proxy or login page on the way to Pinterest."
+            "The response was a redirect. Redirects aren't followed: Pinterest doesn't send any."
+        ),
+        gettext_noop(
+            "If it persists, check the base URL and any proxy or login page between this "
+            "server and Pinterest."
         ),
     ),
     "account_unclear": CodeHelp(
         gettext_noop(
-            "Pinterest refused every event with the same words, and did not say whether the account "
-            "is in order."
+            "Pinterest rejected every event with the same message and didn't say whether "
+            "the account is OK."
         ),
         gettext_noop(
-            "Nothing: it is sent again later. If it lasts, read Pinterest's message and check the "
-            "destination's connection."
+            "Nothing. It's sent again later. If it persists, read Pinterest's message "
+            "and check the destination's connection."
         ),
     ),
     "split_budget_spent": CodeHelp(
         gettext_noop(
-            "Pinterest refused a batch and the search for the bad events was not finished."
+            "Pinterest rejected the batch, and the search for the invalid events didn't finish."
         ),
-        gettext_noop("Nothing: the search goes on with the next try."),
+        gettext_noop("Nothing. It's sent again and the search continues."),
     ),
     # Nobody answered.
     "connection_refused": CodeHelp(
-        gettext_noop("Nothing listens at Pinterest's address, or a firewall refuses."),
-        gettext_noop("Nothing: it is sent again later. If it lasts, check firewall and base URL."),
-    ),
-    "dns_failure": CodeHelp(
-        gettext_noop("Pinterest's name could not be resolved."),
         gettext_noop(
-            "Nothing: it is sent again later. If it lasts, check the name service of this machine."
+            "The connection to Pinterest's address was refused, for example by a firewall."
+        ),
+        gettext_noop(
+            "Nothing. It's sent again later. If it persists, check the firewall and the base URL."
         ),
     ),
+    "dns_failure": CodeHelp(
+        gettext_noop("Pinterest's host name couldn't be resolved."),
+        gettext_noop("Nothing. It's sent again later. If it persists, check this server's DNS."),
+    ),
     "tls_failure": CodeHelp(
-        gettext_noop("No trusted TLS connection could be made."),
+        gettext_noop("A trusted TLS connection couldn't be established."),
         gettext_noop(
-            "Check the clock and certificates of this machine and any proxy that opens TLS."
+            "Check this server's clock and certificates, and any proxy that inspects TLS."
         ),
     ),
     "connect_timeout": CodeHelp(
-        gettext_noop("The connection was not taken in time."),
-        gettext_noop("Nothing: it is sent again later. If it lasts, check the firewall."),
+        gettext_noop("The connection timed out."),
+        gettext_noop("Nothing. It's sent again later. If it persists, check the firewall."),
     ),
     "unreachable": CodeHelp(
-        gettext_noop("There is no way from this machine to Pinterest."),
-        gettext_noop("Nothing: it is sent again later. If it lasts, check network and routes."),
+        gettext_noop("This server has no network route to Pinterest."),
+        gettext_noop(
+            "Nothing. It's sent again later. If it persists, check the network and its routes."
+        ),
     ),
     "proxy_failure": CodeHelp(
-        gettext_noop("The proxy did not make the connection."),
-        gettext_noop("Check the proxy that this installation was told to use."),
+        gettext_noop("The proxy couldn't connect."),
+        gettext_noop("Check the proxy configured for this server."),
     ),
     "connection_lost": CodeHelp(
-        gettext_noop("The connection broke before the answer came."),
-        gettext_noop(
-            "Nothing: it is sent again; Pinterest drops what it has already by the dedup key."
-        ),
+        gettext_noop("The connection closed before a response arrived."),
+        gettext_noop("Nothing. It's sent again; Pinterest drops duplicates by their event ID."),
     ),
     "read_timeout": CodeHelp(
-        gettext_noop("Pinterest took the request and did not answer in time."),
-        gettext_noop(
-            "Nothing: it is sent again; Pinterest drops what it has already by the dedup key."
-        ),
+        gettext_noop("Pinterest received the request but didn't respond in time."),
+        gettext_noop("Nothing. It's sent again; Pinterest drops duplicates by their event ID."),
     ),
     # The answer tells nothing.
     "unreadable_reply": CodeHelp(
         gettext_noop(
-            "The answer could not be read, so nobody knows whether the events were processed."
+            "The response couldn't be read, so it's unknown whether the events were processed."
         ),
         gettext_noop(
-            "Nothing: it is sent again. If it lasts, look at the batch's response for a proxy's "
-            "page."
+            "Nothing. It's sent again. If it persists, check the batch's response for a "
+            "proxy's error page."
         ),
     ),
     "wrong_result_count": CodeHelp(
         gettext_noop(
-            "The answer had not as many results as events were sent, so none can be told apart."
+            "The number of results in the response doesn't match the number of events "
+            "sent, so results can't be assigned."
         ),
-        gettext_noop("Nothing: it is sent again. If it lasts, look at the batch's response."),
+        gettext_noop("Nothing. It's sent again. If it persists, check the batch's response."),
     ),
     "unreadable_result": CodeHelp(
-        gettext_noop("The answer says neither processed nor failed about this event."),
-        gettext_noop("Nothing: it is sent again. If it lasts, look at the batch's response."),
+        gettext_noop("The response says neither “processed” nor “failed” for this event."),
+        gettext_noop("Nothing. It's sent again. If it persists, check the batch's response."),
     ),
     "unexpected_status": CodeHelp(
-        gettext_noop("The answer has a status that HTTP does not know."),
+        gettext_noop("The response has an invalid HTTP status."),
         gettext_noop(
-            "Nothing: it is sent again. If it lasts, look for a proxy on the way to Pinterest."
+            "Nothing. It's sent again. If it persists, check for a proxy between this "
+            "server and Pinterest."
         ),
     ),
 }

@@ -17,41 +17,41 @@ class BulkAction(models.Model):
     verb = models.CharField(max_length=10, choices=BulkVerb)
     requested_by = models.CharField(max_length=150, blank=True)
     selection = models.JSONField(
-        help_text=gettext_lazy("Which deliveries (events, for a replay) are meant.")
+        help_text=gettext_lazy("Filter for the deliveries (or events, for a replay).")
     )
     reason = models.CharField(max_length=500, blank=True)
     retries_undelivered = models.BooleanField(
         default=False,
-        help_text=gettext_lazy("Replay: send again what was closed without being delivered."),
+        help_text=gettext_lazy("Replay: also send events that were never delivered."),
     )
     resends_delivered = models.BooleanField(
-        default=False, help_text=gettext_lazy("Replay: send again even what Pinterest has taken.")
+        default=False,
+        help_text=gettext_lazy("Replay: also resend events that Pinterest already accepted."),
     )
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True)
     cancelled_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(
-        null=True, help_text=gettext_lazy("Ended: all done, cancelled, or given up after an error.")
+        null=True,
+        help_text=gettext_lazy("When it was completed, canceled or stopped after errors."),
     )
     total_count = models.PositiveBigIntegerField(
-        help_text=gettext_lazy("Counted when it was asked for.")
+        help_text=gettext_lazy("Count at the time of the request.")
     )
     total_is_exact = models.BooleanField(
-        default=True, db_default=True, help_text=gettext_lazy("No: there were at least so many.")
+        default=True, db_default=True, help_text=gettext_lazy("If not, the count is a minimum.")
     )
     examined_count = models.PositiveBigIntegerField(default=0)
     changed_count = models.PositiveBigIntegerField(
-        default=0, help_text=gettext_lazy("Deliveries that it made or changed.")
+        default=0, help_text=gettext_lazy("Number of deliveries created or changed.")
     )
     positions = models.JSONField(
         default=dict,
-        help_text=gettext_lazy("What is left: destination ID → the last ID that was looked at."),
+        help_text=gettext_lazy("Remaining work: destination ID → last ID processed."),
     )
-    last_id = models.BigIntegerField(
-        help_text=gettext_lazy("What came in later is not part of it.")
-    )
+    last_id = models.BigIntegerField(help_text=gettext_lazy("Later events aren't included."))
     failure_count = models.PositiveSmallIntegerField(
-        default=0, help_text=gettext_lazy("Steps in a row.")
+        default=0, help_text=gettext_lazy("Number of consecutive failed steps.")
     )
     error = models.TextField(blank=True)
 
@@ -63,7 +63,7 @@ class BulkAction(models.Model):
         ]
 
     def __str__(self) -> str:
-        return gettext("%(verb)s of %(total_count)s") % {
+        return gettext("%(verb)s: %(total_count)s") % {
             "verb": self.get_verb_display(),
             "total_count": f"{self.total_count:,}",
         }
@@ -86,10 +86,10 @@ class SavedLink(models.Model):
     )
     name = models.CharField(max_length=80)
     query = models.CharField(
-        max_length=2000, help_text=gettext_lazy("The query string, checked and in order.")
+        max_length=2000, help_text=gettext_lazy("The query string, validated and in order.")
     )
     is_shared = models.BooleanField(
-        default=False, help_text=gettext_lazy("Everybody who sees the log sees it.")
+        default=False, help_text=gettext_lazy("Visible to everyone who can view the log.")
     )
     created_at = models.DateTimeField(default=timezone.now)
 

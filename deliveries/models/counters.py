@@ -30,7 +30,7 @@ class Tally(models.Model):
     level = models.PositiveSmallIntegerField(choices=Level, default=Level.APPENDED)
     bucket = models.BigIntegerField(
         help_text=gettext_lazy(
-            "Unix time at which its five minutes begin; its hour or day, by the level."
+            "Unix time at which its five minutes, hour or day start, depending on the level."
         )
     )
     destination = models.ForeignKey(
@@ -80,7 +80,9 @@ class SearchKey(models.Model):
 class LogContents(models.Model):
     """Which kinds of deliveries are in a block of the log, and where (deliveries.search.block_index)?"""
 
-    block = models.BigIntegerField(help_text=gettext_lazy("Delivery IDs from this many blocks on."))
+    block = models.BigIntegerField(
+        help_text=gettext_lazy("Number of the first block of delivery IDs.")
+    )
     destination = models.ForeignKey(
         Destination,
         on_delete=models.DO_NOTHING,
@@ -91,14 +93,16 @@ class LogContents(models.Model):
     source = models.ForeignKey(
         Source, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+", db_index=False
     )
-    event_name = models.CharField(max_length=255, null=True, help_text=gettext_lazy("NULL: any."))
+    event_name = models.CharField(
+        max_length=255, null=True, help_text=gettext_lazy("NULL means any.")
+    )
     conversion_name = models.CharField(
-        max_length=100, null=True, help_text=gettext_lazy("NULL: any.")
+        max_length=100, null=True, help_text=gettext_lazy("NULL means any.")
     )
     places = models.BinaryField(
         null=True,
         help_text=gettext_lazy(
-            "Two bytes for each delivery, from the block's start; NULL: too many."
+            "Two bytes per delivery from the block's start; NULL means too many."
         ),
     )
 
@@ -115,16 +119,14 @@ class JobCursor(models.Model):
 
     name = models.CharField(max_length=30, primary_key=True)
     position = models.BigIntegerField(
-        default=0, help_text=gettext_lazy("Rows up to this ID were looked at.")
+        default=0, help_text=gettext_lazy("Rows up to this ID have been processed.")
     )
     kept_from = models.BigIntegerField(
         null=True,
-        help_text=gettext_lazy(
-            "The first row of this round that had to stay: it is looked at again."
-        ),
+        help_text=gettext_lazy("The first row of this run that had to stay; it's checked again."),
     )
     newest_id = models.BigIntegerField(
-        null=True, help_text=gettext_lazy("The newest ID there was when the round started.")
+        null=True, help_text=gettext_lazy("The newest ID when the run started.")
     )
     round_started_at = models.DateTimeField(default=timezone.now)
 

@@ -40,7 +40,7 @@ class Event(models.Model):
     body = models.BinaryField(
         null=True,
         help_text=gettext_lazy(
-            "The event as JSON, zlib-compressed; NULL once its retention is over."
+            "The event as JSON, zlib-compressed; NULL after its retention period."
         ),
     )
 
@@ -66,13 +66,11 @@ class Refusal(models.Model):
     code = models.CharField(max_length=50)
     field = models.CharField(max_length=255, blank=True)
     message = models.TextField()
-    excerpt = models.TextField(
-        blank=True, help_text=gettext_lazy("The beginning of what was sent.")
-    )
+    excerpt = models.TextField(blank=True, help_text=gettext_lazy("The first part of the content."))
 
     class Meta:
-        verbose_name = gettext_lazy("refusal")
-        verbose_name_plural = gettext_lazy("refusals")
+        verbose_name = gettext_lazy("invalid event")
+        verbose_name_plural = gettext_lazy("invalid events")
 
     def __str__(self) -> str:
         return f"{self.code} ({self.received_at:%Y-%m-%d %H:%M})"
@@ -96,14 +94,16 @@ class Batch(models.Model):
     delivered_count = models.PositiveIntegerField(default=0)
     rejected_count = models.PositiveIntegerField(default=0)
     retryable_count = models.PositiveIntegerField(
-        default=0, help_text=gettext_lazy("Retryable or unknown.")
+        default=0, help_text=gettext_lazy("Outcomes retryable and unknown.")
     )
     was_split = models.BooleanField(
         default=False,
-        help_text=gettext_lazy("Refused as a whole, and sent again in parts to find the cause."),
+        help_text=gettext_lazy(
+            "Rejected as a whole and sent again in parts to isolate invalid events."
+        ),
     )
     status_code = models.PositiveSmallIntegerField(
-        null=True, help_text=gettext_lazy("NULL: no answer came.")
+        null=True, help_text=gettext_lazy("NULL means no response was received.")
     )
     error_code = models.CharField(max_length=50, blank=True)
     error_message = models.TextField(blank=True)
@@ -146,11 +146,13 @@ class Delivery(models.Model):
     status = models.CharField(max_length=10, choices=DeliveryStatus, default=DeliveryStatus.PENDING)
     due_at = models.DateTimeField(
         null=True,
-        help_text=gettext_lazy("Pending: when it may be sent. Sending: when the lease ends."),
+        help_text=gettext_lazy(
+            "For pending, the earliest time to send; for sending, when the lease ends."
+        ),
     )
     claim_token = models.UUIDField(null=True)
     attempt_count = models.PositiveSmallIntegerField(
-        default=0, help_text=gettext_lazy("Counted when claimed, before the request leaves.")
+        default=0, help_text=gettext_lazy("Counted when claimed, before the request is sent.")
     )
     created_at = models.DateTimeField(default=timezone.now)
     settled_at = models.DateTimeField(null=True)
@@ -167,14 +169,14 @@ class Delivery(models.Model):
         gettext_lazy("event ID"),
         max_length=256,
         blank=True,
-        help_text=gettext_lazy("Blank: the same as the message ID."),
+        help_text=gettext_lazy("Blank if it's the same as the message ID."),
     )
     error_stage = models.CharField(max_length=10, blank=True, choices=STAGE_CHOICES)
     error_code = models.CharField(max_length=50, blank=True)
     error_field = models.CharField(max_length=255, blank=True)
     error_message = models.TextField(blank=True)
     warnings = models.JSONField(
-        default=list, help_text=gettext_lazy("[{code, field, message}] of the transform.")
+        default=list, help_text=gettext_lazy("[{code, field, message}] from the transform.")
     )
 
     objects = DeliveryQuerySet.as_manager()

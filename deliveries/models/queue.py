@@ -34,11 +34,13 @@ class Circuit(models.Model):
         Destination, on_delete=models.CASCADE, primary_key=True, related_name="circuit"
     )
     failure_count = models.PositiveIntegerField(
-        default=0, help_text=gettext_lazy("Requests in a row that got no answer, or a 5xx.")
+        default=0, help_text=gettext_lazy("Consecutive requests with no response or a 5xx.")
     )
     hold_until = models.DateTimeField(
         null=True,
-        help_text=gettext_lazy("No claim before this: rate limit, or the circuit's next probe."),
+        help_text=gettext_lazy(
+            "Nothing is claimed before this time: rate limit or the circuit's next probe."
+        ),
     )
     last_success_at = models.DateTimeField(null=True)
 

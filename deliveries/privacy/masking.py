@@ -103,7 +103,7 @@ def mask_body(body: bytes) -> bytes:
         whole = orjson.loads(body)
     except orjson.JSONDecodeError:
         return orjson.dumps(
-            gettext("%(hidden)s (%(count)s bytes that are no JSON)")
+            gettext("%(hidden)s (%(count)s bytes that aren't JSON)")
             % {"hidden": HIDDEN, "count": f"{len(body):,}"}
         )
     conversions = whole.get("data") if isinstance(whole, dict) else None

@@ -32,11 +32,11 @@ def read_selection(address: Mapping[str, str], zone: tzinfo | None = None) -> Se
     if "q" in given:
         raise ValueError(
             gettext(
-                "A search cannot be acted upon as a whole. Clear it and filter, or choose rows."
+                "Bulk actions don't work on a search. Clear it and use filters, or select rows."
             )
         )
     if any("\x00" in text for text in given.values()):
-        raise ValueError(gettext("No delivery can hold the character NUL."))
+        raise ValueError(gettext("A filter can't contain the NUL character."))
     zone = zone or zone_of(address)
     values: dict[str, Any] = {
         name: one.read(given[one.parameter], zone)

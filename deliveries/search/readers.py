@@ -23,7 +23,7 @@ def number_of(kind: str) -> Callable[[str, tzinfo], int]:
         number = read_id(text)
         if number is None:
             raise ValueError(
-                gettext("“%(given)s” is not the number of a %(name)s.")
+                gettext("“%(given)s” isn't a valid %(name)s ID.")
                 % {"given": text[:40], "name": kind}
             )
         return number
@@ -45,7 +45,8 @@ def read_day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise ValueError(
-            gettext("“%(text)s” is not a day such as 2026-11-23.") % {"text": text[:40]}
+            gettext("“%(text)s” isn't a valid date. Use a format such as 2026-11-23.")
+            % {"text": text[:40]}
         ) from None
 
 

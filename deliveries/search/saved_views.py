@@ -44,13 +44,13 @@ def save_link(user: Any, name: str, address: Mapping[str, str], is_shared: bool)
     name = name.strip()
     query = clean_query(address)
     if not name or len(name) > 80 or not name.isprintable():
-        raise ValueError(gettext("Give the view a name of at most 80 characters."))
+        raise ValueError(gettext("Enter a name of up to 80 characters."))
     if holds_personal_text(name):
         raise ValueError(
-            gettext("Choose a name without addresses and long numbers: others may see it.")
+            gettext("Choose a name without addresses or long numbers, because others may see it.")
         )
     if SavedLink.objects.filter(owner_id=user.pk).count() >= MAX_OF_ONE_PERSON:
-        raise ValueError(gettext("You have saved many views already. Remove one first."))
+        raise ValueError(gettext("You've reached the limit of saved views. Remove one first."))
     try:
         with transaction.atomic():
             return SavedLink.objects.create(
@@ -58,7 +58,10 @@ def save_link(user: Any, name: str, address: Mapping[str, str], is_shared: bool)
             )
     except IntegrityError:
         raise ValueError(
-            gettext("You have a view of this name. Choose another name, or remove that one first.")
+            gettext(
+                "You already have a view with this name. Choose another name, or "
+                "remove that view first."
+            )
         ) from None
 
 
@@ -71,23 +74,25 @@ def clean_query(address: Mapping[str, str]) -> str:
     if address.get("q", "").strip():
         raise ValueError(
             gettext(
-                "A search is not saved, because what is searched for may be personal data. Clear "
-                "the search and save the filters, or copy the link."
+                "Searches aren't saved, because they may contain personal data. Clear "
+                "the search to save the filters, or copy the link."
             )
         )
     given = [(name, text) for name in PARAMETERS if (text := address.get(name, "").strip())]
     if not given:
-        raise ValueError(gettext("There is nothing to save yet: choose a filter first."))
+        raise ValueError(gettext("Choose a filter before you save a view."))
     read_selection(address)
     for name, text in given:
         if name in FREE_TEXTS and holds_personal_text(text):
             raise ValueError(
-                gettext("A filter holds an address or a long number, which is not kept: %(name)s.")
+                gettext(
+                    "A filter contains an address or a long number, which can't be saved: %(name)s."
+                )
                 % {"name": name.replace("_", " ")}
             )
     if has_times(address):
         given.append((ZONE, zone_name(zone_of(address))))
     query = urlencode(given)
     if len(query) > 2000:
-        raise ValueError(gettext("These filters are too long to be saved."))
+        raise ValueError(gettext("These filters are too long to save."))
     return query

@@ -220,8 +220,8 @@ class Selection:
         default=None,
         metadata=_about(
             parameter="settled_since",
-            title=gettext_lazy("Closed since"),
-            label=gettext_lazy("closed since"),
+            title=gettext_lazy("Finished since"),
+            label=gettext_lazy("finished since"),
             control="moment",
             read=read_moment,
             # Only what a person retries can be closed later after it came in.

@@ -49,7 +49,10 @@ def read_moment(text: str, zone: tzinfo | None = None) -> datetime:
         return min(max(aware, EARLIEST), LATEST)
     except (ValueError, OverflowError):
         raise ValueError(
-            gettext("“%(text)s” is not a moment such as 2026-11-23T20:15.") % {"text": text[:40]}
+            gettext(
+                "“%(text)s” isn't a valid date and time. Use a format such as 2026-11-23T20:15."
+            )
+            % {"text": text[:40]}
         ) from None
 
 

@@ -31,25 +31,23 @@ class Coverage:
 _KEYS: Sequence[tuple[str, str, str, str]] = (
     (
         "em",
-        gettext_lazy("Hashed e-mail"),
+        gettext_lazy("Hashed email"),
         "all",
-        gettext_lazy("Matches best of all. From traits.email."),
+        gettext_lazy("The best match key. From traits.email."),
     ),
     (
         "external_id",
         gettext_lazy("External ID"),
         "all",
-        gettext_lazy(
-            "Pinterest recommends it on every event. From userId, with “send external ID” on."
-        ),
+        gettext_lazy("Recommended for every event. From userId, with “Send external ID” on."),
     ),
     (
         "click_id",
         gettext_lazy("Click ID"),
         "online",
         gettext_lazy(
-            "Pinterest recommends it on every event. From the _epik cookie: properties.clickId, or "
-            "epik= in the page's URL. Only visitors who came through an ad have one."
+            "Recommended for every event. From the _epik cookie: properties.clickId, or "
+            "epik= in the page's URL. Only visitors who came from an ad have one."
         ),
     ),
     (
@@ -57,20 +55,20 @@ _KEYS: Sequence[tuple[str, str, str, str]] = (
         gettext_lazy("IP address and user agent"),
         "online",
         gettext_lazy(
-            "Enough for a match where there is no e-mail. From context.ip and context.userAgent."
+            "Enough for a match when there's no email. From context.ip and context.userAgent."
         ),
     ),
     (
         "ph",
         gettext_lazy("Hashed phone number"),
         "all",
-        gettext_lazy("Helps where the e-mail differs. From traits.phone."),
+        gettext_lazy("Helps when the email differs. From traits.phone."),
     ),
     (
         "hashed_maids",
         gettext_lazy("Hashed advertising ID"),
         "app",
-        gettext_lazy("For apps, if the person allowed it. From context.device.advertisingId."),
+        gettext_lazy("For apps, if the user allowed it. From context.device.advertisingId."),
     ),
 )
 _NEVER_FOR_ALL = frozenset({"click_id", "hashed_maids", "ph"})
@@ -106,11 +104,15 @@ def _coverage(key: str, title: str, advice: str, count: int, base: int) -> Cover
     if share >= GOOD_SHARE:
         verdict, look = gettext("good"), "delivered"
     elif key in _NEVER_FOR_ALL:
-        verdict, look = (gettext("some"), "filtered") if count else (gettext("missing"), "pending")
+        verdict, look = (gettext("fair"), "filtered") if count else (gettext("missing"), "pending")
     elif share >= FAIR_SHARE:
-        verdict, look = gettext("could be better"), "pending"
+        verdict, look = gettext("could be improved"), "pending"
     else:
         verdict, look = (gettext("low") if count else gettext("missing")), "pending"
     percent = min(round(share * 100), 100 if count >= base else 99)
-    said = gettext("below 1 %") if count and not percent else f"{percent} %"
+    said = (
+        gettext("below 1%")
+        if count and not percent
+        else gettext("%(percent)s%%") % {"percent": percent}
+    )
     return Coverage(key, title, advice, percent, said, verdict, look)

@@ -21,10 +21,10 @@ SCRIPT_WORDS = {
     "press_to_copy": gettext_lazy("Press Ctrl+C"),
     "copy_from_bar": gettext_lazy("Copy it from the address bar"),
     "live": gettext_lazy("Live"),
-    "live_held": gettext_lazy("Live, held: rows are chosen"),
-    "live_no_answer": gettext_lazy("Live, no answer"),
-    "asking": gettext_lazy("Asking …"),
-    "no_answer": gettext_lazy("There was no answer. Try again, or load the page anew."),
+    "live_held": gettext_lazy("Live, paused: rows selected"),
+    "live_no_answer": gettext_lazy("Live, no response"),
+    "asking": gettext_lazy("Checking …"),
+    "no_answer": gettext_lazy("No response. Try again, or reload the page."),
 }
 """What static/relay/*.js says, by the key with which it asks for it."""
 

@@ -18,7 +18,7 @@ class Advice(NamedTuple):
 _ADVICE: tuple[Advice, ...] = (
     Advice(
         "em",
-        gettext_noop("The hashed e-mail matches best of all."),
+        gettext_noop("The hashed email is the best match key."),
         "traits.email, context.traits.email",
     ),
     Advice(
@@ -28,27 +28,29 @@ _ADVICE: tuple[Advice, ...] = (
     ),
     Advice(
         "external_id",
-        gettext_noop("Your own ID of the customer; Pinterest recommends it on every event."),
-        gettext_noop("userId, anonymousId (and “send external ID” switched on)"),
+        gettext_noop("Your own customer ID. Pinterest recommends it for every event."),
+        gettext_noop("userId, anonymousId (with “Send external ID” on)"),
     ),
     Advice(
         "click_id",
-        gettext_noop("The click that brought the visitor; Pinterest recommends it on every event."),
+        gettext_noop(
+            "The ad click that brought the visitor. Pinterest recommends it for every event."
+        ),
         gettext_noop("properties.clickId, or epik= in context.page.url (the _epik cookie)"),
     ),
     Advice(
         "client_ip_address",
-        gettext_noop("Together with the user agent it is enough for a match."),
+        gettext_noop("Enough for a match together with the user agent."),
         "context.ip",
     ),
     Advice(
         "client_user_agent",
-        gettext_noop("Together with the IP address it is enough for a match."),
+        gettext_noop("Enough for a match together with the IP address."),
         "context.userAgent",
     ),
     Advice(
         "hashed_maids",
-        gettext_noop("The advertising ID of a phone."),
+        gettext_noop("A phone's advertising ID."),
         "context.device.advertisingId",
     ),
 )

@@ -33,7 +33,7 @@ def sign_in(password: str, name: str = "somebody", address: str = "203.0.113.1")
         return "in"
     assert response.status_code == 200
     text = " ".join(response.context["form"].non_field_errors())
-    return "throttled" if "Too many tries. Wait 15 minutes" in text else "wrong"
+    return "throttled" if "Too many attempts. Try again in 15 minutes" in text else "wrong"
 
 
 def test_five_tries_in_vain_and_even_the_right_password_must_wait() -> None:
@@ -85,9 +85,9 @@ def test_behind_a_proxy_the_address_is_the_one_the_proxy_saw() -> None:
         return " ".join(response.context["form"].non_field_errors())
 
     answers = [try_from(f"10.0.0.{number}, 203.0.113.9") for number in range(6)]
-    assert "Too many tries" in answers[5]
-    assert "Too many tries" not in answers[4]
-    assert "Too many tries" not in try_from("203.0.113.10")
+    assert "Too many attempts" in answers[5]
+    assert "Too many attempts" not in answers[4]
+    assert "Too many attempts" not in try_from("203.0.113.10")
 
 
 @override_settings(TRUSTED_PROXY_COUNT=1, TRUSTED_PROXY_HEADER="X-Real-IP")

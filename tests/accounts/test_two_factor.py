@@ -112,7 +112,7 @@ def test_signing_in_asks_for_the_code_and_only_then_signs_in(person: User) -> No
     assert SESSION_KEY not in client.session
     assert not is_signed_in(client)
     before = client.session.session_key
-    assert "not right" in give_code(client, "000000")
+    assert "code is incorrect" in give_code(client, "000000")
     assert not is_signed_in(client)
     assert give_code(client, code_at()) == "/admin/password_change/"
     assert is_signed_in(client)
@@ -171,7 +171,7 @@ def test_a_code_counts_once(person: User) -> None:
     for client in (first, second):
         give_password(client)
     assert give_code(first, code) == "/admin/password_change/"
-    assert "used already" in give_code(second, code)
+    assert "already used" in give_code(second, code)
     assert give_code(second, code_at(30)) == "/admin/password_change/"  # the next one
 
 
@@ -182,8 +182,8 @@ def test_a_recovery_code_signs_in_once_however_it_is_typed(person: User, typed: 
     for client in (first, second):
         give_password(client)
     assert give_code(first, typed) == "/admin/password_change/"
-    assert "1 recovery code is left" in first.get("/admin/").content.decode()
-    assert "used already" in give_code(second, typed)
+    assert "1 recovery code left" in first.get("/admin/").content.decode()
+    assert "already used" in give_code(second, typed)
 
 
 def test_codes_are_throttled_together_with_passwords(person: User) -> None:
@@ -191,8 +191,10 @@ def test_codes_are_throttled_together_with_passwords(person: User) -> None:
     client = Client()
     give_password(client)
     found = [give_code(client, "000000") for _ in range(5)]
-    assert ["Too many tries. Wait 15 minutes" in words for words in found] == [False] * 4 + [True]
-    assert "Too many tries" in give_code(client, code_at())
+    assert ["Too many attempts. Try again in 15 minutes" in words for words in found] == [
+        False
+    ] * 4 + [True]
+    assert "Too many attempts" in give_code(client, code_at())
     assert give_password(Client()) == ""  # the right password must wait as well
 
 
@@ -231,7 +233,7 @@ def test_turning_it_off_takes_both(person: User, password: str, is_code_right: b
     client = signed_in_with_it(person)
     code = code_at(30) if is_code_right else "000000"
     page = client.post(OWN, {"verb": "off", "password": password, "code": code}).content.decode()
-    assert "Password or code is not right" in page
+    assert "Incorrect password or code" in page
     assert TwoFactor.objects.exists()
 
 
@@ -270,13 +272,13 @@ def test_an_administrator_switches_it_off_for_somebody_else_and_history_tells(pe
                 url
                 in client.get(reverse("admin:auth_user_change", args=[person.pk])).content.decode()
             )
-            assert "Switch it off" in client.get(url).content.decode()
+            assert "Turn it off" in client.get(url).content.decode()
             assert TwoFactor.objects.exists()
             client.post(url)
             assert not TwoFactor.objects.exists()
     entry = LogEntry.objects.get()
     assert (entry.user.username, entry.object_repr) == (ADMINISTRATOR, "somebody")
-    assert str(entry.get_change_message()) == "Two-factor login switched off for this user."
+    assert str(entry.get_change_message()) == "Two-factor login turned off for this user."
 
 
 def test_one_s_own_cannot_be_switched_off_without_password_and_code() -> None:
@@ -302,7 +304,7 @@ def test_where_it_is_required_nothing_else_is_reached_without_it(person: User) -
     for url in ("/admin/", "/admin/deliveries/delivery/", "/admin/password_change/"):
         assert client.get(url)["Location"] == SET_UP
     page = client.get(SET_UP).content.decode()
-    assert "Set it up to go on" in page
+    assert "Set it up to continue" in page
     secret = re.search(r'id="two-factor-secret">([A-Z2-7 ]+)<', page)[1].replace(" ", "")
     client.post(SET_UP, {"code": code_at(0, secret)})
     assert is_signed_in(client)
@@ -353,5 +355,5 @@ def test_the_wait_of_the_throttle_ends(person: User) -> None:
         client = Client()
         give_password(client)
         for _ in range(6):
-            assert "not right" in give_code(client, "000000")
+            assert "code is incorrect" in give_code(client, "000000")
     assert TwoFactor.objects.get().wrong_since > timezone.now() - timedelta(minutes=1)

@@ -78,7 +78,7 @@ class Visitor:
         self.open("/admin/login/?next=/admin/")
         self.page.get_by_label("Username").fill(name)
         self.page.get_by_label("Password").fill(password)
-        self.page.get_by_role("button", name="Log in").click()
+        self.page.get_by_role("button", name="Sign in").click()
         self.page.wait_for_url(f"{self.server_url}/admin/")
 
     def take_session(self, cookies: dict[str, str]) -> None:

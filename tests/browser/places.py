@@ -138,7 +138,7 @@ def _give_password(password: str) -> Doing:
         page.get_by_label("Username").fill("lena")
         page.get_by_label("Password").fill(password)
         with page.expect_navigation():
-            page.get_by_role("button", name="Log in").click()
+            page.get_by_role("button", name="Sign in").click()
 
     return give
 
@@ -317,7 +317,7 @@ PLACES: tuple[Place, ...] = (
         lambda sample: reverse(
             "admin:destinations_destination_preview", args=[sample.destination.pk]
         ),
-        _press("An event that nobody can match"),
+        _press("An event without match data"),
     ),
     Place(
         "preview-batch",

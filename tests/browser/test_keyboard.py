@@ -69,7 +69,7 @@ def test_a_rejected_delivery_is_found_and_retried_with_the_keyboard_alone(
     page.wait_for_url(f"**{reverse('admin:deliveries_delivery_change', args=[rejected.pk])}")
     tab_to(page, page.get_by_role("button", name="Retry", exact=True))
     page.keyboard.press("Enter")
-    page.get_by_text("1 delivery will be sent again now.").wait_for()
+    page.get_by_text("1 delivery queued.").wait_for()
 
     rejected.refresh_from_db()
     assert rejected.status == "pending"

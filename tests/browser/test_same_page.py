@@ -27,8 +27,8 @@ def test_a_destination_is_checked_and_previewed_before_it_is_saved(
     page.locator("#id_name").fill("Shop")
 
     page.get_by_role("button", name="Check now").click()
-    check = page.get_by_role("region", name="What the check found")
-    expect(check.get_by_text("The conversion token is not accepted.")).to_be_visible()
+    check = page.get_by_role("region", name="Result")
+    expect(check.get_by_text("Pinterest doesn't accept the conversion token.")).to_be_visible()
     page.locator("#id_conversion_token").fill("good-token")
     page.get_by_role("button", name="Check now").click()
     expect(check.get_by_text("HTTP 200")).to_be_visible()
@@ -46,7 +46,7 @@ def test_a_destination_is_checked_and_previewed_before_it_is_saved(
 
     page.route("**/preview/", lambda route: route.abort())
     page.get_by_role("button", name="Preview", exact=True).click()
-    expect(preview).to_contain_text("There was no answer.")
+    expect(preview).to_contain_text("No response.")
 
     assert not Destination.objects.exists()
     page.locator("#id_name").press("Enter")  # saves, and asks nothing
@@ -55,7 +55,7 @@ def test_a_destination_is_checked_and_previewed_before_it_is_saved(
 
     page.get_by_role("link", name="Shop", exact=True).last.click()
     known = page.get_by_role("region", name="Connection")
-    expect(known.get_by_text("The connection was not checked yet.")).to_be_visible()
+    expect(known.get_by_text("The connection hasn't been checked yet.")).to_be_visible()
     page.get_by_role("button", name="Check now").click()
     expect(known.get_by_text("fine.")).to_be_visible()
     assert visitor.complaints == []

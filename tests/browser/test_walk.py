@@ -47,7 +47,7 @@ class Walk:
 
     def sign_in(self) -> None:
         self.visitor.sign_in("anna", PASSWORD)
-        expect(self.page.get_by_role("heading", name="First steps")).to_be_visible()
+        expect(self.page.get_by_role("heading", name="Get started")).to_be_visible()
 
     def add_source(self) -> None:
         self.page.get_by_role("link", name="Add a source").click()
@@ -64,7 +64,7 @@ class Walk:
         self.fill("advertiser_id", "549755885175")
         self.fill("conversion_token", "bad-token")
         self.page.get_by_label("Web shop").check()
-        self.check_token("The conversion token is not accepted.")
+        self.check_token("Pinterest doesn't accept the conversion token.")
         self.fill("conversion_token", TOKEN)
         self.check_token("HTTP 200")
         self.save("Save and continue editing")
@@ -74,7 +74,7 @@ class Walk:
 
     def check_token(self, words: str) -> None:
         self.page.get_by_role("button", name="Check now").click()
-        found = self.page.get_by_role("region", name="What the check found")
+        found = self.page.get_by_role("region", name="Result")
         expect(found.get_by_text(words).first).to_be_visible()
 
     def save(self, button: str = "Save") -> None:
@@ -132,7 +132,7 @@ def test_from_the_first_login_to_an_export(
     expect(page.get_by_role("heading", name="Answered")).to_be_visible()
     expect(page.get_by_text("checkout").first).to_be_visible()
     visitor.open("/admin/")
-    expect(page.get_by_role("heading", name="First steps")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Get started")).to_have_count(0)
 
     # Somebody breaks the mapping: Pinterest fails the conversions that this makes.
     walk.set_dedup_key("properties.reference")
@@ -142,14 +142,14 @@ def test_from_the_first_login_to_an_export(
     walk.wait_for_rows("rejected", 2)
     page.get_by_role("link", name="Order Completed").first.click()
     expect(
-        page.get_by_text("Pinterest read the request and failed this one event.")
+        page.get_by_text("Pinterest processed the request but rejected this event.")
     ).to_be_visible()
     expect(page.get_by_text("What to do:")).to_be_visible()
 
     # It is mended, and everything that failed is sent again.
     walk.set_dedup_key("")
     visitor.open(f"{LOG}?status=rejected")
-    page.get_by_role("link", name="Retry all that are rejected").click()
+    page.get_by_role("link", name="Retry all with status rejected").click()
     expect(page.get_by_role("heading", name="Retry 2 deliveries?")).to_be_visible()
     page.get_by_label("Reason").fill("The dedup key was wrong")
     page.get_by_role("button", name="Retry 2").click()

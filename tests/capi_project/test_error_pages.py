@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 def test_a_page_that_is_not_there(admin_client: Client) -> None:
     response = admin_client.get("/admin/no/such/page/")
     assert response.status_code == 404
-    assert "There is no such page" in response.content.decode()
+    assert "We couldn't find this page" in response.content.decode()
     assert "relay/message.css" in response.content.decode()
 
 
@@ -30,7 +30,7 @@ def test_a_page_that_a_viewer_may_not_open() -> None:
     client.force_login(viewer)
     response = client.get("/admin/auth/user/")
     assert response.status_code == 403
-    assert "You are signed in as “mei”" in response.content.decode()
+    assert "You're signed in as “mei”" in response.content.decode()
 
 
 def test_a_form_without_its_token_changes_nothing_and_says_so() -> None:
@@ -43,7 +43,7 @@ def test_a_form_without_its_token_changes_nothing_and_says_so() -> None:
 def test_a_host_name_that_is_not_allowed(admin_client: Client) -> None:
     response = admin_client.get("/admin/", headers={"host": "other.example"})
     assert response.status_code == 400
-    assert "must be added to ALLOWED_HOSTS" in response.content.decode()
+    assert "add it to ALLOWED_HOSTS" in response.content.decode()
 
 
 def test_a_page_that_breaks_needs_no_database_to_say_so(admin_client: Client) -> None:
@@ -51,7 +51,7 @@ def test_a_page_that_breaks_needs_no_database_to_say_so(admin_client: Client) ->
     with mock.patch("deliveries.admin.home.read_figures", side_effect=RuntimeError("secret words")):
         response = admin_client.get("/admin/")
     assert response.status_code == 500
-    assert "Something went wrong here" in response.content.decode()
+    assert "Something went wrong on our side" in response.content.decode()
     assert "secret words" not in response.content.decode()
 
 
@@ -72,5 +72,5 @@ def test_a_page_that_breaks_for_lack_of_room_says_so(
     with mock.patch("deliveries.admin.home.read_figures", side_effect=error):
         response = admin_client.get("/admin/")
     assert (response.status_code, response["Retry-After"]) == (503, "30")
-    assert "Nothing can be stored at the moment" in response.content.decode()
+    assert "Data can't be stored right now" in response.content.decode()
     assert "secret words" not in response.content.decode()

@@ -109,12 +109,12 @@ def test_the_documentation_has_no_code_that_is_gone() -> None:
 
 def test_an_unknown_code_has_no_words() -> None:
     assert (meaning_of("made_up"), remedy_of("made_up")) == ("", "")
-    assert meaning_of("rate_limited") == "Pinterest asked for fewer requests."
+    assert meaning_of("rate_limited") == "Pinterest's rate limit was reached."
 
 
 def test_nobody_is_told_to_wait_for_a_dead_delivery() -> None:
-    assert remedy_of("server_error", "pending").startswith("Nothing: it is sent again later.")
-    assert remedy_of("server_error", "dead").startswith("The tries are used up: retry it")
+    assert remedy_of("server_error", "pending").startswith("Nothing. It's sent again later.")
+    assert remedy_of("server_error", "dead").startswith("No attempts are left.")
     assert remedy_of("worker_lost", "dead") == remedy_of("worker_lost")
-    told = [code for code in ERROR_CODES if "it is sent again" in remedy_of(code, "dead")]
+    told = [code for code in ERROR_CODES if "sent again" in remedy_of(code, "dead")]
     assert told == []

@@ -67,8 +67,10 @@ def test_a_change_is_told_with_before_and_after(admin_client: Client) -> None:
     )
     for words in (
         "Name: “Shop” → “Shop & Co {x}”",
-        "Unmapped events: “Send under their own name (a user-defined event)” "
-        "→ “Do not send (filtered)”",
+        (
+            "Unmapped events: “Send under their own name (custom event name)” → “Don't send "
+            "(filtered)”"
+        ),
         "Enabled: on → off",
         "Age limit (hours): – → “24”",
         "Sources: “Web” → “App”",
@@ -150,7 +152,7 @@ def test_retry_discard_pause_and_resume_leave_who_and_how_many(admin_client: Cli
         ("admin", "2 deliveries", "Discarded 2 of 2: a test"),
         ("admin", f"Delivery {first.pk}", "Retried 1 of 1."),
         ("admin", destination.name, "Paused: sale"),
-        ("admin", destination.name, "Resumed. 1 delivery that waited is sent now."),
+        ("admin", destination.name, "Resumed. 1 queued delivery is being sent now."),
     ]
     assert Delivery.objects.get(pk=second.pk).status == "discarded"
     page = admin_client.get(reverse("admin:admin_logentry_changelist")).content.decode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -97,25 +98,26 @@ def test_a_typed_token_is_tried_without_being_saved_recorded_or_shown(sandbox, a
     url = f"{DESTINATIONS}{destination.pk}/check/"
     typed = destination_form(service="sandbox", conversion_token="typed-token")
     page = admin_client.post(url, typed).content.decode()
-    assert "Fine: the token and the account are accepted." in page
-    assert "the token you typed" in page
+    assert "Connected." in page
+    assert "the token you entered" in page
     assert "typed-token" not in page
     assert ConnectionCheck.objects.count() == 0
     destination.refresh_from_db()
     assert destination.conversion_token.reveal() == "revoked"
     page = admin_client.post(url, {**typed, "conversion_token": ""}).content.decode()
-    assert "The conversion token is not accepted." in page
-    assert "as they are saved" in page
+    assert "Pinterest doesn't accept the conversion token." in unescape(page)
+    assert "with the saved destination and token" in page
     assert ConnectionCheck.objects.get().verdict == "bad_token"
     page = admin_client.get(f"{DESTINATIONS}{destination.pk}/change/").content.decode()
-    assert "failed. <strong>The conversion token is not accepted.</strong>" in page
+    assert "Check failed. Last checked " in page
+    assert "<strong>Pinterest doesn't accept the conversion token.</strong>" in unescape(page)
 
 
 def test_a_form_that_cannot_be_read_is_not_tried(sandbox, admin_client):
     page = admin_client.post(
         f"{DESTINATIONS}check/", destination_form(service="sandbox", advertiser_id="12x")
     ).content.decode()
-    assert "Digits only, at most 18." in page
+    assert "Use digits only, up to 18." in page
     assert "Nothing was sent." in page
 
 
@@ -149,11 +151,11 @@ def test_a_copy_is_off_and_has_token_sources_and_event_map_under_a_free_name(adm
     ("rows", "said"),
     [
         ([("Newsletter", "signup")], []),
-        ([("page", "page_visit")], ["page calls carry no event name"]),
-        ([("Order*", "checkout")], ["has no wildcards"]),
-        ([("Order Completed", "checkout")], ["changes nothing"]),
+        ([("page", "page_visit")], ["page calls have no event name"]),
+        ([("Order*", "checkout")], ["isn't a wildcard"]),
+        ([("Order Completed", "checkout")], ["has no effect"]),
         ([("Order Completed", "checkout"), ("Order Completed", "lead")], ["is sent 2 times"]),
-        ([("News", "signup"), ("news ", "lead")], ["is sent 2 times: as signup, lead"]),
+        ([("News", "signup"), ("news ", "lead")], ["is sent 2 times, as signup, lead"]),
     ],
 )
 def test_rows_that_cannot_fire_as_expected_are_named(rows, said):

@@ -158,7 +158,7 @@ def test_a_destination_that_could_not_work_is_skipped_with_the_reason(tmp_path: 
     out = run(tmp_path, wrapped(config={**CONFIG, "adAccountId": "abc", "advertiserId": ""}))
     assert not Destination.objects.exists()
     assert "Shop: skipped" in out
-    assert "advertiser ID: Digits only" in out
+    assert "advertiser ID: Use digits only" in out
 
 
 @pytest.mark.parametrize("content", [[], {"hello": "world"}, 7, "text", [[1]]])

@@ -84,7 +84,7 @@ def test_a_full_disk(small_disk: Path) -> None:
         page = sign_in(stack)
         assert page.status_code in (200, 503)  # what SQLite still has of its log may be enough
         if page.status_code == 503:
-            assert "Nothing can be stored at the moment" in page.text
+            assert "Data can't be stored right now" in page.text
 
         # Whatever is answered 200 is there afterwards; nothing else is.
         taken, refused = [], []

@@ -423,9 +423,9 @@ def test_a_replay_leaves_an_event_without_body_alone() -> None:
 
 
 def test_a_replay_needs_a_time_range_and_an_enabled_destination() -> None:
-    off = make_destination(name="Switched off", enabled=False)
+    off = make_destination(name="These destinations are off", enabled=False)
     with pytest.raises(ValueError, match="time range"):
         start_bulk_action(BulkVerb.REPLAY, Selection())
-    with pytest.raises(ValueError, match="Switched off"):
+    with pytest.raises(ValueError, match="These destinations are off"):
         start_bulk_action(BulkVerb.REPLAY, last_hour(off))
     assert not BulkAction.objects.exists()

@@ -74,7 +74,7 @@ def test_the_log_says_when_the_next_try_is(admin_client):
     assert "when resumed" in page
     assert "in 5 min" not in page
     Destination.objects.update(paused_at=None, enabled=False)
-    assert "when switched on" in admin_client.get(LOG).content.decode()
+    assert "when turned on" in admin_client.get(LOG).content.decode()
 
 
 def test_the_query_count_of_the_log_does_not_grow_with_its_rows(admin_client):
@@ -152,7 +152,7 @@ def test_the_page_links_keep_the_filters(admin_client):
 def test_past_the_oldest_row_the_log_offers_the_way_back(admin_client):
     make_deliveries(make_destination())
     page = admin_client.get(f"{LOG}?before=1").content.decode()
-    assert "That was the oldest" in page
+    assert "You've reached the end" in page
 
 
 @pytest.mark.parametrize("key", ["x", "-1", "1e3", "9" * 40, "%00"])
@@ -281,11 +281,11 @@ def test_the_log_survives_rows_whose_event_destination_source_or_batch_are_gone(
     )
     Refusal.objects.create(source_id=999_996, code="not_json", message="No JSON.")
     page = admin_client.get(LOG).content.decode()
-    assert "no longer kept" in page
+    assert "deleted" in page
     assert "deleted (no. 999998)" in page
     detail = admin_client.get(f"{LOG}{lost.pk}/change/")
     assert detail.status_code == 200
-    assert "The event is no longer in the log." in detail.content.decode()
+    assert "The event has been deleted." in detail.content.decode()
     assert "deleted (no. 999996)" in admin_client.get(REFUSALS).content.decode()
 
 
@@ -294,7 +294,7 @@ def test_the_log_survives_rows_whose_event_destination_source_or_batch_are_gone(
     [
         (LOG, "No deliveries yet"),
         (BATCHES, "No batches yet"),
-        (REFUSALS, "Nothing was refused"),
+        (REFUSALS, "No invalid events"),
         ("/admin/destinations/source/", "No sources yet"),
         ("/admin/destinations/destination/", "No destinations yet"),
     ],
@@ -308,7 +308,7 @@ def test_an_empty_list_says_what_it_is_for_and_what_to_do_next(admin_client, url
 def test_a_filter_that_fits_nothing_offers_to_clear_it(admin_client):
     make_deliveries(make_destination())
     page = admin_client.get(f"{LOG}?status=dead").content.decode()
-    assert "Nothing matches" in page
+    assert "No matches" in page
     assert "No deliveries yet" not in page
 
 

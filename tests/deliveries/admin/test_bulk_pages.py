@@ -68,13 +68,13 @@ def test_a_running_bulk_action_is_watched_and_cancelled(admin_client):
     admin_client.post(f"{LIST}new/discard/", {"reason": "a test"})
     action = BulkAction.objects.get()
     page = admin_client.get(f"{LIST}{action.pk}/change/").content.decode()
-    assert "Waiting</span>" in page
+    assert "Queued</span>" in page
     assert 'data-relay-reload="2"' in page
     admin_client.post(f"{LIST}{action.pk}/cancel/")
     action.refresh_from_db()
     assert action.cancelled_at is not None
     assert Delivery.objects.get().status == "rejected"
-    assert "Cancelled</span>" in admin_client.get(LIST).content.decode()
+    assert "Canceled</span>" in admin_client.get(LIST).content.decode()
 
 
 def test_who_started_and_cancelled_a_bulk_action_is_in_the_history_with_a_link(admin_client):
@@ -91,9 +91,9 @@ def test_who_started_and_cancelled_a_bulk_action_is_in_the_history_with_a_link(a
     admin_client.post(f"{LIST}{action.pk}/cancel/")  # it had ended: nothing to tell
     started, cancelled = LogEntry.objects.order_by("pk")
     assert str(started.get_change_message()) == (
-        "Retry all that match: 2 deliveries. Destination: Pinterest US. Reason: the token is new."
+        "Retry all matching: 2 deliveries. Destination: Pinterest US. Reason: the token is new."
     )
-    assert str(cancelled.get_change_message()) == "Cancelled after 0 of 2; 0 changed until then."
+    assert str(cancelled.get_change_message()) == "Canceled after 0 of 2; 0 changed before that."
     assert {started.user.username, cancelled.user.username} == {"admin"}
     page = admin_client.get("/admin/admin/logentry/").content.decode()
     assert page.count(f'href="/admin/deliveries/bulkaction/{action.pk}/change/"') == 2
@@ -108,9 +108,9 @@ def test_a_replay_needs_both_ends_of_its_time_range_and_keeps_its_options(admin_
         "until": (now + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M"),
     }
     page = admin_client.get(f"{LIST}new/replay/", {"since": span["since"]}).content.decode()
-    assert "Choose both ends of the time range." in page
+    assert "Choose the start and end of the time range." in page
     assert (
-        "Replay 1 event × destination?"
+        "Replay 1 event–destination pair?"
         in admin_client.get(f"{LIST}new/replay/", span).content.decode()
     )
     admin_client.post(f"{LIST}new/replay/", {**span, "retries_undelivered": "on"})
@@ -121,9 +121,9 @@ def test_a_replay_needs_both_ends_of_its_time_range_and_keeps_its_options(admin_
 def test_what_cannot_be_meant_starts_nothing_and_says_why(admin_client):
     make_rejected(make_destination())
     for fields, sentence in (
-        ({"q": "abc"}, "A search cannot be acted upon as a whole."),
-        ({"since": "yesterday"}, "is not a moment"),
-        ({"destination": "x"}, "is not the number of a destination"),
+        ({"q": "abc"}, "work on a search. Clear it and use filters"),
+        ({"since": "yesterday"}, "a valid date and time"),
+        ({"destination": "x"}, "a valid destination ID"),
         ({"status": "lost"}, "There is no status lost."),
         ({"error_code": "\x00"}, "NUL"),
     ):
@@ -136,7 +136,7 @@ def test_what_cannot_be_meant_starts_nothing_and_says_why(admin_client):
 def test_who_may_only_look_sees_the_list_and_can_start_and_cancel_nothing(client):
     make_rejected(make_destination())
     client = viewer(client)
-    assert "Retry all that match" not in client.get(LOG).content.decode()
+    assert "Retry all matching" not in client.get(LOG).content.decode()
     assert client.get(LIST).status_code == 200
     for verb in ("retry", "discard", "replay"):
         assert client.get(f"{LIST}new/{verb}/").status_code == 403

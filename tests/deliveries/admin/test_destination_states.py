@@ -26,64 +26,73 @@ pytestmark = pytest.mark.django_db
             None,
             Waiting(5, NOW, NOW),
             "paused",
-            "Since 10 Mar 10:34 (2 h), because: Pinterest answered 401.",
+            "Since 10 Mar 10:34 (2 h). Reason: Pinterest answered 401.",
         ),
-        ({"enabled": False}, None, Waiting(), "off", "New events make no deliveries here."),
+        (
+            {"enabled": False},
+            None,
+            Waiting(),
+            "off",
+            "New events aren't queued for this destination.",
+        ),
         (
             {"enabled": False},
             None,
             Waiting(5, NOW, NOW),
             "off",
-            "New events make no deliveries here. What waits already goes out once it is on again.",
+            (
+                "New events aren't queued for this destination. Deliveries already queued "
+                "are sent once you turn it on."
+            ),
         ),
         (
             {},
             {"hold_until": NOW + timedelta(seconds=90)},
             Waiting(),
             "held",
-            "Pinterest asked for a pause until 12:36:26 (in 1 min).",
+            "Pinterest asked us to wait until 12:36:26 (in 1 min).",
         ),
         (
             {},
             {"hold_until": NOW + timedelta(seconds=20), "failure_count": 5},
             Waiting(9, NOW, NOW),
             "failing",
-            "5 requests in a row failed. Next probe in 20 s, at 12:35:16.",
+            "5 requests in a row failed. Next attempt in 20 s, at 12:35:16.",
         ),
         (
             {},
             {"failure_count": 1},
             Waiting(9, NOW, NOW),
             "failing",
-            "The last request failed. The next try is due.",
+            "The last request failed. The next attempt is due.",
         ),
         (
             {},
             None,
             Waiting(9, NOW, NOW - timedelta(minutes=4)),
             "behind",
-            "The oldest has been due for 4 min.",
+            "The oldest delivery is 4 min overdue.",
         ),
         (
             {},
             {"last_success_at": NOW - timedelta(seconds=20)},
             Waiting(),
             "delivering",
-            "Pinterest last took a request 20 s ago.",
+            "Last request accepted 20 s ago.",
         ),
         (
             {},
             {"last_success_at": NOW - timedelta(hours=3)},
             Waiting(),
             "idle",
-            "Nothing waits. Pinterest last took a request 3 h ago.",
+            "No deliveries queued. Last request accepted 3 h ago.",
         ),
         (
             {"test_mode": True},
             None,
             Waiting(),
             "test",
-            "Pinterest checks the conversions and records nothing. Nothing has been delivered yet.",
+            "Pinterest validates events without recording them. Nothing delivered yet.",
         ),
     ],
 )
@@ -103,4 +112,4 @@ def test_a_destination_says_how_it_does(
     assert (state.key, state.sentence) == (key, words)
     assert key in ORDER
     if key == "paused":
-        assert state.remedy.startswith("Make a new token")
+        assert state.remedy.startswith("Create a new token")

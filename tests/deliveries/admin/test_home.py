@@ -52,12 +52,12 @@ def test_an_empty_installation_shows_the_first_steps_and_no_empty_figures(
     assert titles == [
         ("Add a source", False),
         ("Add a destination", False),
-        ("Join them", False),
+        ("Connect them", False),
         ("Send an event", False),
         ("See it delivered", False),
     ]
     assert "summary" not in response.context
-    assert "First steps" in text_of(response)
+    assert "Get started" in text_of(response)
 
 
 def test_the_steps_are_ticked_one_by_one_and_gone_after_the_first_delivery(
@@ -90,7 +90,7 @@ def test_figures_of_a_real_run_are_on_the_page(admin_client: Client, sandbox: Sa
         "dead": 0,
         "filtered": 0,
         "waiting": "3",
-        "share": "75.0 %",
+        "share": "75.0%",
         "oldest": "1 min",
         "median": response.context["summary"]["median"],
         "slowest": response.context["summary"]["slowest"],
@@ -141,10 +141,10 @@ def test_the_link_of_an_error_leads_to_exactly_its_deliveries(
     numbers = {name: (count, url) for name, count, url in card.ended}
     assert {name: count for name, (count, _) in numbers.items()} == {
         "rejected": 4,
-        "dead": 0,
+        "failed": 0,
         "filtered": 1,
     }
-    assert numbers["dead"][1] == ""
+    assert numbers["failed"][1] == ""
     summary = page.context["summary"]
     for url, expected in (
         (numbers["rejected"][1], rejected),
@@ -247,7 +247,7 @@ def test_a_count_that_was_cut_short_says_so(counts: list[int], said: str) -> Non
 
 @pytest.mark.parametrize(
     ("share", "said"),
-    [(None, "–"), (1.0, "100 %"), (0.99999, "99.9 %"), (0.5, "50.0 %"), (0.0, "0 %")],
+    [(None, "–"), (1.0, "100%"), (0.99999, "99.9%"), (0.5, "50.0%"), (0.0, "0%")],
 )
 def test_a_share_is_never_rounded_to_all(share: float | None, said: str) -> None:
     assert say_share(share) == said
@@ -287,7 +287,10 @@ def test_a_failed_connection_check_is_on_the_card_until_a_request_went_well(
         destination=destination, checked_at=checked_at, verdict="bad_token"
     )
     text = text_of(admin_client.get(HOME))
-    assert "The connection check failed 2 h ago. The conversion token is not accepted." in text
+    assert (
+        "The connection check failed 2 h ago. Pinterest doesn't accept the conversion token."
+        in text
+    )
 
     def says_nothing() -> bool:
         return admin_client.get(HOME).context["cards"][0].failed_check == ""
@@ -335,11 +338,11 @@ def test_match_coverage_is_held_against_what_can_be_had(admin_client: Client) ->
     coverage = admin_client.get(HOME).context["coverage"]
     assert {one.key: (one.percent, one.verdict) for one in coverage} == {
         "em": (95, "good"),
-        "external_id": (60, "could be better"),
-        "click_id": (25, "some"),  # of the 80 that happened online
+        "external_id": (60, "could be improved"),
+        "click_id": (25, "fair"),  # of the 80 that happened online
         "ip_ua": (0, "missing"),
         "ph": (0, "missing"),
-        "hashed_maids": (50, "some"),  # of the 10 of apps
+        "hashed_maids": (50, "fair"),  # of the 10 of apps
     }
 
 
@@ -357,7 +360,7 @@ def test_a_key_that_no_conversion_can_have_is_named_and_not_blamed(admin_client:
 
 
 @pytest.mark.parametrize(
-    ("count", "said"), [(0, "0 %"), (1, "below 1 %"), (9_999, "99 %"), (10_000, "100 %")]
+    ("count", "said"), [(0, "0%"), (1, "below 1%"), (9_999, "99%"), (10_000, "100%")]
 )
 def test_a_coverage_is_never_rounded_to_all_or_nothing(count: int, said: str) -> None:
     flow = Flow()
@@ -384,7 +387,7 @@ def test_the_chart_tells_without_colour_and_loads_nothing(admin_client: Client) 
     svg = re.search(r"<svg viewBox=.*?</svg>", page, re.S)
     assert svg is not None
     assert "<pattern" in svg[0]
-    assert ": 8 delivered, 2 failed</title>" in svg[0]
+    assert ": 8 delivered, 2 undelivered</title>" in svg[0]
     assert "http" not in svg[0]
 
 

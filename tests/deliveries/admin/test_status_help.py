@@ -14,14 +14,15 @@ from tests.factories import make_deliveries, make_destination
 from tests.test_architecture import BASE_DIR
 
 LOG = "/admin/deliveries/delivery/"
-WORDS_OF_DEAD = "Every try failed for a reason that could have passed by"
+WORDS_OF_DEAD = "Every attempt failed with a temporary error"
 
 
 def test_every_status_is_explained_and_the_document_says_the_same() -> None:
     document = (BASE_DIR / "docs" / "errors.md").read_text(encoding="utf-8")
     assert set(STATUS_HELP) == set(DeliveryStatus.values)
     for status, (meaning, remedy) in STATUS_HELP.items():
-        assert f"| {status} | {meaning} | {remedy} |" in document
+        label = DeliveryStatus(status).label
+        assert f"| {label} (`{status}`) | {meaning} | {remedy} |" in document
 
 
 @pytest.mark.django_db
@@ -30,10 +31,10 @@ def test_a_dead_letter_says_what_it_is_and_what_to_do(admin_client: Client) -> N
     Delivery.objects.update(status="dead", due_at=None, settled_at=timezone.now())
     page = admin_client.get(f"{LOG}{delivery.pk}/change/").content.decode()
     assert WORDS_OF_DEAD in page
-    assert "each gets a fresh set of tries" in page
+    assert "each gets a new set of attempts" in page
     page = admin_client.get(LOG, {"status": "dead"}).content.decode()
     assert WORDS_OF_DEAD in page
-    assert "each gets a fresh set of tries" in page
+    assert "each gets a new set of attempts" in page
     assert WORDS_OF_DEAD not in admin_client.get(LOG).content.decode()
 
 
@@ -41,10 +42,13 @@ def test_a_dead_letter_says_what_it_is_and_what_to_do(admin_client: Client) -> N
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ({}, ["Retry all that match …", "Discard all that match …"]),
-        ({"status": "dead"}, ["Retry all that are dead …", "Discard all that are dead …"]),
-        ({"status": "pending"}, ["Discard all that are pending …"]),
-        ({"status": "discarded"}, ["Retry all that are discarded …"]),
+        ({}, ["Retry all matching …", "Discard all matching …"]),
+        (
+            {"status": "dead"},
+            ["Retry all with status failed …", "Discard all with status failed …"],
+        ),
+        ({"status": "pending"}, ["Discard all with status pending …"]),
+        ({"status": "discarded"}, ["Retry all with status discarded …"]),
         ({"status": "delivered"}, []),
     ],
 )
@@ -53,7 +57,7 @@ def test_the_buttons_say_what_they_are_about_and_promise_to_ask(
 ) -> None:
     links = admin_client.get(LOG, query).context["bulk_links"]
     assert [said for _, _, said, _ in links] == [*words, "Replay a time range …"]
-    assert all("First it shows how many there are, and asks." in link[3] for link in links)
+    assert all("You'll see a preview before anything happens." in link[3] for link in links)
 
 
 def test_a_search_is_not_acted_upon_as_a_whole(admin_client: Client) -> None:

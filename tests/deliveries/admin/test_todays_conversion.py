@@ -34,14 +34,14 @@ def deliver() -> Delivery:
 def test_nothing_is_said_while_the_configuration_stays(admin_client):
     delivery = deliver()
     page = admin_client.get(f"{LOG}{delivery.pk}/change/").content.decode()
-    assert "Under today" not in page
+    assert "With current settings" not in page
 
 
 def test_a_changed_configuration_is_shown_as_a_difference(admin_client):
     delivery = deliver()
     Destination.objects.update(default_action_source="offline", send_external_id=False)
     page = admin_client.get(f"{LOG}{delivery.pk}/change/").content.decode()
-    assert "A retry would send something else than what went out" in page
+    assert "a retry would send something different" in page
     assert 'relay-diff__old">-' in page
     assert "external_id" in page
 
@@ -54,13 +54,13 @@ def test_a_changed_event_map_is_said_in_words(admin_client):
         pinterest_event_name="lead",
     )
     page = admin_client.get(f"{LOG}{delivery.pk}/change/").content.decode()
-    assert "sends this event as lead, not as checkout" in page
+    assert "this event is sent as lead, not as checkout" in page
 
 
 def test_what_was_never_sent_is_shown_as_it_would_go_out(admin_client):
     delivery = make_rejected(make_destination())
     page = admin_client.get(f"{LOG}{delivery.pk}/change/").content.decode()
-    assert "would send this:" in page
+    assert "this would be sent:" in page
 
 
 def test_without_the_permission_the_difference_names_fields_and_shows_no_value(client):
@@ -69,8 +69,8 @@ def test_without_the_permission_the_difference_names_fields_and_shows_no_value(c
     person.user_permissions.add(Permission.objects.get(codename="view_delivery"))
     client.force_login(person)
     page = client.get(f"{LOG}{delivery.pk}/change/").content.decode()
-    assert "would send this:" in page
-    today = page[page.index("Under today") :]
+    assert "this would be sent:" in page
+    today = page[page.index("With current settings") :]
     sent = compare_with_today(
         orjson.loads(unpack(delivery.event.body)),
         None,
