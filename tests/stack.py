@@ -224,9 +224,14 @@ class Stack:
         return done.stdout
 
     def add_shop(
-        self, *, event_map: dict[str, str] | None = None, name: str = "", **destination: Any
+        self,
+        *,
+        event_map: dict[str, str] | None = None,
+        name: str = "",
+        source: dict[str, Any] | None = None,
+        **destination: Any,
     ) -> Shop:
-        """A new source and its sandbox destination; keywords are fields of the destination."""
+        """A new source and its sandbox destination; other keywords are the destination's fields."""
         number = next(_numbers)
         label = name or f"Shop {os.getpid()}-{number}"
         write_key = f"key-{os.getpid()}-{number}"
@@ -237,7 +242,7 @@ class Stack:
             **destination,
         }
         wanted = {
-            "source": {"name": label, "write_key": write_key},
+            "source": {"name": label, "write_key": write_key, **(source or {})},
             "destination": fields,
             "event_map": event_map or {},
         }

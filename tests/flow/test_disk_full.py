@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +12,9 @@ import pytest
 import requests
 
 from tests.factories import make_event
+from tests.outsider import CannotMount, Person, drafts, fill_disk, small_disk
 from tests.stack import Stack
 
-DISK_MB = 48
 PASSWORD = "sesame-and-poppy-9"
 ADD_ADMIN = """
 from django.contrib.auth import get_user_model
@@ -25,51 +23,24 @@ get_user_model().objects.create_superuser("ada", "", "sesame-and-poppy-9")
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """An empty disk of its own (tmpfs, which only root may mount)."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m,mode=0700", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+def disk(tmp_path: Path) -> Iterator[Path]:
+    try:
+        with small_disk(tmp_path / "disk") as folder:
+            yield folder
+    except CannotMount:
         pytest.skip("only root, with the right to mount, can make a small disk")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def fill(disk: Path) -> None:
-    """To the last byte."""
-    with (disk / "ballast").open("ab", buffering=0) as ballast:
-        for size in (1_000_000, 4096, 1):
-            try:
-                while True:
-                    ballast.write(b"x" * size)
-            except OSError:
-                continue
 
 
 def sign_in(stack: Stack) -> requests.Response:
-    with requests.Session() as browser:
-        browser.get(f"{stack.url}/admin/login/", timeout=10)
-        form = {
-            "username": "ada",
-            "password": PASSWORD,
-            "csrfmiddlewaretoken": browser.cookies["csrftoken"],
-            "next": "/admin/",
-        }
-        return browser.post(f"{stack.url}/admin/login/", data=form, timeout=30)
+    return Person(stack.url).sign_in("ada", PASSWORD)
 
 
 def health(stack: Stack) -> int:
     return requests.get(f"{stack.url}/health", timeout=30).status_code
 
 
-def drafts(disk: Path) -> list[str]:
-    left = re.compile(r"\..+\.[0-9a-f]{32}|\.taken-.+|tmp.*")
-    return [str(path) for path in disk.rglob("*") if left.fullmatch(path.name)]
-
-
-def test_a_full_disk(small_disk: Path) -> None:
-    with Stack(folder=small_disk) as stack:
+def test_a_full_disk(disk: Path) -> None:
+    with Stack(folder=disk) as stack:
         stack.manage("shell", "--verbosity", "0", "-c", ADD_ADMIN)
         shop = stack.add_shop()
         event = make_event()
@@ -77,7 +48,7 @@ def test_a_full_disk(small_disk: Path) -> None:
         stack.wait_until(lambda: stack.statuses(shop) == {"delivered": 1})
         assert (health(stack), sign_in(stack).status_code) == (200, 200)
 
-        fill(small_disk)
+        fill_disk(disk)
         stack.wait_until(lambda: health(stack) == 503, seconds=15)
         ready = requests.get(f"{stack.url}/readyz", timeout=30)
         assert (ready.status_code, ready.json()["storage"]["ok"]) == (503, False)
@@ -106,9 +77,9 @@ def test_a_full_disk(small_disk: Path) -> None:
         while time.monotonic() < deadline:
             assert [name for name in parts if not stack.is_running(name)] == []
             time.sleep(0.2)
-        assert drafts(small_disk) == []
+        assert drafts(disk) == []
 
-        (small_disk / "ballast").unlink()
+        (disk / "ballast").unlink()
         stack.wait_until(lambda: health(stack) == 200, seconds=15)
         assert sign_in(stack).status_code == 200
         for event in refused:

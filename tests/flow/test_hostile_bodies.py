@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
 
 import pytest
 import requests
 
 from tests.deliveries.ingest.test_hostile_bodies import ALLOWED, HOSTILE, LARGEST, fill
+from tests.outsider import Worker
 from tests.stack import Shop, Stack
 
 MAX_GROWTH_BYTES = 60_000_000
@@ -18,31 +17,6 @@ MAX_TIMES_HONEST = 8
 BODIES = {**HOSTILE, **ALLOWED}
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-
-
-class Worker:
-    """The one web process that answers, seen from outside."""
-
-    def __init__(self, stack: Stack) -> None:
-        parent = stack.pid("web")
-        (self.pid,) = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-
-    def forget_peak(self) -> int:
-        """Bytes resident now; ``peak`` counts from here."""
-        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
-        return self._status("VmRSS")
-
-    def peak(self) -> int:
-        return self._status("VmHWM")
-
-    def cpu_seconds(self) -> float:
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
-
-    def _status(self, name: str) -> int:
-        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
-        (line,) = (line for line in lines if line.startswith(name))
-        return 1024 * int(line.split()[1])
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +32,7 @@ def honest_seconds(stack: Stack, shop: Shop) -> float:
     body = ('{"batch":[' + ",".join(events) + "]}").encode()
     assert LARGEST - 400_000 < len(body) <= LARGEST
     send(stack, fill('{"userId":"u"}', '{"batch":[', "]}", 1_000), shop.write_key)
-    worker = Worker(stack)
+    worker = Worker(stack.pid("web"))
     before = worker.cpu_seconds()
     assert send(stack, body, shop.write_key) == 200
     return worker.cpu_seconds() - before
@@ -69,7 +43,7 @@ def honest_seconds(stack: Stack, shop: Shop) -> float:
 def test_no_body_costs_much_more_than_an_honest_one(
     stack: Stack, shop: Shop, honest_seconds: float, name: str, has_key: bool
 ) -> None:
-    worker = Worker(stack)
+    worker = Worker(stack.pid("web"))
     seconds, resident = worker.cpu_seconds(), worker.forget_peak()
     status = send(stack, BODIES[name], shop.write_key if has_key else "")
     assert status in ((400, 413) if has_key else (401,))

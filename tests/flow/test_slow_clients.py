@@ -5,12 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import os
-import resource
 import shlex
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -18,18 +16,11 @@ import requests
 
 from benchmarks.ports import free_port
 from launcher.processes import Child
+from tests.outsider import BEGINNINGS, first_answer, read_all, slow_clients
 from tests.stack import PRODUCT_PYTHON, Shop, Stack
 from tests.variables import BASE_DIR
 
 SLOW_CLIENTS = 1_000
-BEGINNINGS = (
-    b"",
-    b"POST /v1/batch HTTP/1.1\r\nHost: localhost\r\n",
-    b"POST /v1/batch HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nx",
-    b"POST /v1/batch HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nx",
-    b"POST /admin/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nx",
-)
-"""Where a slow client stops: before the request, in its headers, in a body."""
 
 
 @pytest.fixture(scope="module")
@@ -38,21 +29,13 @@ def shop(stack: Stack) -> Shop:
 
 
 @pytest.fixture
-def slow_clients(stack: Stack) -> Iterator[list[socket.socket]]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, 4 * SLOW_CLIENTS), hard), hard))
-    with ExitStack() as until_end:
-        clients = []
-        for number in range(SLOW_CLIENTS):
-            client = socket.create_connection(("127.0.0.1", stack.port), timeout=10)
-            until_end.callback(client.close)
-            client.sendall(BEGINNINGS[number % len(BEGINNINGS)])
-            clients.append(client)
-        yield clients
+def clients(stack: Stack) -> Iterator[list[socket.socket]]:
+    with slow_clients(stack.port, SLOW_CLIENTS) as slow:
+        yield slow
 
 
 def test_slow_clients_keep_nobody_else_waiting(
-    stack: Stack, shop: Shop, slow_clients: list[socket.socket]
+    stack: Stack, shop: Shop, clients: list[socket.socket]
 ) -> None:
     for number in range(20):
         assert requests.get(f"{stack.url}/health", timeout=5).status_code == 200
@@ -62,14 +45,9 @@ def test_slow_clients_keep_nobody_else_waiting(
         assert (answer.status_code, answer.text) == (200, "OK")
 
 
-def test_slow_clients_are_told_so_and_closed(
-    stack: Stack, slow_clients: list[socket.socket]
-) -> None:
-    for client, beginning in zip(slow_clients[:50], BEGINNINGS * 10, strict=True):
-        client.settimeout(30)
-        answer = b""
-        while piece := client.recv(4096):
-            answer += piece
+def test_slow_clients_are_told_so_and_closed(stack: Stack, clients: list[socket.socket]) -> None:
+    for client, beginning in zip(clients[:50], BEGINNINGS * 10, strict=True):
+        answer = read_all(client)
         if beginning:
             assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
             assert answer.endswith(b" seconds.\n")
@@ -79,10 +57,8 @@ def test_slow_clients_are_told_so_and_closed(
 
 def test_a_page_that_is_too_large_is_refused_before_it_is_read(stack: Stack) -> None:
     for path in ("/admin/login/", "/v1/batch", "/nowhere"):
-        with socket.create_connection(("127.0.0.1", stack.port), timeout=10) as client:
-            head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4096001\r\n\r\n"
-            client.sendall(head.encode())
-            assert client.recv(4096).startswith(b"HTTP/1.1 413 ")
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4096001\r\n\r\n"
+        assert first_answer(stack.port, head.encode()).startswith(b"HTTP/1.1 413 ")
 
 
 def test_a_body_that_stays_incomplete_is_not_an_event(stack: Stack, shop: Shop) -> None:

@@ -21,6 +21,7 @@ from deliveries.privacy.retention import prune
 from deliveries.search import search_keys
 from deliveries.search.search_keys import events_with, index_events
 from tests.deliveries.searching import found_ids
+from tests.deliveries.whole_database import places_of
 from tests.factories import make_deliveries, make_destination, make_event
 
 pytestmark = pytest.mark.django_db
@@ -93,19 +94,7 @@ def run(now: datetime = NOW) -> dict[str, int]:
 
 
 def places() -> set[str]:
-    """``table.column`` of whatever says one of SECRETS, in every table of the database."""
-    found = set()
-    with connection.cursor() as cursor:
-        for table in connection.introspection.table_names(cursor):
-            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
-            columns = [column[0] for column in cursor.description]
-            for row in cursor.fetchall():
-                for column, value in zip(columns, row, strict=True):
-                    raw = bytes(value) if isinstance(value, bytes | memoryview) else b""
-                    text = raw.decode("utf-8", "replace") + repr(value)
-                    if any(secret in text for secret in SECRETS):
-                        found.add(f"{table.removeprefix('deliveries_')}.{column}")
-    return found
+    return places_of(SECRETS)
 
 
 def test_a_known_address_stands_in_no_table_after_its_time() -> None:
