@@ -35,18 +35,20 @@ T = TypeVar("T")
 PRODUCT_PYTHON = os.environ.get("TEST_PRODUCT_PYTHON") or sys.executable
 _numbers = itertools.count(1)
 
-ADD_SHOP = """
+ADD_SHOPS = """
 import json, sys
 from destinations.models import Destination, EventMapping, Source
-wanted = json.loads(sys.stdin.read())
-source = Source.objects.create(**wanted["source"])
-destination = Destination.objects.create(service="sandbox", **wanted["destination"])
-destination.sources.add(source)
-for here, there in wanted["event_map"].items():
-    EventMapping.objects.create(
-        destination=destination, source_event_name=here, pinterest_event_name=there
-    )
-print(json.dumps({"source_id": source.pk, "destination_id": destination.pk}))
+added = []
+for wanted in json.loads(sys.stdin.read()):
+    source = Source.objects.create(**wanted["source"])
+    destination = Destination.objects.create(service="sandbox", **wanted["destination"])
+    destination.sources.add(source)
+    for here, there in wanted["event_map"].items():
+        EventMapping.objects.create(
+            destination=destination, source_event_name=here, pinterest_event_name=there
+        )
+    added.append([source.pk, destination.pk])
+print(json.dumps(added))
 """
 
 
@@ -149,9 +151,9 @@ class Stack:
         if "web" in names:
             self.wait_until(self._answers, seconds=30)
 
-    def add_part(self, name: str, command: list[str]) -> None:
-        """A part that `bin/run` does not know; ``start()`` starts it."""
-        environment = part_environment(name, self.env)
+    def add_part(self, name: str, command: list[str], **variables: str) -> None:
+        """A part that `bin/run` does not know, with settings of its own; ``start()`` starts it."""
+        environment = {**part_environment(name, self.env), **variables}
         self._children[name] = Child(name, command, environment, self._show)
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
@@ -223,32 +225,49 @@ class Stack:
             raise AssertionError(f"manage.py {arguments[0]} failed:\n{done.stderr}")
         return done.stdout
 
-    def add_shop(
-        self,
+    def add_shop(self, **wanted: Any) -> Shop:
+        """A new source and its sandbox destination.
+
+        ``source`` holds fields of the source, ``event_map`` rows of the event map; other keywords are
+        fields of the destination.
+        """
+        (shop,) = self.add_shops(wanted)
+        return shop
+
+    def add_shops(self, *wanted: dict[str, Any]) -> list[Shop]:
+        """Several at once, each from what ``add_shop`` takes: a command for each costs seconds."""
+        rows = [self._shop_rows(**one) for one in wanted]
+        printed = self.manage("shell", "--verbosity", "0", "-c", ADD_SHOPS, stdin=json.dumps(rows))
+        ids = json.loads(printed.strip().splitlines()[-1])
+        return [
+            Shop(row["source"]["write_key"], row["destination"]["advertiser_id"], *pair)
+            for row, pair in zip(rows, ids, strict=True)
+        ]
+
+    @staticmethod
+    def _shop_rows(
         *,
         event_map: dict[str, str] | None = None,
         name: str = "",
         source: dict[str, Any] | None = None,
         **destination: Any,
-    ) -> Shop:
-        """A new source and its sandbox destination; other keywords are the destination's fields."""
+    ) -> dict[str, Any]:
         number = next(_numbers)
         label = name or f"Shop {os.getpid()}-{number}"
-        write_key = f"key-{os.getpid()}-{number}"
-        fields = {
-            "name": label,
-            "advertiser_id": f"5497558{os.getpid() % 100_000:05d}{number:03d}",
-            "conversion_token": "sandbox-token",
-            **destination,
-        }
-        wanted = {
-            "source": {"name": label, "write_key": write_key, **(source or {})},
-            "destination": fields,
+        return {
+            "source": {
+                "name": label,
+                "write_key": f"key-{os.getpid()}-{number}",
+                **(source or {}),
+            },
+            "destination": {
+                "name": label,
+                "advertiser_id": f"5497558{os.getpid() % 100_000:05d}{number:03d}",
+                "conversion_token": "sandbox-token",
+                **destination,
+            },
             "event_map": event_map or {},
         }
-        printed = self.manage("shell", "--verbosity", "0", "-c", ADD_SHOP, stdin=json.dumps(wanted))
-        ids = json.loads(printed.strip().splitlines()[-1])
-        return Shop(write_key, fields["advertiser_id"], ids["source_id"], ids["destination_id"])
 
     def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Read from the database, past all of the product's code (placeholders: ``%s``)."""

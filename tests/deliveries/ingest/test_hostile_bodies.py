@@ -258,19 +258,20 @@ def test_defaults_deeper_than_any_stack_are_an_answer_and_no_error(
     assert post("/v1/batch", body.encode()).status_code == 400
 
 
-@pytest.mark.parametrize(
-    "twice",
-    [
-        b'{"userId":"u","a"\n:1,"a":2}',
-        b'{"userId":"u","a"\t:1,"a":2}',
-        b'{"userId":"u","a":1,"a":2,"x":"\\u0022:"}',
-        b'{"userId":"u","a":1,"a":2,"x":"\\"\\u003a"}',
-        b'{"userId":"u","a":1,"a":2,"x":"\\"\\u003A"}',
-        b'{"userId":"u","\\u0061":1,"a":2}',
-        b'{"userId":"u","a"  :1,"a":2,"n":"\\ud800"}',
-        b'{"userId":"u","a":1,"a":2,"x":"\\":","n":"\\ud800"}',
-    ],
-)
+DISGUISED = [
+    b'{"userId":"u","a"\n:1,"a":2}',
+    b'{"userId":"u","a"\t:1,"a":2}',
+    b'{"userId":"u","a":1,"a":2,"x":"\\u0022:"}',
+    b'{"userId":"u","a":1,"a":2,"x":"\\"\\u003a"}',
+    b'{"userId":"u","a":1,"a":2,"x":"\\"\\u003A"}',
+    b'{"userId":"u","\\u0061":1,"a":2}',
+    b'{"userId":"u","a"  :1,"a":2,"n":"\\ud800"}',
+    b'{"userId":"u","a":1,"a":2,"x":"\\":","n":"\\ud800"}',
+]
+"""A repeated key, written so that a quick look does not see it."""
+
+
+@pytest.mark.parametrize("twice", DISGUISED)
 def test_no_disguise_hides_a_repeated_key(post: Post, source: Source, twice: bytes) -> None:
     assert post("/v1/track", twice).status_code == 400
     assert Refusal.objects.get().code == "repeated_key"
