@@ -211,7 +211,7 @@ def small_leaks(target: Target) -> Iterator[Row]:
         codes == [400] * len(DISGUISED) and named == [(len(DISGUISED),)],
     )
     yield _debug_page(target, target.guarded_port)
-    yield _plain_http(target.guarded_port)
+    yield from _plain_http(target, target.guarded_port)
 
 
 def _odd_requests(target: Target) -> Iterator[Row]:
@@ -294,16 +294,18 @@ def _debug_page(target: Target, port: int) -> Row:
     pages = [
         requests.post(
             f"http://127.0.0.1:{port}/admin/login/",
+            params={"code": secrets["password"]},
             data={"username": "root", "password": secrets["password"], **fields},
             headers={
                 "X-Forwarded-Proto": "https",
                 "Authorization": f"Bearer {secrets['authorization']}",
                 "Host": host,
+                "Referer": f"https://{host}/admin/login/?code={secrets['password']}",
             },
-            cookies={"sessionid": secrets["cookie"]},
+            cookies={"sessionid": secrets["cookie"], "csrftoken": "a" * 32},
             timeout=30,
         ).text
-        for fields, host in ((many, "localhost"), ({}, "localhost"), ({}, "evil.example"))
+        for fields, host in ((many, "localhost"), ({}, "evil.example"))
     ]
     kept = target.shell(
         "import json; from django.conf import settings; "
@@ -314,16 +316,17 @@ def _debug_page(target: Target, port: int) -> Row:
     # A URL without a password in it is no secret.
     own = [one for one in kept if one and ("://" not in one or re.search(r"//[^/@]*:[^/@]+@", one))]
     shown += ["settings" for secret in own if any(secret in page for page in pages)]
+    are_debug = sum("<code>DEBUG = True</code>" in page for page in pages)
     return Row(
         15,
-        "secrets on three error pages under DEBUG",
-        ", ".join(shown) or "none",
-        "none",
-        not shown and len(own) >= 2,
+        "secrets on error pages of Django's under DEBUG",
+        f"{', '.join(shown) or 'none'} on {are_debug} pages",
+        "none on 2 pages",
+        not shown and len(own) >= 2 and are_debug == 2,
     )
 
 
-def _plain_http(port: int) -> Row:
+def _plain_http(target: Target, port: int) -> Iterator[Row]:
     found = {}
     for scheme in ("http", "https"):
         page = requests.get(
@@ -334,7 +337,7 @@ def _plain_http(port: int) -> Row:
         )
         found[scheme] = (page.status_code, page.headers.get("Location", ""))
     status, leads_to = found["http"]
-    return Row(
+    yield Row(
         15,
         "a page by HTTP under HTTPS_ONLY, and by HTTPS",
         f"{status} to {leads_to or '–'}, {found['https'][0]}",
@@ -342,4 +345,21 @@ def _plain_http(port: int) -> Row:
         status in (301, 302, 307, 308)
         and leads_to.startswith("https://localhost/")
         and found["https"][0] == 200,
+    )
+    keys = {
+        scheme: requests.post(
+            f"http://127.0.0.1:{port}/v1/track",
+            json=make_event(),
+            auth=(target.shop.write_key, ""),
+            headers={"X-Forwarded-Proto": scheme},
+            timeout=30,
+        ).status_code
+        for scheme in ("http", "https")
+    }
+    yield Row(
+        15,
+        "… a write key by HTTP, and by HTTPS",
+        f"{keys['http']}, {keys['https']}",
+        "403, 200",
+        keys == {"http": 403, "https": 200},
     )
