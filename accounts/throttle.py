@@ -87,7 +87,7 @@ def forget_tries(request: HttpRequest, name: str) -> None:
     try:
         _cache().delete(_keys(request, name)[BY_NAME_AND_ADDRESS])
     except (OSError, RedisError) as error:
-        logger.warning("Tries to sign in cannot be forgotten now: %s", type(error).__name__)
+        logger.warning("Can't reset the count of sign-in attempts: %s", type(error).__name__)
 
 
 def _keys(request: HttpRequest, name: str) -> dict[Limit, str]:
@@ -118,7 +118,7 @@ def _take_try(key: str, tries: int) -> bool:
         return bool(cache.add(key, 1, WINDOW_SECONDS))
     except (OSError, RedisError) as error:
         # Who is on call must get in while Redis is down or the disk is full.
-        logger.warning("Tries to sign in cannot be counted now: %s", type(error).__name__)
+        logger.warning("Can't count sign-in attempts: %s", type(error).__name__)
         return True
 
 

@@ -121,7 +121,7 @@ def _use_up(row: TwoFactor, code: str, now: datetime) -> bool:
     try:
         secret = row.secret.reveal()
     except SecretUnreadable:
-        logger.error("A two-factor secret cannot be decrypted with TOKEN_ENCRYPTION_KEYS.")
+        logger.error("Can't decrypt a two-factor secret with TOKEN_ENCRYPTION_KEYS.")
         return False
     step = _step_of(secret, code, row.last_step, now)
     if step is not None:

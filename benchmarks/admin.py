@@ -46,9 +46,9 @@ class Page:
 def main() -> int:
     command = Command("admin", __doc__)
     command.add_argument("--rows", type=int, default=ROWS, help="closed deliveries in the log")
-    command.add_argument("--repeats", type=int, default=REPEATS, help="loads of each page")
-    command.add_argument("--filled", metavar="URL", help="a database that is filled already")
-    command.add_argument("--only", default="", help="pages whose name has this in it")
+    command.add_argument("--repeats", type=int, default=REPEATS, help="how often to load each page")
+    command.add_argument("--filled", metavar="URL", help="a database that is already filled")
+    command.add_argument("--only", default="", help="only pages whose name contains this")
     options = command.read()
 
     with ExitStack() as until_exit:

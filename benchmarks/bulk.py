@@ -25,7 +25,7 @@ WANTED_SECONDS = 5.0
 
 def main() -> int:
     command = Command("bulk", __doc__)
-    command.add_argument("--count", type=int, default=100_000, help="dead deliveries")
+    command.add_argument("--count", type=int, default=100_000, help="number of failed deliveries")
     options = command.read()
     with Rig(sandbox_faults=("latency=0.05",)) as rig:
         figures = _measure(rig, options.count)

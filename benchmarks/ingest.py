@@ -153,7 +153,9 @@ def run(port: int, path: str, **orders: Any) -> Measured:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bin/bench ingest", description=__doc__)
     parser.add_argument("--json", action="store_true", help="figures as JSON")
-    parser.add_argument("--seconds", type=float, default=10, help="of each of the three runs")
+    parser.add_argument(
+        "--seconds", type=float, default=10, help="length of each of the three runs"
+    )
     options = parser.parse_args()
     figures = measure(options.seconds)
     met = (

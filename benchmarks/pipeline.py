@@ -30,9 +30,11 @@ CONNECTIONS = 4
 
 def main() -> int:
     command = Command("pipeline", __doc__)
-    command.add_argument("--seconds", type=float, default=180, help="of the sustained phase")
+    command.add_argument("--seconds", type=float, default=180, help="length of the sustained phase")
     command.add_argument("--rate", type=int, default=3000, help="events/s posted")
-    command.add_argument("--backlog", type=int, default=60_000, help="events of the drain phase")
+    command.add_argument(
+        "--backlog", type=int, default=60_000, help="number of events in the drain phase"
+    )
     command.add_argument("--only", choices=("drain", "sustained", "latency"))
     options = command.read()
     lines = [_without_message_id(line) for line in make_lines(2000)]

@@ -28,7 +28,7 @@ def main() -> int:
     command = Command("retention", __doc__)
     command.add_argument("--count", type=int, default=300_000, help="settled events in the log")
     command.add_argument("--rate", type=int, default=500, help="requests/s")
-    command.add_argument("--seconds", type=float, default=15, help="of each of the two runs")
+    command.add_argument("--seconds", type=float, default=15, help="length of each of the two runs")
     options = command.read()
     with Rig() as rig:
         figures = _measure(rig, options.count, options.rate, options.seconds)

@@ -115,7 +115,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--memory", action="store_true", help="stream a million events instead")
     parser.add_argument("--events", type=int, help="default: 5,000; with --memory 1,000,000")
-    parser.add_argument("--batch", type=int, default=BATCH_SIZE, help="events a batch")
+    parser.add_argument("--batch", type=int, default=BATCH_SIZE, help="events per batch")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--map-rows", type=int, default=10, help="rows in the event map")
     options = parser.parse_args(arguments)

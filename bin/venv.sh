@@ -36,9 +36,9 @@ find_python() {
     if found=$("$python" -V 2>&1); then
         found="$python is $found"
     else
-        found="$python is not there"
+        found="$python isn't installed"
     fi
-    fail "CAPI Relay needs Python 3.11, 3.12, 3.13 or 3.14, but $found: install one of them, or name it (PYTHON=/path/to/python3.12)."
+    fail "CAPI Relay needs Python 3.11, 3.12, 3.13 or 3.14, but $found. Install one of them, or set PYTHON=/path/to/python3.12."
 }
 
 # The stamp of an environment made with Python $1 in this folder, holding the files that follow.
@@ -58,8 +58,8 @@ is_stamped() {
     grep -qx "$2" "$1/capi-relay-stamp" 2>/dev/null
 }
 
-# While pip installs what $1 pins into the environment $2 and writes to the log $3: a line every few
-# seconds. Ends with the log, and with this shell.
+# Prints a line every few seconds while pip installs the packages of $1 into the environment $2 and
+# writes to the log $3. Ends when the log is removed, or with this shell.
 report_progress() {
     wanted=$(grep -c '^[A-Za-z0-9]' "$1")
     before=$(count_installed "$2")
@@ -67,7 +67,7 @@ report_progress() {
         if grep -q '^Installing collected packages' "$3"; then
             echo "  ... installing: $(($(count_installed "$2") - before)) of $wanted packages" >&2
         else
-            echo "  ... fetching: $(grep -c '^Collecting ' "$3") of $wanted packages" >&2
+            echo "  ... downloading: $(grep -c '^Collecting ' "$3") of $wanted packages" >&2
         fi
     done
 }
@@ -77,7 +77,7 @@ count_installed() {
     echo $#
 }
 
-# make_venv FILE [FOLDER]: FOLDER (.venv) holds what FILE pins, made and installed as needed.
+# make_venv FILE [FOLDER]: FOLDER (.venv) holds what FILE pins, created and installed as needed.
 make_venv() {
     requirements=$1
     folder=${2:-.venv}
@@ -87,18 +87,18 @@ make_venv() {
         find_python
     fi
     if ! [ -x "$folder/bin/python" ] || ! is_stamped "$folder" "$(stamp_of "$python")"; then
-        echo "Making $folder with $("$python" -V) ..." >&2
+        echo "Creating $folder with $("$python" -V) ..." >&2
         if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
-            fail "$python has no venv module: install it (Debian and Ubuntu: apt-get install python3-venv) and start again."
+            fail "$python has no venv module. Install it (Debian and Ubuntu: apt-get install python3-venv), then try again."
         fi
         if ! output=$("$python" -m venv --clear "$folder" 2>&1); then
             printf '%s\n' "$output" >&2
-            fail "The virtual environment $folder cannot be made in $(pwd) (see the lines above)."
+            fail "Couldn't create the virtual environment $folder in $(pwd) (see above)."
         fi
         stamp_of "$python" >"$folder/capi-relay-stamp"
     fi
     is_stamped "$folder" "$(stamp_of "$python" requirements.txt "$requirements")" && return 0
-    echo "Installing what $requirements pins into $folder (once; may take a minute) ..." >&2
+    echo "Installing the packages of $requirements into $folder (once; may take a minute) ..." >&2
     log=$folder/pip.log
     : >"$log"
     report_progress "$requirements" "$folder" "$log" &
@@ -109,7 +109,7 @@ make_venv() {
     rm -f "$log"
     if [ "$status" -ne 0 ]; then
         printf '%s\n' "$output" >&2
-        fail "The packages in $requirements could not be installed: is a Python package index within reach? (pip's last words are above; PIP_INDEX_URL names another index.)"
+        fail "The packages in $requirements could not be installed. Can this machine reach a Python package index? (pip's last output is above; set PIP_INDEX_URL to use another index.)"
     fi
     # Written last, so that an interrupted installation is done again. New pins are installed over
     # the old ones; stamps of older pins go, so that going back to them installs them again.

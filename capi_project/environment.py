@@ -1,6 +1,6 @@
 """Reading settings from the environment, with every mistake reported at once.
 
-Each reader returns a usable value even when the variable is nonsense, and notes the mistake;
+Each reader returns a usable value even when the variable isn't valid, and notes the mistake;
 ``finish()`` then raises one readable list. ``X_FILE`` names a file that holds the value of ``X``
 (Docker and Kubernetes secrets).
 """
@@ -28,19 +28,19 @@ class Environment:
         value = self._variables.get(name, "").strip()
         path = self._variables.get(f"{name}_FILE", "").strip()
         if value and path:
-            self.mistakes.append(f"{name} and {name}_FILE are both set: keep one.")
+            self.mistakes.append(f"{name} and {name}_FILE are both set. Remove one of them.")
         if not value and path:
             try:
                 value = Path(path).read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError) as error:
-                self.mistakes.append(f"{name}_FILE={path} cannot be read: {error}.")
+                self.mistakes.append(f"{name}_FILE={path} can't be read: {error}.")
         return value or default
 
     def boolean(self, name: str, default: bool) -> bool:
         value = self.text(name).lower()
         if value in ("", "true", "1", "yes", "on", "false", "0", "no", "off"):
             return default if value == "" else value in ("true", "1", "yes", "on")
-        self.mistakes.append(f"{name}={value!r} is neither true nor false.")
+        self.mistakes.append(f"{name}={value!r} must be true or false.")
         return default
 
     def integer(self, name: str, default: int, *, least: int = 0, most: int = 2**31 - 1) -> int:
@@ -50,14 +50,16 @@ class Environment:
         return self._number(name, default, least, most, float, "a number")
 
     def numbers(self, name: str, *, least: float = 0, most: float = 1e9) -> tuple[float, ...]:
-        """Comma-separated numbers; empty when the variable is, or when one is nonsense."""
+        """Comma-separated numbers; empty when the variable is, or when one isn't valid."""
         try:
             numbers = tuple(float(part) for part in self.listing(name))
         except ValueError:
-            self.mistakes.append(f"{name}={self.text(name)!r} is not a list of numbers.")
+            self.mistakes.append(
+                f"{name}={self.text(name)!r} must be a comma-separated list of numbers."
+            )
             return ()
         if not all(least <= number <= most for number in numbers):
-            self.mistakes.append(f"Each number of {name} must be from {least:g} to {most:g}.")
+            self.mistakes.append(f"Each number in {name} must be from {least:g} to {most:g}.")
             return ()
         return numbers
 
@@ -89,8 +91,8 @@ class Environment:
             return _read_or_create(kept_in, generate)
         except OSError as error:
             self.mistakes.append(
-                f"{name} is not set and {kept_in} cannot be read or made ({error.strerror}): "
-                f"set {name}, or point CAPI_DATA_DIR at a folder that can be written."
+                f"{name} isn't set, and {kept_in} can't be read or created ({error.strerror}). "
+                f"Set {name}, or set CAPI_DATA_DIR to a writable folder."
             )
             return generate()
 
@@ -98,7 +100,7 @@ class Environment:
         """Raise ImproperlyConfigured with all mistakes, if there were any."""
         if self.mistakes:
             lines = "\n".join(f"  - {mistake}" for mistake in self.mistakes)
-            raise ImproperlyConfigured(f"The environment cannot be used as it is:\n{lines}")
+            raise ImproperlyConfigured(f"Some environment variables aren't valid:\n{lines}")
 
     def _number(
         self,
@@ -115,7 +117,7 @@ class Environment:
         try:
             number = convert(value)
         except ValueError:
-            self.mistakes.append(f"{name}={value!r} is not {kind}.")
+            self.mistakes.append(f"{name}={value!r} must be {kind}.")
             return default
         if not least <= number <= most:
             self.mistakes.append(f"{name}={value} must be from {least:g} to {most:g}.")

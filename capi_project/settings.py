@@ -40,8 +40,8 @@ for position, key in enumerate(TOKEN_ENCRYPTION_KEYS, start=1):
         Fernet(key)
     except ValueError:
         env.mistakes.append(
-            f"TOKEN_ENCRYPTION_KEYS: key {position} is not a Fernet key "
-            "(32 bytes, URL-safe base64; make one with `openssl rand -base64 32 | tr +/ -_`)."
+            f"TOKEN_ENCRYPTION_KEYS: key {position} isn't a Fernet key "
+            "(32 bytes, URL-safe Base64; generate one with `openssl rand -base64 32 | tr +/ -_`)."
         )
 
 # --- Web ----------------------------------------------------------------------------------------
@@ -70,8 +70,8 @@ TRUSTED_PROXY_HEADER = env.choice(
 """Where your proxies write the visitor's address. All but X-Forwarded-For hold one address."""
 if TRUSTED_PROXY_HEADER != "X-Forwarded-For" and not TRUSTED_PROXY_COUNT:
     env.mistakes.append(
-        f"TRUSTED_PROXY_HEADER={TRUSTED_PROXY_HEADER} is read only behind a proxy: "
-        "set TRUSTED_PROXY_COUNT to at least 1."
+        f"TRUSTED_PROXY_HEADER={TRUSTED_PROXY_HEADER} is only read behind a proxy. "
+        "Set TRUSTED_PROXY_COUNT to at least 1."
     )
 HTTPS_ONLY = env.boolean("HTTPS_ONLY", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
@@ -82,7 +82,7 @@ SESSION_COOKIE_AGE = int(timedelta(hours=env.integer("SESSION_HOURS", 12, least=
 SESSION_ENGINE = "accounts.sessions"
 SESSION_EXPIRE_AT_BROWSER_CLOSE = False
 REQUIRE_TWO_FACTOR = env.boolean("REQUIRE_TWO_FACTOR", False)
-"""Who has no two-factor login is led to set it up after signing in, and reaches nothing else."""
+"""People who haven't set up two-factor authentication must do so after signing in."""
 AUTHENTICATION_BACKENDS = ["capi_project.sign_in.PasswordBackend"]  # sessions hold this name
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
@@ -151,7 +151,7 @@ LANGUAGE_CODE = env.text("LANGUAGE_CODE", "en").lower()
 """The admin's language; its words are in locale/ (docs/operations.md, "Translating the admin")."""
 if LANGUAGE_CODE not in dict(global_settings.LANGUAGES):
     env.mistakes.append(
-        f"LANGUAGE_CODE={LANGUAGE_CODE!r} is no language that Django knows, such as de or pt-br."
+        f"LANGUAGE_CODE={LANGUAGE_CODE!r} isn't a language that Django knows, such as de or pt-br."
     )
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
@@ -167,7 +167,7 @@ REST_FRAMEWORK = {
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "CAPI Relay: ingest API",
-    "DESCRIPTION": "RudderStack's and Segment's HTTP API, as far as a data plane has it.",
+    "DESCRIPTION": "The part of RudderStack's and Segment's HTTP API that a data plane provides.",
     "VERSION": VERSION,
     "SERVERS": [{"url": f"/{URL_PREFIX}" if URL_PREFIX else "/"}],
     "SERVE_INCLUDE_SCHEMA": False,
@@ -176,7 +176,7 @@ SPECTACULAR_SETTINGS = {
             "writeKey": {
                 "type": "http",
                 "scheme": "basic",
-                "description": "A source's write key as user name; the password is ignored.",
+                "description": "A source's write key as the username; the password is ignored.",
             }
         }
     },
@@ -193,8 +193,8 @@ if DATABASE_URL.startswith("postgres"):
 else:
     if sqlite3.sqlite_version_info < (3, 35):
         env.mistakes.append(
-            f"This Python has SQLite {sqlite3.sqlite_version}; 3.35 or newer is needed, "
-            "or a PostgreSQL server through DATABASE_URL."
+            f"This Python has SQLite {sqlite3.sqlite_version}. Use 3.35 or newer, "
+            "or set DATABASE_URL to a PostgreSQL server."
         )
     path = DATABASE_URL.partition(":///")[2] or str(DATA_DIR / "capi_relay.sqlite3")
     DATABASES = {
@@ -229,7 +229,7 @@ else:
             "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
             "LOCATION": DATA_DIR / "cache",
         },
-        # Tries to sign in (accounts/throttle.py): no other entries push them out.
+        # Sign-in attempts (accounts/throttle.py): no other entries push them out.
         "logins": {
             "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
             "LOCATION": DATA_DIR / "cache" / "logins",
@@ -256,24 +256,24 @@ READ_TIMEOUT_SECONDS = env.number("READ_TIMEOUT_SECONDS", 30, least=0.1, most=12
 BATCH_MAX_CONVERSIONS = env.integer("BATCH_MAX_CONVERSIONS", 1000, least=1, most=1000)
 BATCH_MAX_BYTES = env.integer("BATCH_MAX_BYTES", 2_000_000, least=100_000)
 BATCH_LINGER_SECONDS = env.number("BATCH_LINGER_SECONDS", 2, most=60)
-"""A young, small queue waits this long to fill a batch."""
+"""How long to wait for a batch to fill."""
 LEASE_SECONDS = env.integer("LEASE_SECONDS", 120, least=10, most=3600)
 """How long a claim holds its deliveries; a dead worker's are claimed again after that."""
 if LEASE_SECONDS <= CONNECT_TIMEOUT_SECONDS + READ_TIMEOUT_SECONDS:
     env.mistakes.append(
-        "LEASE_SECONDS must be greater than CONNECT_TIMEOUT_SECONDS and READ_TIMEOUT_SECONDS "
-        "together: a request must be over while its deliveries are still held."
+        "LEASE_SECONDS must be greater than CONNECT_TIMEOUT_SECONDS plus READ_TIMEOUT_SECONDS, "
+        "so that a request ends while its deliveries are still leased."
     )
 DESTINATION_CONCURRENCY = env.integer("DESTINATION_CONCURRENCY", 4, least=1, most=100)
 """Requests one destination may have in flight; a destination can set its own."""
 RETRY_DELAYS_SECONDS = env.numbers("RETRY_DELAYS_SECONDS", most=86_400)
-"""The wait after the first, second … failed try; empty: the schedule in deliveries/engine/retry.py."""
+"""The wait after the first, second … failed attempt; empty: the schedule in deliveries/engine/retry.py."""
 SWEEP_SECONDS = env.number("SWEEP_SECONDS", 1, least=0.2, most=60)
 
 READY_OLDEST_DUE_SECONDS = env.number("READY_OLDEST_DUE_SECONDS", 900, least=10)
 """/readyz answers 503 while a delivery that could be sent has waited longer than this."""
 READY_WORKER_SECONDS = env.number("READY_WORKER_SECONDS", 60, least=10)
-"""/readyz answers 503 when no worker has swept for so long."""
+"""/readyz answers 503 when no worker has swept for this long."""
 
 # --- Ingest --------------------------------------------------------------------------------------
 MAX_REQUEST_BYTES = env.integer("MAX_REQUEST_BYTES", 4_096_000, least=1_000)
@@ -284,15 +284,15 @@ PUBLIC_EVENTS_PER_SECOND = env.number("PUBLIC_EVENTS_PER_SECOND", 50, most=100_0
 """Of one visitor with a public write key, ten times as many at once; 0: no limit."""
 DATA_UPLOAD_MAX_MEMORY_SIZE = None  # ingest has its own, exact limit (MAX_REQUEST_BYTES)
 
-# --- Keeping -------------------------------------------------------------------------------------
+# --- Data retention -------------------------------------------------------------------------------------
 BODY_RETENTION_DAYS = env.integer("BODY_RETENTION_DAYS", 30, least=1)
-"""Events as received, requests and replies: these hold personal data."""
+"""Events as received, requests and replies, which contain personal data."""
 LOG_RETENTION_DAYS = env.integer("LOG_RETENTION_DAYS", 90, least=1)
 if LOG_RETENTION_DAYS < BODY_RETENTION_DAYS:
     env.mistakes.append("LOG_RETENTION_DAYS must not be less than BODY_RETENTION_DAYS.")
 
 SEARCH_KEYS = env.boolean("SEARCH_KEYS", True)
-"""Keep hashes by which the log finds an order, an e-mail address or a user ID."""
+"""Keep hashes by which the log finds an order, an email address or a user ID."""
 
 # --- Logging -------------------------------------------------------------------------------------
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")).upper()

@@ -1,7 +1,7 @@
 """Starts the web server: ``python -m capi_project.web --host 0.0.0.0 --port 8000``.
 
-Any server of WSGI can run ``capi_project.wsgi:application`` instead, behind a proxy that reads
-whole requests first and drops headers with an underscore in their names; this one needs none.
+Any WSGI server can run ``capi_project.wsgi:application`` instead, behind a proxy that reads whole
+requests first and drops headers with an underscore in their names; this one needs no proxy.
 """
 
 from __future__ import annotations
@@ -22,9 +22,12 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m capi_project.web", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--workers", type=int, default=2, help="processes")
+    parser.add_argument("--workers", type=int, default=2, help="number of processes")
     parser.add_argument(
-        "--threads", type=int, default=8, help="of each process for events; pages have half as many"
+        "--threads",
+        type=int,
+        default=8,
+        help="threads for events in each process; pages have half as many",
     )
     options = parser.parse_args(arguments)
 
@@ -41,7 +44,7 @@ def main(arguments: list[str]) -> int:
     try:
         return serve(service)
     except OSError as error:
-        print(f"Port {options.port} on {options.host} cannot be used: {error}.", file=sys.stderr)
+        print(f"Can't listen on port {options.port} of {options.host}: {error}.", file=sys.stderr)
         return 1
 
 

@@ -71,14 +71,16 @@ def find_destinations(content: Any) -> tuple[list[FoundDestination], list[Import
         name = _name(raw.get("name"))
         kind = _definition_name(raw)
         if kind is not None and kind.lower() not in DEFINITION_NAMES:
-            skipped.append(ImportReport(name or kind, "skipped", [f"It is a {kind} destination."]))
+            skipped.append(
+                ImportReport(name or kind, "skipped", [f"Not imported: it's a {kind} destination."])
+            )
             continue
         config = raw.get("config", raw.get("Config"))
         if not isinstance(config, dict):
             if kind is None and not CONFIG_KEYS & raw.keys():
                 raise NotRudderStack(
-                    "This JSON holds no Pinterest destination of RudderStack: a destination's "
-                    "config, a list of them, or a workspace export is expected."
+                    "This JSON contains no RudderStack destination for Pinterest. Expected a "
+                    "destination's config, a list of configs, or a workspace export."
                 )
             config = raw
         known = found.get(key)
@@ -97,7 +99,7 @@ def import_destination(found: FoundDestination, *, dry_run: bool = False) -> Imp
     report = ImportReport(name, "created", list(notes))
     if Destination.objects.filter(name=name).exists():
         report.result = "unchanged"
-        report.notes = ["A destination of this name is here already; it was left as it is."]
+        report.notes = ["A destination with this name already exists; it wasn't changed."]
         return report
     destination = _new_destination(name, found, imported, report)
     try:
@@ -115,7 +117,7 @@ def import_destination(found: FoundDestination, *, dry_run: bool = False) -> Imp
         EventMapping.objects.bulk_create(rows)
         sources = [_take_source(source, report) for source in found.sources]
         destination.sources.set([source for source in sources if source is not None])
-        report.notes.insert(0, f"{len(rows)} event map rows were taken.")
+        report.notes.insert(0, f"{len(rows)} event map rows were imported.")
         if dry_run:
             transaction.set_rollback(True)
     forget_routes()
@@ -129,7 +131,7 @@ def _new_destination(
     enabled = found.enabled
     if transform.api_version == Destination.ApiVersion.V5 and not imported.token:
         enabled = False
-        report.notes.append("It is switched off: enter its conversion token, then enable it.")
+        report.notes.append("It's turned off. Enter its conversion token, then enable it.")
     return Destination(
         name=name,
         api_version=transform.api_version,
@@ -157,7 +159,7 @@ def _event_map_rows(
             row.clean_fields()
         except ValidationError as error:
             report.notes.append(
-                f"The event map row “{source[:50]}” is left out: {' '.join(error.messages)}"
+                f"The event map row “{source[:50]}” wasn't imported: {' '.join(error.messages)}"
             )
         else:
             rows.append(row)
@@ -177,15 +179,15 @@ def _take_source(found: FoundSource, report: ImportReport) -> Source | None:
             f"{Source._meta.get_field(key).verbose_name}: {' '.join(messages)}"
             for key, messages in error.message_dict.items()
         ]
-        report.notes.append(f"Source “{name[:50]}” is left out: {' '.join(reasons)}")
+        report.notes.append(f"Source “{name[:50]}” wasn't imported: {' '.join(reasons)}")
         return None
     known = Source.objects.filter(write_key=found.write_key).first()
     if known is not None:
-        report.notes.append(f"Source “{known.name}” has this write key already and was linked.")
+        report.notes.append(f"Source “{known.name}” already has this write key and was connected.")
         return known
     if Source.objects.filter(name=name).exists():
         name = f"{name[:90]} ({found.write_key[:6]}…)"
-    report.notes.append(f"Source “{name}” was made with its write key.")
+    report.notes.append(f"Source “{name}” was created with its write key.")
     return Source.objects.create(name=name, write_key=found.write_key, enabled=found.enabled)
 
 
@@ -199,7 +201,7 @@ def _destination_objects(
                 yield f"{number}/{key}", raw, source
         return
     if not isinstance(content, dict):
-        raise NotRudderStack("A JSON object or a list of objects is expected.")
+        raise NotRudderStack("Expected a JSON object or a list of objects.")
     sources = content.get("sources")
     if not isinstance(sources, list) and not isinstance(content.get("destinations"), list):
         yield "", content, None

@@ -1,4 +1,4 @@
-"""What `bin/run` says once it is up: where to look, how to log in, how to send a first event."""
+"""What `bin/run` prints once it's up: the address, how to sign in, how to send a first event."""
 
 from __future__ import annotations
 
@@ -65,56 +65,57 @@ def curl_line(url: str, write_key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What there is to say of the demo source; ``write_key`` is "" when there is nothing to try."""
+    """What to print about the demo source; ``write_key`` is "" when there is none to try."""
 
     write_key: str
     was_replaced: bool = False
-    """The key that everybody knows has just become this one."""
+    """This key has just replaced the well-known one."""
     is_guessable: bool = False
-    """Others can reach the server, and a source with that key sends to a real ad account."""
+    """Others can reach the server, and a source with the well-known key sends to a real ad account."""
 
 
-def greeting(options: Options, settings: Any, admin: Any, demo: Demo) -> list[str]:
+def banner(options: Options, settings: Any, admin: Any, demo: Demo) -> list[str]:
     """The lines to print. ``admin`` is the FirstAdmin just made, or None; its password may show."""
     url = base_url(options, settings.URL_PREFIX)
     if admin is None:
-        login = "as before (forgotten: .venv/bin/python manage.py changepassword NAME)"
+        login = "existing account (reset: .venv/bin/python manage.py changepassword NAME)"
     elif admin.password:
-        login = f"{admin.username}, password {admin.password} (shown this once)"
+        login = f"{admin.username}, password {admin.password} (shown only once)"
     else:
-        login = f"{admin.username}, password as in DJANGO_SUPERUSER_PASSWORD"
+        login = f"{admin.username}, password from DJANGO_SUPERUSER_PASSWORD"
     database = "PostgreSQL" if settings.DATABASE_URL.startswith("postgres") else "SQLite"
     broker = settings.CELERY_BROKER_URL.partition(":")[0].replace("filesystem", "files")
     lines = [
         "",
-        f"CAPI Relay {settings.VERSION} is running on {database}, with {broker} as its broker.",
+        f"CAPI Relay {settings.VERSION} is running with {database} as its database and {broker} as its broker.",
         f"  Admin      {url}/admin/",
-        f"  Login      {login}",
+        f"  Sign in    {login}",
     ]
     if demo.write_key:
         lines.append(f"  Write key  {demo.write_key}")
     lines.append(f"  Data       {settings.DATA_DIR}")
     if not is_loopback(options.host):
-        lines += ["", "  Other machines can reach it. It answers to the names in ALLOWED_HOSTS;"]
-        lines += ["  set ALLOWED_HOSTS=relay.example.com,… for those it should have."]
+        lines += [
+            "",
+            "  Other machines can connect. It responds to the host names in ALLOWED_HOSTS:",
+        ]
+        lines += ["  set ALLOWED_HOSTS=relay.example.com,… to your own."]
     if demo.was_replaced:
         lines += [
             "",
-            "  The demo source has this new write key, because others can reach the server",
+            "  The demo source has a new write key, because others can now reach the server",
         ]
         lines += [
-            "  now and everybody knows the old one. Put it into what sends to the demo source."
+            "  and the old key is publicly known. Use the new one wherever you send to the demo source."
         ]
     if demo.is_guessable:
         lines += [
             "",
-            "  WARNING: anybody can send events to your ad account. A source has the write",
+            "  WARNING: anybody can send events to your ad account. A source has the",
         ]
-        lines += [
-            "  key demo-write-key, which everybody knows. Rotate it in the admin (Sources, the"
-        ]
-        lines += ["  source, Rotate the write key) and put the new one into your site or app."]
+        lines += ["  publicly known write key demo-write-key. Rotate it in the admin (Sources, the"]
+        lines += ["  source, Rotate write key) and use the new one in your site or app."]
     if demo.write_key:
-        lines += ["", "Send a first event, and look at the delivery log in the admin:", ""]
+        lines += ["", "Send a first event, then open the delivery log in the admin:", ""]
         lines += [curl_line(url, demo.write_key)]
-    return [*lines, "", "Ctrl-C stops everything.", ""]
+    return [*lines, "", "Press Ctrl-C to stop everything.", ""]

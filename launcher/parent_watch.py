@@ -20,7 +20,7 @@ def main(arguments: list[str]) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != parent:
-        sys.exit("The parent ended before its command could start.")
+        sys.exit("The parent process ended before the command could start.")
     os.execvp(command[0], command)
 
 

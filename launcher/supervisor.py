@@ -15,7 +15,7 @@ import sys
 import time
 from types import FrameType
 
-from launcher.banner import Demo, connect_host, greeting
+from launcher.banner import Demo, banner, connect_host
 from launcher.commands import (
     Options,
     children_environment,
@@ -42,7 +42,9 @@ def require_free_port(host: str, port: int, variable: str) -> None:
     try:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
-        raise CannotStart(f"HOST={host} is no address of this machine: {error.strerror}.") from None
+        raise CannotStart(
+            f"HOST={host} isn't an address of this machine: {error.strerror}."
+        ) from None
     family, kind, protocol, _, address = addresses[0]
     with socket.socket(family, kind, protocol) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -50,8 +52,8 @@ def require_free_port(host: str, port: int, variable: str) -> None:
             probe.bind(address)
         except OSError as error:
             raise CannotStart(
-                f"Port {port} on {host} cannot be used ({error.strerror}): "
-                f"stop what uses it, or choose another with {variable}=…"
+                f"Can't listen on port {port} of {host} ({error.strerror}). "
+                f"Stop the program that uses it, or choose another port with {variable}=…"
             ) from None
 
 
@@ -63,14 +65,14 @@ def show(name: str, line: str) -> None:
 class Supervisor:
     """Keeps children running until it is told to stop, or until one cannot be kept running.
 
-    ``greeting`` is printed as soon as ``ready_at`` (host, port) takes connections.
+    ``banner`` is printed as soon as ``ready_at`` (host, port) takes connections.
     """
 
     def __init__(
-        self, children: list[Child], greeting: list[str], ready_at: tuple[str, int] | None
+        self, children: list[Child], banner: list[str], ready_at: tuple[str, int] | None
     ) -> None:
         self.children = children
-        self._greeting = greeting
+        self._banner = banner
         self._ready_at = ready_at
         self._stop_signal: int | None = None
         self._wake_reader, self._wake_writer = os.pipe()
@@ -92,7 +94,7 @@ class Supervisor:
             return self._watch()
         finally:
             self.stop_children()
-            self._greet()  # it may hold a password that is shown only once
+            self._print_banner()  # it may hold a password that is shown only once
 
     def _note_signal(self, number: int, frame: FrameType | None) -> None:
         self._stop_signal = number
@@ -106,8 +108,8 @@ class Supervisor:
                         child.start()
                 elif child.exit_status() is not None and not self._plan_restart(child, now):
                     return 1
-            if self._greeting and self._is_ready():
-                self._greet()
+            if self._banner and self._is_ready():
+                self._print_banner()
             self._wait_for_signal()
         print("Stopping ...", flush=True)
         return 0
@@ -118,11 +120,11 @@ class Supervisor:
         child.clear_away()
         delay = child.policy.note_death(now)
         if delay is None:
-            print(f"\n{child.name} keeps ending (status {status}). Its last output:", flush=True)
+            print(f"\n{child.name} keeps exiting (status {status}). Last output:", flush=True)
             for line in child.last_lines:
                 print(f"    {line}", flush=True)
             return False
-        show(child.name, f"ended with status {status}; starting it again in {delay:g} s")
+        show(child.name, f"exited with status {status}; restarting in {delay:g} s")
         child.restart_at = now + delay
         return True
 
@@ -135,8 +137,8 @@ class Supervisor:
             return False
         return True
 
-    def _greet(self) -> None:
-        lines, self._greeting = self._greeting, []
+    def _print_banner(self) -> None:
+        lines, self._banner = self._banner, []
         if lines:
             print("\n".join(lines), flush=True)
 
@@ -144,7 +146,7 @@ class Supervisor:
         """Until a child ends, a signal comes, a restart is due, or it is time to look again."""
         now = time.monotonic()
         times = [child.restart_at for child in self.children if child.restart_at is not None]
-        if self._greeting:
+        if self._banner:
             times.append(now + LOOK_SECONDS)
         timeout = max(0.0, min(times) - now) if times else None
         if select.select([self._wake_reader], [], [], timeout)[0]:
@@ -181,10 +183,10 @@ def prepare(options: Options) -> list[str]:
         admin = first_start.create_first_admin(os.environ)
         demo = prepare_demo(is_private(options, settings))
     except OperationalError as error:
-        raise CannotStart(f"The database cannot be used: {str(error).strip()}") from None
+        raise CannotStart(f"Can't use the database: {str(error).strip()}") from None
     finally:
         connections.close_all()
-    return greeting(options, settings, admin, demo)
+    return banner(options, settings, admin, demo)
 
 
 def prepare_demo(private: bool) -> Demo:

@@ -1,4 +1,4 @@
-"""The sandbox as a program: its options, its one line of greeting, its way to end."""
+"""The sandbox as a program: its options, its start message, its shutdown."""
 
 from __future__ import annotations
 
@@ -19,44 +19,49 @@ from .sandbox import MAX_BODY_BYTES, Sandbox
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `manage.py pinterest_sandbox` and `python -m pinterest_sandbox`."""
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    parser.add_argument("--port", type=int, default=8100, help="0 picks a free one (%(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=8100, help="0 chooses a free port (%(default)s)"
+    )
     parser.add_argument(
         "--fault",
         action="append",
         default=[],
         metavar="NAME[=ARG]",
-        help="what goes wrong, e.g. poison=ID, status=500:0.3, latency=0.05; may be repeated",
+        help="inject a fault, e.g. poison=ID, status=500:0.3, latency=0.05; may be repeated",
     )
     parser.add_argument(
         "--token",
         action="append",
         default=[],
-        help="accept only this token; may be repeated (else any that does not start with bad)",
+        help="accept only this token; may be repeated (default: any that doesn't start with bad)",
     )
     parser.add_argument(
         "--account",
         action="append",
         default=[],
         metavar="ID",
-        help="permit only this ad account; may be repeated (else any; 403… and 404… are refused)",
+        help="allow only this ad account; may be repeated (default: any, but 403… and 404… are refused)",
     )
     parser.add_argument(
-        "--ledger", type=Path, metavar="FILE", help="keep the ledger in this file across restarts"
+        "--ledger",
+        type=Path,
+        metavar="FILE",
+        help="store the ledger in this file, so that it survives restarts",
     )
-    parser.add_argument("--seed", type=int, help="makes faults at a rate repeatable")
+    parser.add_argument("--seed", type=int, help="make random faults repeatable")
     parser.add_argument(
         "--keep-conversions",
         type=int,
         default=50_000,
         metavar="N",
-        help="how many conversions stay readable in full (%(default)s)",
+        help="how many conversions to store in full (%(default)s)",
     )
     parser.add_argument(
         "--max-body-bytes",
         type=int,
         default=MAX_BODY_BYTES,
         metavar="N",
-        help="larger request bodies get 413 (%(default)s)",
+        help="larger request bodies get a 413 (%(default)s)",
     )
 
 
@@ -78,7 +83,7 @@ def run_sandbox(options: dict[str, Any]) -> int:
         print(f"--fault: {refused}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"The ledger file cannot be used: {error}", file=sys.stderr)
+        print(f"Can't use the ledger file: {error}", file=sys.stderr)
         return 1
     _spare_the_garbage_collector()
     stop = Event()
@@ -88,9 +93,9 @@ def run_sandbox(options: dict[str, Any]) -> int:
         sandbox.start()
     except OSError as error:
         place = f"{options['host']}:{options['port']}"
-        print(f"The Pinterest sandbox cannot listen on {place}: {error}", file=sys.stderr)
+        print(f"The Pinterest sandbox can't listen on {place}: {error}", file=sys.stderr)
         return 1
-    print(f"Pinterest sandbox on {sandbox.url} (open it to see what it can do)", flush=True)
+    print(f"Pinterest sandbox on {sandbox.url} (open it in a browser for instructions)", flush=True)
     stop.wait()
     sandbox.close()
     return 0
@@ -108,7 +113,7 @@ def _spare_the_garbage_collector() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m pinterest_sandbox",
-        description="A stand-in for the Pinterest Conversions API, for trying out and testing.",
+        description="A stand-in for the Pinterest Conversions API, for trials and tests.",
         epilog=faults.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

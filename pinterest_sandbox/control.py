@@ -22,7 +22,7 @@ _LARGEST_PAGE = 10_000
 _ROOT_PAGE = """\
 Pinterest sandbox of CAPI Relay
 ===============================
-A stand-in for the Pinterest Conversions API, for trying out and testing. Nothing leaves it.
+A stand-in for the Pinterest Conversions API, for trials and tests. It sends nothing anywhere.
 
 Send to       POST {url}/v5/ad_accounts/ID/events[?test=true]   (Authorization: Bearer TOKEN)
 Legacy        POST {url}/events/v3[?test=true]                  (advertiser_id in each event)
@@ -30,22 +30,22 @@ Legacy        POST {url}/events/v3[?test=true]                  (advertiser_id i
 Requests      {requests}, by status {requests_by_status}
 Events        {events_received} received: {events_processed} processed, {events_failed} failed,
               {events_refused} in requests refused as a whole
-Event IDs     {distinct_event_ids} distinct; {duplicates} conversions came again
-Test mode     {test_events_received} events received, {test_judged} judged
+Event IDs     {distinct_event_ids} distinct; {duplicates} duplicate conversions
+Test mode     {test_events_received} events received, {test_judged} evaluated
 
-Look          GET    /_ledger                   the counts, as JSON
-              GET    /_ledger/events?after=0    page through all events (&limit= &conversions=true
+Inspect       GET    /_ledger                   counts, as JSON
+              GET    /_ledger/events?after=0    all events, page by page (&limit= &conversions=true
                                                 &test=true)
               GET    /_ledger/events/EVENT_ID   one event, with the conversion as received
               GET    /_ledger/event_ids         the event_id of every processed event
-              GET    /_requests?limit=100       the last requests, newest first
-              DELETE /_ledger                   forget them all
+              GET    /_requests?limit=100       latest requests, newest first
+              DELETE /_ledger                   delete all of them
 
-Break things  POST   /_faults  {{"fault": "status=500:0.3", "account": "549", "for": 10}}
-              GET    /_faults                   those in force
-              DELETE /_faults[/ID][?name=NAME]  take them back
+Add faults    POST   /_faults  {{"fault": "status=500:0.3", "account": "549", "for": 10}}
+              GET    /_faults                   active faults
+              DELETE /_faults[/ID][?name=NAME]  remove faults
 
-In force      {faults}
+Active        {faults}
 
 {usage}
 """
@@ -129,7 +129,7 @@ class Control:
         limit = _whole_number(exchange, "limit", 1000)
         if after is None or limit is None or not 1 <= limit <= _LARGEST_PAGE:
             return _bad_request(
-                f"after must be a whole number, limit one from 1 to {_LARGEST_PAGE}"
+                f"after must be a whole number, and limit a whole number from 1 to {_LARGEST_PAGE}"
             )
         with_conversions = exchange.parameter("conversions", "false").lower() == "true"
         entries = self._ledger_of(exchange).page(after, limit, with_conversions=with_conversions)
@@ -147,7 +147,7 @@ class Control:
         counts = self.summary()
         by_status = [f"{status}: {count}" for status, count in counts["requests_by_status"].items()]
         in_force = [
-            f"{fault['fault']} (struck {fault['strikes']} times)"
+            f"{fault['fault']} (affected {fault['strikes']} requests)"
             for fault in self._faults.as_json()
         ]
         page = _ROOT_PAGE.format(

@@ -1,26 +1,27 @@
-"""What can be made to go wrong, and the one line of text that asks for it.
+"""Faults that can be injected, and how to write them.
 
-A fault is written `NAME[=ARGUMENT][,account=ID][,for=N]`; the same line serves `--fault`,
-`POST /_faults` and `Sandbox.add_fault`:
+A fault is written as `NAME[=ARGUMENT][,account=ID][,for=N]`, for `--fault`, `POST /_faults`, and
+`Sandbox.add_fault`:
 
-    poison=ID[,ID…]           400 for a whole request that holds a conversion with this event_id
-    max_age=DAYS              400 in the same words for a whole request with an older conversion
-    status=CODE[:RATE]        this HTTP status (300-599) instead of an answer; nothing is recorded
-    latency=SECONDS           the answer waits; latency=MIN-MAX draws the wait
+    poison=ID[,ID…]           400 for the whole request if a conversion has this event_id
+    max_age=DAYS              400 with the same message for the whole request if a conversion is
+                              older
+    status=CODE[:RATE]        this HTTP status (300-599) instead of a response; nothing is recorded
+    latency=SECONDS           delays the response; latency=MIN-MAX by a random time
     fail=RATE | ID[,ID…]      200 in which these conversions are `failed`
-    partial422=RATE | ID[,ID…]  422 with a result for each conversion, these ones `failed`
-    rate_limit=N[/SECONDS]    429 after N requests of an account in a window (60 s)
-    retry_after=SECONDS       a Retry-After header on 408, 429 and 5xx
-    drop=WHEN[:RATE]          the connection closes: `before` the body is read, `after` the
-                              conversions were judged, `midway` through the answer
-    truncate[=RATE]           half of the answer's JSON, under a correct Content-Length
-    wrong_count[=RATE]        200 with one result fewer than conversions
+    partial422=RATE | ID[,ID…]  422 with a result for each conversion, these are `failed`
+    rate_limit=N[/SECONDS]    429 after N requests of an account within this time (60 s)
+    retry_after=SECONDS       a Retry-After header with 408, 429, and 5xx
+    drop=WHEN[:RATE]          closes the connection: `before` the body is read, `after` the
+                              conversions were evaluated, or `midway` through the response
+    truncate[=RATE]           half of the response's JSON, with a correct Content-Length
+    wrong_count[=RATE]        200 with one result too few
     nonsense[=RATE]           200 with an HTML page
 
-RATE is a probability from 0 to 1: for `fail` and `partial422` of each conversion, else of each
-request. An event_id that looks like a rate is written `id:1`. `account` limits a fault to one
-ad account (v3: the one of the first conversion, which `drop=before` cannot see); `for` ends it
-after the N requests it struck. `status=422` is the 422 without results.
+RATE is a probability from 0 to 1: per conversion for `fail` and `partial422`, otherwise per
+request. Write an event_id that looks like a rate as `id:1`. `account` limits a fault to one
+ad account (v3: that of the first conversion, which `drop=before` can't see); `for` ends it
+after it affected N requests. `status=422` is a 422 without results.
 """
 
 from __future__ import annotations
@@ -40,11 +41,11 @@ class FaultRefused(ValueError):
 
 @dataclass(slots=True)
 class Fault:
-    """One thing that goes wrong. Only the attributes its `name` uses are set.
+    """One injected fault. Only the attributes its `name` uses are set.
 
     `rate` is a probability (0-1) of each request or conversion; `seconds` is a (min, max) wait or
     a window; `count` the requests a window admits; `status` an HTTP status; `moment` one of
-    `before`, `after`, `midway`; `remaining` the strikes left (None: no end).
+    `before`, `after`, `midway`; `remaining` the number of requests left (None: no limit).
     """
 
     name: str
@@ -114,7 +115,7 @@ def read_faults(document: Any) -> list[Fault]:
         if not isinstance(event_ids, list) or not all(isinstance(one, str) for one in event_ids):
             raise FaultRefused("event_ids must be a list of strings")
         if line not in ("poison", "fail", "partial422") or not event_ids:
-            raise FaultRefused("event_ids belongs to a bare poison, fail or partial422")
+            raise FaultRefused("event_ids requires poison, fail or partial422 without an argument")
         line = f"{line}=id:"
     account, for_requests = document.get("account") or "", document.get("for")
     if not isinstance(account, str):
@@ -202,7 +203,7 @@ def _read_retry_after(fault: Fault, text: str) -> None:
 def _read_drop(fault: Fault, text: str) -> None:
     fault.moment, _, rate = text.partition(":")
     if fault.moment not in ("before", "after", "midway"):
-        raise FaultRefused(f"drop is written before, after or midway, not {fault.moment!r}")
+        raise FaultRefused(f"drop must be before, after or midway, not {fault.moment!r}")
     _read_rate(fault, rate)
 
 

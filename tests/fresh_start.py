@@ -114,7 +114,7 @@ class Run:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             lines = self.output().splitlines()
-            if "Ctrl-C stops everything." in lines:
+            if "Press Ctrl-C to stop everything." in lines:
                 return shlex.split(next(line for line in lines if line.startswith("curl ")))
             if self._process.poll() is not None:
                 raise FreshStartFailed(f"bin/run ended with {self._process.returncode}")

@@ -39,8 +39,8 @@ def make_venv(
 
 def test_it_is_made_once_and_a_changed_pin_is_installed_into_it(clone: Path) -> None:
     first = make_venv(clone)
-    assert first.stderr.startswith("Making .venv with Python 3.")
-    assert "Installing what requirements.txt pins" in first.stderr
+    assert first.stderr.startswith("Creating .venv with Python 3.")
+    assert "Installing the packages of requirements.txt" in first.stderr
     mark = clone / ".venv" / "mark"
     mark.touch()
 
@@ -49,11 +49,11 @@ def test_it_is_made_once_and_a_changed_pin_is_installed_into_it(clone: Path) -> 
     (clone / "requirements.txt").write_text("# something else\n")
     again = make_venv(clone)
     assert "Making" not in again.stderr
-    assert "Installing what requirements.txt pins" in again.stderr
+    assert "Installing the packages of requirements.txt" in again.stderr
     assert make_venv(clone).stderr == ""
 
     assert (
-        "Installing what requirements-dev.txt pins"
+        "Installing the packages of requirements-dev.txt"
         in make_venv(clone, "requirements-dev.txt").stderr
     )
     assert make_venv(clone, "requirements-dev.txt").stderr == ""
@@ -66,11 +66,11 @@ def test_an_installation_that_was_cut_short_is_done_again(clone: Path) -> None:
     failed = make_venv(clone, PIP_NO_INDEX="1")
     assert failed.returncode == 1
     assert failed.stderr.splitlines()[-1] == (
-        "The packages in requirements.txt could not be installed: is a Python package index within "
-        "reach? (pip's last words are above; PIP_INDEX_URL names another index.)"
+        "The packages in requirements.txt could not be installed. Can this machine reach a Python "
+        "package index? (pip's last output is above; set PIP_INDEX_URL to use another index.)"
     )
     (clone / "requirements.txt").write_text("# nothing\n")
-    assert "Installing what requirements.txt pins" in make_venv(clone).stderr
+    assert "Installing the packages of requirements.txt" in make_venv(clone).stderr
 
 
 def test_a_python_without_venv_is_one_sentence(clone: Path) -> None:
@@ -82,6 +82,6 @@ def test_a_python_without_venv_is_one_sentence(clone: Path) -> None:
     done = make_venv(clone, PYTHON=str(python))
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
-        f"{python} has no venv module: install it (Debian and Ubuntu: apt-get install "
-        "python3-venv) and start again."
+        f"{python} has no venv module. Install it (Debian and Ubuntu: apt-get install "
+        "python3-venv), then try again."
     )

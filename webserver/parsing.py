@@ -122,7 +122,7 @@ class RequestReader:
             )
         if end < 0:
             if self._head and self._head[0] not in _FIRST_BYTES:
-                raise RequestRefused(HTTPStatus.BAD_REQUEST, "This is not an HTTP/1.1 request.")
+                raise RequestRefused(HTTPStatus.BAD_REQUEST, "This isn't an HTTP/1.1 request.")
             return b"", b""
         return data[: end + 4], data[end + 4 :]
 
@@ -141,7 +141,7 @@ class RequestReader:
         try:
             parser.feed_data(head)
         except HttpParserUpgrade:
-            raise RequestRefused(HTTPStatus.BAD_REQUEST, "This server is no proxy.") from None
+            raise RequestRefused(HTTPStatus.BAD_REQUEST, "This server isn't a proxy.") from None
         except HttpParserError as error:
             refused = error.__context__
             if isinstance(refused, RequestRefused):
@@ -150,7 +150,7 @@ class RequestReader:
         version = parser.get_http_version()
         if version not in ("1.1", "1.0"):
             raise RequestRefused(
-                HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "This server speaks HTTP/1.1 only."
+                HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "This server only supports HTTP/1.1."
             )
         method = parser.get_method().decode("ascii")
         request = Request(environ, method)
@@ -170,7 +170,7 @@ class RequestReader:
         if not url.startswith(b"/") and url != b"*":  # http://host/path, as proxies are asked
             parsed = parse_url(url)
             if parsed.host is None:
-                raise RequestRefused(HTTPStatus.BAD_REQUEST, "The request names no path.")
+                raise RequestRefused(HTTPStatus.BAD_REQUEST, "The request has no path.")
             host = parsed.host if parsed.port is None else b"%s:%d" % (parsed.host, parsed.port)
             environ["HTTP_HOST"] = host.decode("latin-1")
             url = (parsed.path or b"/") + (b"?" + parsed.query if parsed.query else b"")
@@ -186,7 +186,7 @@ class RequestReader:
         self._is_chunked = bool(coding)
         if coding and (coding.lower() != "chunked" or not request.has_newer_http):
             raise RequestRefused(
-                HTTPStatus.NOT_IMPLEMENTED, "The only transfer coding here is chunked."
+                HTTPStatus.NOT_IMPLEMENTED, "The only supported transfer coding is chunked."
             )
         self._missing = int(environ.get("CONTENT_LENGTH", 0))
         if self._missing > self._limits.body_bytes:

@@ -143,7 +143,7 @@ class Server:
             except BlockingIOError:
                 return
             except OSError as error:  # out of descriptors or memory, or it has gone already
-                logger.warning("A connection could not be accepted: %s.", error.strerror)
+                logger.warning("Couldn't accept a connection: %s.", error.strerror)
                 self._make_room()
                 return
             if len(self._connections) >= self._most_connections:
@@ -283,7 +283,7 @@ class Server:
             self._refuse(
                 oldest,
                 HTTPStatus.SERVICE_UNAVAILABLE,
-                "Too many requests are incomplete; this one took the longest.",
+                "Too many incomplete requests. This one took the longest.",
                 _RETRY,
             )
 
@@ -294,7 +294,7 @@ class Server:
             self._refuse(
                 connection,
                 HTTPStatus.SERVICE_UNAVAILABLE,
-                "Too many requests wait for an answer.",
+                "Too many requests are waiting for a response.",
                 _RETRY,
             )
 
@@ -420,16 +420,16 @@ class Server:
                 self._close(connection)  # it has said nothing, so there is nothing to answer
                 return
             text = (
-                f"The body did not arrive within {limits.body_seconds:g} seconds."
+                f"The body didn't arrive within {limits.body_seconds:g} seconds."
                 if connection.phase is Phase.BODY
-                else f"The headers did not arrive within {limits.head_seconds:g} seconds."
+                else f"The headers didn't arrive within {limits.head_seconds:g} seconds."
             )
             self._refuse(connection, HTTPStatus.REQUEST_TIMEOUT, text)
         elif (
             connection.phase is Phase.BODY
             and now - connection.last_moved_at > limits.silence_seconds
         ):
-            text = f"Nothing of the body arrived for {limits.silence_seconds:g} seconds."
+            text = f"No part of the body arrived for {limits.silence_seconds:g} seconds."
             self._refuse(connection, HTTPStatus.REQUEST_TIMEOUT, text)
 
     def _drop(self, connection: Connection) -> None:

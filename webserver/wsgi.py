@@ -45,7 +45,7 @@ class Responder:
             if start.is_sent:
                 connection.abandon()
             else:
-                text = b"The server could not answer this request.\n"
+                text = b"The server couldn't answer this request.\n"
                 connection.write_last(
                     plain_answer(HTTPStatus.INTERNAL_SERVER_ERROR, text), closes=True
                 )

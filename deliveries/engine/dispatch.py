@@ -206,7 +206,7 @@ class BatchRun:
         reply = send_dummy(self.destination, now)
         reading = read_reply(reply, 1)
         logger.warning(
-            "Destination %s: events were refused alike; a made-up event is answered with %s.",
+            "Destination %s: all events were refused with the same error; the response to a made-up event is %s.",
             self.destination.pk,
             reading.status or reading.outcomes[0].code,
         )
@@ -236,7 +236,7 @@ class BatchRun:
                     retry_after_seconds=retry_after_seconds,
                 )
             except (OperationalError, InterfaceError) as error:
-                logger.warning("Cannot settle now (%s).", type(error).__name__)
+                logger.warning("Can't settle now (%s).", type(error).__name__)
                 if not self.wait_for_database():
                     raise
                 # The connection may have been lost after the commit.

@@ -75,5 +75,5 @@ def _plan(destination_id: int, name: str) -> PlannedDelivery:
         Stage.TRANSFORM,
         "event_name_too_long",
         "event",
-        f"An event's name has at most {MAX_CONVERSION_NAME} characters, none of them NUL.",
+        f"An event name can have at most {MAX_CONVERSION_NAME} characters and no NUL.",
     )

@@ -55,8 +55,8 @@ def _transform(delivery: ClaimedDelivery, config: TransformConfig, now: float) -
                 OutcomeKind.RETRYABLE,
                 Stage.TRANSFORM,
                 "transform_failed",
-                message=f"CAPI Relay failed on this event ({type(error).__name__}); "
-                "its own log has the details.",
+                message=f"CAPI Relay failed to transform this event ({type(error).__name__}). "
+                "See the worker's log for details.",
             ),
         )
     event_id = conversion.fields["event_id"]
@@ -95,7 +95,7 @@ def _spent(delivery: ClaimedDelivery) -> Judged:
             OutcomeKind.UNKNOWN,
             Stage.TRANSPORT,
             "worker_lost",
-            message="The worker stopped during the last try, and no tries are left.",
+            message="The worker stopped during the last attempt.",
         ),
     )
 
@@ -108,7 +108,7 @@ def _bodyless(delivery: ClaimedDelivery) -> Judged:
             OutcomeKind.REJECTED,
             Stage.TRANSFORM,
             "event_pruned",
-            message="The event's body was deleted when its retention was over.",
+            message="The event's body was removed at the end of its retention.",
         ),
     )
 

@@ -87,7 +87,7 @@ def next_state(
     until the budget is spent. Raises ValueError for a count or jitter out of range.
     """
     if attempts_used < 1:
-        raise ValueError(f"A try was made, so at least 1 attempt is used, not {attempts_used}.")
+        raise ValueError(f"At least 1 attempt must be used, not {attempts_used}.")
     if not 0 <= jitter < 1:
         raise ValueError(f"The jitter must be in [0, 1), not {jitter}.")
     if kind is OutcomeKind.DELIVERED:

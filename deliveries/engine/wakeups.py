@@ -55,7 +55,7 @@ def _send(task: str, arguments: tuple[int, ...], expires_seconds: float) -> None
     except Exception as error:
         # Only where and what: the text of such an error may hold the broker's password.
         logger.warning(
-            "No worker could be woken (%s, raised in %s): the sweep will find the work.",
+            "Couldn't wake a worker (%s, raised in %s); the next sweep will find the deliveries.",
             type(error).__name__,
             _raised_in(error),
         )

@@ -91,8 +91,8 @@ def _make_conflict(position: int, row: EventRow) -> Conflict:
     finding = Finding(
         CODE,
         "messageId",
-        "An event with this message ID and other content came before. "
-        f"This one is kept and delivered, with the message ID {own_id} in the log.",
+        "Another event with this message ID but different content was received before. "
+        f"This one is stored and delivered; its message ID in the log is {own_id}.",
     )
     return Conflict(position, row._replace(message_id=own_id), refuse_event(finding, event))
 

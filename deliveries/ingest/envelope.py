@@ -47,7 +47,7 @@ def accept_event(event: Any, path_type: str, arrival: Arrival) -> AcceptedEvent:
     RudderStack, and what the event said is kept as ``originalType``.
     """
     if type(event) is not dict:
-        raise EventRefused("not_an_object", "", "An event is a JSON object.")
+        raise EventRefused("not_an_object", "", "An event must be a JSON object.")
     if is_blank(event.get("userId")) and is_blank(event.get("anonymousId")):
         raise EventRefused(
             "missing_identity", "userId", "An event needs a userId or an anonymousId."
@@ -111,13 +111,13 @@ def _read_message_id(value: Any) -> str:
     if value is None:
         return ""
     if type(value) is not str:
-        raise EventRefused("invalid_message_id", "messageId", "A messageId is text.")
+        raise EventRefused("invalid_message_id", "messageId", "A messageId must be text.")
     message_id = trim(value.replace("\x00", ""))  # no column holds NUL
     if len(message_id) > MAX_MESSAGE_ID:
         raise EventRefused(
             "message_id_too_long",
             "messageId",
-            f"A messageId has at most {MAX_MESSAGE_ID} characters.",
+            f"A messageId can have at most {MAX_MESSAGE_ID} characters.",
         )
     return message_id
 

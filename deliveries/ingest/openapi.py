@@ -14,23 +14,26 @@ TEXT = {"type": "string"}
 MOMENT = {"type": "string", "format": "date-time"}
 EVENT = {
     "type": "object",
-    "description": "One RudderStack or Segment event. Fields that are not named here are kept too. "
-    "userId or anonymousId is required.",
+    "description": "A RudderStack or Segment event. Other fields are stored too. Either userId or "
+    "anonymousId is required.",
     "properties": {
-        "type": {**TEXT, "description": "In a batch: track, page, screen, identify, group, alias."},
-        "event": {**TEXT, "description": "Of a track call: its name."},
-        "name": {**TEXT, "description": "Of a page or screen call: its name."},
+        "type": {
+            **TEXT,
+            "description": "In a batch: track, page, screen, identify, group, or alias.",
+        },
+        "event": {**TEXT, "description": "Track calls: the event's name."},
+        "name": {**TEXT, "description": "Page and screen calls: the name of the page or screen."},
         "userId": {**TEXT, "nullable": True},
         "anonymousId": {**TEXT, "nullable": True},
         "messageId": {
             **TEXT,
             "maxLength": 255,
-            "description": "Taken once for each source; made up when missing.",
+            "description": "Stored once per source; generated if missing.",
         },
         "timestamp": {
             **MOMENT,
-            "description": "When missing: receivedAt − (sentAt − originalTimestamp). Without an "
-            "originalTimestamp beside it, it is by the sender's clock, and sentAt corrects it.",
+            "description": "If missing: receivedAt − (sentAt − originalTimestamp). Without an "
+            "originalTimestamp, it comes from the sender's clock and is corrected with sentAt.",
         },
         "originalTimestamp": MOMENT,
         "sentAt": MOMENT,
@@ -47,10 +50,13 @@ BATCH = {
     "properties": {
         "batch": {"type": "array", "minItems": 1, "items": EVENT},
         "writeKey": {**TEXT, "description": "Instead of Basic auth."},
-        "sentAt": {**MOMENT, "description": "By the sender's clock; a default of each event."},
-        "context": {"type": "object", "description": "A default of each event, key by key."},
-        "integrations": {"type": "object", "description": "A default of each event, key by key."},
-        "traits": {"type": "object", "description": "A default of each event, key by key."},
+        "sentAt": {
+            **MOMENT,
+            "description": "According to the sender's clock. Default for all events.",
+        },
+        "context": {"type": "object", "description": "Defaults for all events, key by key."},
+        "integrations": {"type": "object", "description": "Defaults for all events, key by key."},
+        "traits": {"type": "object", "description": "Defaults for all events, key by key."},
     },
     "additionalProperties": True,
 }
@@ -71,7 +77,10 @@ WRITE_KEY_IN_QUERY = OpenApiParameter(
     "writeKey", str, description="The write key, instead of Basic auth."
 )
 PIXEL_DATA = OpenApiParameter(
-    "data", str, required=True, description="Base64 (either alphabet, padded or not) of the JSON."
+    "data",
+    str,
+    required=True,
+    description="The Base64-encoded JSON (either alphabet, with or without padding).",
 )
 
 
@@ -80,7 +89,9 @@ def _answer(text: str, description: str) -> OpenApiResponse:
     return OpenApiResponse({"type": "string"}, description=description, examples=examples)
 
 
-STORED = _answer("OK", "Stored durably. Events that cannot be taken are listed as refusals.")
+STORED = _answer(
+    "OK", "Stored durably. Events that can't be accepted are listed as invalid events."
+)
 EXAMPLE = OpenApiExample("An order", value=ORDER, request_only=True)
 BATCH_EXAMPLE = OpenApiExample(
     "A batch", value={"batch": [{"type": "track", **ORDER}]}, request_only=True
@@ -89,19 +100,23 @@ IMAGE = {(200, "image/gif"): OpenApiResponse({"type": "string", "format": "binar
 SOURCE_CONFIG = {(200, "application/json"): OpenApiResponse({"type": "object"}, "The source.")}
 ERRORS = {
     (400, "text/plain"): _answer(
-        responses.INVALID_JSON, "Nothing of the request can be taken; sending it again is no use."
+        responses.INVALID_JSON, "Nothing in the request can be accepted. Don't send it again."
     ),
-    (401, "text/plain"): _answer(responses.UNKNOWN_WRITE_KEY, "No write key, or an unknown one."),
+    (401, "text/plain"): _answer(
+        responses.UNKNOWN_WRITE_KEY, "The write key is missing or unknown."
+    ),
     (403, "text/plain"): _answer(
-        responses.ORIGIN_NOT_ALLOWED, "A page of an origin that the source does not list."
+        responses.ORIGIN_NOT_ALLOWED, "The page's origin isn't among the source's allowed origins."
     ),
-    (404, "text/plain"): _answer(responses.SOURCE_DISABLED, "The source is switched off."),
-    (413, "text/plain"): _answer(responses.TOO_LARGE, "More than 4,096,000 bytes unpacked."),
+    (404, "text/plain"): _answer(responses.SOURCE_DISABLED, "The source is turned off."),
+    (413, "text/plain"): _answer(
+        responses.TOO_LARGE, "More than 4,096,000 bytes after decompression."
+    ),
     (415, "text/plain"): _answer(
-        responses.UNSUPPORTED_ENCODING, "Compressed with something else than gzip or deflate."
+        responses.UNSUPPORTED_ENCODING, "Compressed with something other than gzip or deflate."
     ),
     (429, "text/plain"): _answer(responses.TOO_MANY_REQUESTS, "Wait as long as Retry-After says."),
-    (503, "text/plain"): _answer(responses.NO_STORAGE, "Nothing was stored: send it again."),
+    (503, "text/plain"): _answer(responses.NO_STORAGE, "Nothing was stored. Send it again."),
 }
 
 

@@ -31,7 +31,7 @@ GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7
 """One transparent point."""
 _DEEPEST = 10
 _URL_SAFE = str.maketrans("-_", "+/")
-_NO_JSON = "data is not Base64 of a JSON object"
+_NO_JSON = "data isn't a Base64-encoded JSON object"
 
 
 class PixelView(IngestView):
@@ -42,7 +42,7 @@ class PixelView(IngestView):
     )
     http_method_names = ("get", "options")  # a HEAD must not store what a GET stores
     event_type = ""
-    schema_description = "Every other query parameter is a field; a.b=… nests."
+    schema_description = "All other query parameters are fields; a.b=… nests."
     schema_responses = openapi.IMAGE
 
     @property
@@ -66,7 +66,7 @@ class PixelView(IngestView):
             return image()
         if isinstance(exc, DatabaseError):
             storage.watch.note_failure()
-            logger.error("A pixel's event cannot be stored: %s.", describe_error(exc))
+            logger.error("Can't store a pixel's event: %s.", describe_error(exc))
             return image()
         raise exc
 
@@ -83,7 +83,7 @@ class EncodedPixelView(PixelView):
     """Segment's: the event as JSON in ``data``, Base64-encoded, with the write key in it."""
 
     authentication_classes = (WriteKeyAuthentication,)
-    schema_description = "The event as JSON, Base64-encoded, in data; its writeKey may be in it."
+    schema_description = "The event as Base64-encoded JSON in “data”, optionally with its writeKey."
     schema_parameters = (openapi.PIXEL_DATA,)
 
     def read_text(self, request: Request) -> bytes:

@@ -1,4 +1,4 @@
-"""What could not become an event: the reason, and a short excerpt that spares the person in it."""
+"""Invalid events: the reason, and a short excerpt without personal data."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ANSWERS = {
 
 
 class EventRefused(Exception):
-    """This event cannot be taken; its neighbours can."""
+    """This event can't be accepted; the others in its batch can."""
 
     def __init__(self, code: str, field: str, message: str) -> None:
         super().__init__(code)
@@ -53,7 +53,7 @@ class RefusedEvent:
 
     @property
     def answer(self) -> str:
-        """What RudderStack would say to the request if nothing of it can be taken."""
+        """What RudderStack would answer if nothing in the request can be accepted."""
         return _ANSWERS.get(self.code, responses.INVALID_EVENT)
 
 
@@ -70,14 +70,14 @@ def refuse_body(code: str, message: str, body: bytes) -> RefusedEvent:
 
 def count_others(count: int) -> RefusedEvent:
     """The one row for all refusals of a request that have none of their own."""
-    message = f"{count} more events of the same request were refused."
+    message = f"{count} more events in the same request were invalid."
     return RefusedEvent("more_refusals", "", message, "")
 
 
 def excerpt_of(text: str) -> str:
-    """The beginning of ``text`` without e-mail addresses, fit for every database."""
+    """The beginning of ``text`` without email addresses, fit for every database."""
     text = text[:_READ_CHARACTERS].replace("\x00", "\ufffd")
-    return _EMAIL.sub("(e-mail)", text)[:EXCERPT_CHARACTERS]
+    return _EMAIL.sub("(email)", text)[:EXCERPT_CHARACTERS]
 
 
 class _Outline:

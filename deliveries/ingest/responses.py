@@ -1,6 +1,6 @@
 """What ingest answers: plain text, with the statuses and sentences that RudderStack's SDKs know.
 
-Never JSON: rudder-sdk-python takes a 4xx with a JSON body that lacks ``code`` for a network fault
+Never JSON: rudder-sdk-python treats a 4xx with a JSON body that lacks ``code`` as a network fault
 and sends the whole batch again.
 """
 
@@ -19,15 +19,15 @@ SOURCE_DISABLED = "source is disabled"
 NOT_HTTPS = "use https: this server accepts no write keys over plain http"
 ORIGIN_NOT_ALLOWED = "origin is not allowed"
 INVALID_JSON = "invalid json"
-UNSUPPORTED_ENCODING = "content encoding is not supported: send gzip, deflate or identity"
-UNREADABLE_REQUEST = "failed to read request: it has too many parameters, or strange ones"
+UNSUPPORTED_ENCODING = "content encoding is not supported: use gzip, deflate or identity"
+UNREADABLE_REQUEST = "failed to read request: too many or invalid parameters"
 UNREADABLE_BODY = "failed to read body from request"
 EMPTY_BATCH = "empty batch payload"
 INVALID_EVENT = "event is not a valid rudder event"
 NO_IDENTITY = "request neither has anonymousId nor userId"
 TOO_LARGE = "request size exceeds max limit"
 TOO_MANY_REQUESTS = "max requests limit reached"
-NO_STORAGE = "events cannot be stored at the moment"
+NO_STORAGE = "events can't be stored at the moment"
 NO_DATABASE = "Cannot connect to db"
 WRONG_METHOD = "Method Not Allowed"
 UNKNOWN_PATH = "404 page not found"

@@ -17,7 +17,7 @@ class SourceConfigView(IngestView):
     """Cloud mode, statistics off: the browser sends its events here and loads nothing else."""
 
     authentication_classes = (HeaderWriteKeyAuthentication,)
-    schema_summary = "What the browser SDK asks before it starts"
+    schema_summary = "Configuration for the browser SDK"
     schema_tag = "browser SDK"
     schema_responses = {**openapi.SOURCE_CONFIG, **openapi.ERRORS}
 

@@ -31,7 +31,7 @@ def health(request: HttpRequest) -> HttpResponse:
             cursor.execute("SELECT 1")
             cursor.fetchone()
     except DatabaseError as error:
-        logger.error("The database does not answer: %s.", type(error).__name__)
+        logger.error("The database doesn't respond: %s.", type(error).__name__)
         return responses.refused(503, responses.NO_DATABASE)
     if not storage.watch.is_fine():
         return responses.refused(503, responses.NO_STORAGE)

@@ -235,15 +235,15 @@ def _describe_flaw(event: Any) -> Finding | None:
                 return Finding("nested_too_deeply", "", f"Nested more than {DEEPEST} levels deep.")
             if kind is _RepeatedKey:
                 field = join_path(path, _as_text(value.key))
-                return Finding("repeated_key", field, "An object names this key more than once.")
+                return Finding("repeated_key", field, "An object has this key more than once.")
             members = value.items() if isinstance(value, dict) else enumerate(value)
             unseen += [
                 (member, join_path(path, _as_text(key)), depth + 1) for key, member in members
             ]
         elif kind is _NoNumber and not is_long_number(value):
-            return Finding("not_a_number", path, "JSON has no NaN and no Infinity.")
+            return Finding("not_a_number", path, "JSON doesn't allow NaN or Infinity.")
         elif kind is float and not math.isfinite(value):
-            return Finding("number_too_large", path, "No number of 64 bits is as large as this.")
+            return Finding("number_too_large", path, "This number doesn't fit in 64 bits.")
     return None
 
 

@@ -73,5 +73,7 @@ def _spend(budget: Budget, units: float, *, may_owe: bool = False) -> float:
     try:
         return spend(budget, units, may_owe=may_owe)
     except (OSError, RedisError) as error:
-        logger.warning("No rate limit: it cannot be counted (%s).", type(error).__name__)
+        logger.warning(
+            "Can't count requests, so no rate limit is enforced (%s).", type(error).__name__
+        )
         return 0.0

@@ -1,4 +1,4 @@
-"""The doors for events: authenticate, read, accept or refuse each event, store, answer."""
+"""The endpoints for events: authenticate, read, accept or refuse each event, store, answer."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class IngestView(APIView):
         if isinstance(exc, DatabaseError):
             storage.watch.note_failure()
             # The error's own text may quote what was to be stored.
-            logger.error("Events cannot be stored: %s.", describe_error(exc))
+            logger.error("Can't store events: %s.", describe_error(exc))
             return responses.refused(503, responses.NO_STORAGE, {"Retry-After": RETRY_SECONDS})
         raise exc
 
@@ -128,8 +128,8 @@ class EventView(IngestView):
 
     event_type = ""
     schema_description = (
-        "One event; the path names its type. Any content type; plain, or compressed with gzip or "
-        "deflate."
+        "A single event. The path says its type. Any content type; uncompressed, or compressed with "
+        "gzip or deflate."
     )
     schema_examples = (openapi.EXAMPLE,)
 
@@ -196,7 +196,7 @@ class MergeView(EventView):
 
 
 class AudienceListView(EventView):
-    """Kept like every event, and filtered: the Conversions API takes no lists of people."""
+    """Kept like every event, and filtered: the Conversions API accepts no lists of people."""
 
     event_type = "audiencelist"
 
@@ -209,10 +209,10 @@ class BatchView(EventView):
 
     schema_summary = "A batch of events"
     schema_description = (
-        "Each event names its own type and is judged by itself: those that cannot be taken are "
-        "refused, the others stored. 400 only if none can be taken. The batch's own context, "
-        "integrations, traits and sentAt are defaults of each event; the event's own win, key by "
-        "key."
+        "Each event has its own type and is checked separately: valid events are stored, the others "
+        "are listed as invalid events. 400 only if none is valid. The batch's context, "
+        "integrations, traits and sentAt are defaults for all events; an event's own values win, "
+        "key by key."
     )
     schema_request = openapi.BATCH
     schema_examples = (openapi.BATCH_EXAMPLE,)

@@ -26,11 +26,11 @@ class WebhookView(EventView):
 
     authentication_classes = (QueryWriteKeyAuthentication,)
     http_method_names = ("get", "post", "options")  # a HEAD must not store what a GET stores
-    schema_summary = "What a webhook of another service sends"
+    schema_summary = "Webhook of another service"
     schema_description = (
-        "A JSON object, or a list of them. One that is an event already (a type, and a userId or "
-        f"an anonymousId) is taken as it stands; any other becomes the properties of a track event "
-        f'named "{EVENT_NAME}". A GET\'s query parameters are such an object.'
+        "A JSON object or a list of objects. An object that's already an event (with a type, and a "
+        "userId or anonymousId) is accepted as is; any other becomes the properties of a track event "
+        f'named "{EVENT_NAME}". The query parameters of a GET are treated as such an object.'
     )
     schema_request = openapi.WEBHOOK
     schema_examples = ()

@@ -40,7 +40,7 @@ def parse_since(text: str, now: datetime) -> datetime:
             moment = datetime.fromisoformat(trimmed)
     except (ValueError, OverflowError):
         raise ValueError(
-            f"{text!r} is neither a duration such as 24h or 7d nor a date such as 2026-05-01 "
+            f"{text!r} isn't a duration such as 24h or 7d, or a date such as 2026-05-01 "
             "or 2026-05-01T12:30."
         ) from None
     return timezone.make_aware(moment) if timezone.is_naive(moment) else moment

@@ -51,7 +51,7 @@ class StorageWatch:
                 else:
                     write_all()
             except (DatabaseError, OSError) as error:
-                logger.error("Nothing can be stored: %s.", type(error).__name__)
+                logger.error("Can't store anything: %s.", type(error).__name__)
                 self._is_fine = False
             else:
                 self._is_fine = True

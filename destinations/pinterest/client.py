@@ -182,11 +182,11 @@ def _new_session() -> requests.Session:
 def _find_unusable(advertiser_id: str, token: str) -> NoReply | None:
     """Say what would make a v5 request pointless or unsafe to build; None when all is well."""
     if not (advertiser_id.isascii() and advertiser_id.isdigit() and len(advertiser_id) <= 18):
-        return NoReply("unusable_account", "The advertiser ID is not a number.", False, 0)
+        return NoReply("unusable_account", "The advertiser ID isn't a number.", False, 0)
     if not token:
         return NoReply("unusable_token", "No conversion token is set.", False, 0)
     if not (token.isascii() and token.isprintable() and " " not in token):
-        sentence = "The conversion token holds a character that no token has."
+        sentence = "The conversion token contains an invalid character."
         return NoReply("unusable_token", sentence, False, 0)
     return None
 
@@ -202,23 +202,23 @@ def _classify(error: Exception, *, has_begun: bool) -> tuple[str, str]:
         return any(isinstance(cause, kinds) for cause in causes)
 
     if isinstance(error, requests.exceptions.ProxyError):
-        return "proxy_failure", "The proxy on the way to {host} did not connect."
+        return "proxy_failure", "The proxy couldn't connect to {host}."
     # A TLS handshake that stalls is called a read timeout too, before any of the request is sent.
     if isinstance(error, requests.ConnectTimeout | requests.ReadTimeout) and not has_begun:
-        return "connect_timeout", "{host} did not take the connection in time."
+        return "connect_timeout", "{host} didn't accept the connection in time."
     if isinstance(error, requests.exceptions.SSLError):
-        return "tls_failure", "No trusted TLS connection to {host} could be made."
+        return "tls_failure", "Couldn't establish a trusted TLS connection to {host}."
     if isinstance(error, requests.ReadTimeout):
-        return "read_timeout", "{host} took the request and did not answer in time."
+        return "read_timeout", "{host} accepted the request, but didn't respond in time."
     if caused_by(socket.gaierror):
-        return "dns_failure", "The name {host} could not be resolved."
+        return "dns_failure", "Couldn't resolve the name {host}."
     if caused_by(ConnectionRefusedError):
-        return "connection_refused", "Nothing listens at {host}: the connection was refused."
+        return "connection_refused", "{host} refused the connection."
     if caused_by(urllib3.exceptions.NewConnectionError):
-        return "unreachable", "{host} could not be reached."
+        return "unreachable", "Couldn't reach {host}."
     if caused_by(http.client.HTTPException) and not caused_by(http.client.RemoteDisconnected):
-        return "unreadable_reply", "What {host} answered is not HTTP."
-    return "connection_lost", "The connection to {host} broke before an answer came."
+        return "unreadable_reply", "The response from {host} isn't HTTP."
+    return "connection_lost", "The connection to {host} was lost before a response arrived."
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

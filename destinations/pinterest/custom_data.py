@@ -39,7 +39,7 @@ CUSTOM_FIELDS: tuple[TextField, ...] = (
         _properties("currency"),
         currency,
         "currency_invalid",
-        "A currency is three letters, like USD.",
+        "A currency must have three letters, such as USD.",
     ),
     TextField("order_id", _properties("order_id", "orderId")),
     TextField("search_string", _properties("query", "search_string")),
@@ -94,7 +94,7 @@ def read_custom_data(
             _add_products(listed, properties, custom_data, warnings, is_reshaped=True)
         else:
             if products and not (type(products) is str and usable_text(products) is None):
-                warnings.append(_products_invalid("properties.products", "a list is expected here"))
+                warnings.append(_products_invalid("properties.products", "a list is expected"))
             if _is_a_product(properties):
                 _add_products([properties], properties, custom_data, warnings, is_the_event=True)
     for key in NUM_ITEMS_KEYS:
@@ -132,12 +132,12 @@ def _read_amount(value: Any, path: str, name: str, warnings: list[Finding]) -> s
     return amount
 
 
-_NOT_A_NUMBER = "This is not a number, or one that can be read in two ways, such as 1,000."
+_NOT_A_NUMBER = "This isn't a number, or it's ambiguous, such as 1,000."
 _REFORMATTED = (
-    "This number has a currency, separators or a decimal comma; it was sent as a plain number."
+    "This number has a currency, separators, or a decimal comma. It was sent as a plain number."
 )
-_ZERO = "Pinterest accepts no value of zero; it was not sent."
-_NEGATIVE = "Pinterest accepts no negative value, such as that of a refund; it was not sent."
+_ZERO = "Pinterest doesn't accept a value of zero, so it wasn't sent."
+_NEGATIVE = "Pinterest doesn't accept a negative value, such as a refund, so it wasn't sent."
 
 
 def _is_a_product(properties: dict[str, Any]) -> bool:
@@ -194,7 +194,7 @@ def _add_products(
                 )
                 return
             invalid = invalid or _products_invalid(
-                f"properties.products[{position}]", "an object is expected here"
+                f"properties.products[{position}]", "an object is expected"
             )
             continue
         content: dict[str, Any] = {}
@@ -278,10 +278,10 @@ def _add_products(
 
 
 def _products_invalid(path: str, expected: str) -> Finding:
-    return Finding("products_invalid", path, f"This is left out: {expected}.")
+    return Finding("products_invalid", path, f"This was omitted: {expected}.")
 
 
-_RESHAPED = "The products are not a plain list of objects; they were read from what is here."
+_RESHAPED = "The products aren't a plain list of objects. They were converted to one."
 
 
 def _path_of(position: int, key: str, is_the_event: bool) -> str:
@@ -292,10 +292,10 @@ def _dropped(value: Any, path: str) -> Finding | None:
     """The warning for a price or quantity that is not sent; blanks and false count as absent."""
     if value is False or (type(value) is str and usable_text(value) is None):
         return None
-    message = "This is not a number that Pinterest takes here; it was left out."
+    message = "Pinterest doesn't accept this number here, so it was omitted."
     return Finding("number_invalid", path, message)
 
 
 def _warn_of_number(value: Any, path: str, warnings: list[Finding]) -> None:
     if value is not False and (type(value) is not str or usable_text(value) is not None):
-        warnings.append(Finding("number_invalid", path, "This is not a whole number."))
+        warnings.append(Finding("number_invalid", path, "This isn't a whole number."))

@@ -45,7 +45,7 @@ EVENT_FIELDS: tuple[TextField, ...] = (
         paths("properties.language", "context.traits.language", "context.locale"),
         language,
         "language_invalid",
-        "A language is a code or a locale, like en or en-US.",
+        "A language must be a code or locale, such as en or en-US.",
     ),
     TextField("device_carrier", paths("context.network.carrier"), is_shared=True),
     TextField("partner_name", paths("properties.partnerName"), is_shared=True),
@@ -84,7 +84,7 @@ def read_action_source(
         source = text.lower()
         if source in ACTION_SOURCES:
             return source
-        message = f"An action source is one of {', '.join(ACTION_SOURCES)}."
+        message = f"The action source must be one of {', '.join(ACTION_SOURCES)}."
         raise EventRejected((Finding("action_source_invalid", path, message),), tuple(warnings))
     if channel in ACTION_SOURCES:
         return channel
@@ -98,8 +98,8 @@ def read_action_source(
 
 def _assumed_source(default: str, warnings: list[Finding]) -> str:
     message = (
-        "A mobile event is sent with the destination's default action source, because neither the "
-        "operating system nor the device type says iOS or Android."
+        "Sent with the destination's default action source, because neither the operating system nor "
+        "the device type says iOS or Android."
     )
     warnings.append(Finding("action_source_assumed", "context.os.name", message))
     return default
@@ -172,4 +172,4 @@ def _tracking_allowed(device: dict[str, Any], warnings: list[Finding]) -> bool |
 
 def _warn_of_boolean(value: Any, path: str, warnings: list[Finding]) -> None:
     if type(value) is not str or usable_text(value) is not None:
-        warnings.append(Finding("boolean_invalid", path, "This says neither yes nor no."))
+        warnings.append(Finding("boolean_invalid", path, "This is neither true nor false."))

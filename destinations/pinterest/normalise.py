@@ -45,7 +45,7 @@ _SURNAMES = frozenset({"null", "none"})
 _DECIMALS_OF_A_CODE = re.compile(r"([0-9]{3,10})\.0+")
 # MD5 and SHA-1, by which many make their user IDs.
 _OTHER_DIGEST_LENGTHS = (32, 40)
-_EMAIL_REPAIRED = "What stood around this email address, or between several of them, was left out."
+_EMAIL_REPAIRED = "Text around or between email addresses was removed."
 GENDERS: dict[str, str] = {
     **dict.fromkeys(("f", "female", "woman"), "f"),
     **dict.fromkeys(("m", "male", "man"), "m"),

@@ -113,9 +113,9 @@ def phones_in(text: str, homes: tuple[Home, ...] = ()) -> Normalised:
     return forms
 
 
-_WITHOUT_CODE = "Phone number had no country code, and no country of the event that it fits; sent as its digits."
-_ASSUMED = "Phone number had no country code; assumed {} from the {}."
-_REPAIRED = "Phone number had an extension, a (0), another number or a spreadsheet's form; sent as plain digits."
+_WITHOUT_CODE = "The phone number has no country code and doesn't match a country of the event. Its digits were sent."
+_ASSUMED = "The phone number has no country code. Assumed {} from the {}."
+_REPAIRED = "The phone number had an extension, a (0), another number, or a spreadsheet's format. It was sent as plain digits."
 
 
 def _number_of_spreadsheet(text: str) -> str | None:

@@ -42,7 +42,7 @@ def preview_line(
     except (ValueError, RecursionError) as error:
         if preview_sent is not None:
             return preview_sent(line, config)
-        return error_answer("not_json", f"This line is not JSON that can be read: {error}.")
+        return error_answer("not_json", f"This line isn't valid JSON: {error}.")
     if type(written) is not dict:
         return error_answer("not_an_object", "This line is JSON, but not an object.")
     if type(written.get("event")) is not dict:
@@ -50,7 +50,7 @@ def preview_line(
     stated = written.get("config")
     if stated is not None:
         if type(stated) is not dict:
-            return error_answer("config_not_an_object", "The config of this line is not an object.")
+            return error_answer("config_not_an_object", "The config in this line isn't an object.")
         config = config_from_rudderstack(stated)[0].transform
     return preview_event(written["event"], config, now)
 

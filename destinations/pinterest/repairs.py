@@ -23,9 +23,9 @@ def read_repairs(repairs: Any) -> list[Finding]:
         if type(field) is not str:
             continue
         if code == "text_repaired":
-            message = "A broken character of this text was replaced by \ufffd."
+            message = "A broken character in this text was replaced with \ufffd."
             findings.append(Finding("text_repaired", field[:_MAX_FIELD], message))
         elif code == "number_as_text":
-            message = "A whole number with more than 64 bits was kept as text."
+            message = "An integer of more than 64 bits was stored as text."
             findings.append(Finding("number_as_text", field[:_MAX_FIELD], message))
     return findings

@@ -94,11 +94,11 @@ _BY_STATUS: Final[dict[int, tuple[OutcomeKind, str]]] = {
 _DESTINATION_CODES: Final = frozenset({"unusable_token", "unusable_account"})
 
 _BODY_PROBLEMS: Final = {
-    "": "it is not the JSON that Pinterest promises",
-    "connection_lost": "the connection broke in the middle of it",
-    "read_timeout": "it did not end in time",
-    "too_large": "it is too long",
-    "bad_encoding": "its compression is broken",
+    "": "it isn't the JSON that Pinterest documents",
+    "connection_lost": "the connection was lost",
+    "read_timeout": "it didn't end in time",
+    "too_large": "it's too large",
+    "bad_encoding": "its compression is damaged",
 }
 
 
@@ -181,7 +181,7 @@ def _read_results(reply: Reply, answer: dict[str, Any], size: int) -> tuple[Outc
         code, message = "unreadable_reply", _describe_unreadable(reply, answer)
     else:
         code = "wrong_result_count"
-        message = f"Pinterest answered with {len(results)} results to {size} events."
+        message = f"Pinterest returned {len(results)} results for {size} events."
     return (Outcome(OutcomeKind.UNKNOWN, Stage.RESPONSE, code, message=message),) * size
 
 
@@ -211,10 +211,10 @@ def _read_result(status: str, error: str, warning: str) -> Outcome:
     if status == "processed":
         return Outcome(OutcomeKind.DELIVERED, message=error, warning=warning)
     if status == "failed":
-        message = error or "Pinterest failed this event without saying why."
+        message = error or "Pinterest rejected this event without a reason."
         kind, code = OutcomeKind.REJECTED, "pinterest_rejected"
     else:
-        message = error or "Pinterest says neither 'processed' nor 'failed' about this event."
+        message = error or "Pinterest's result for this event is neither 'processed' nor 'failed'."
         kind, code = OutcomeKind.UNKNOWN, "unreadable_result"
     return Outcome(kind, Stage.RESPONSE, code, message=message, warning=warning)
 
@@ -250,9 +250,9 @@ def _reason(reply: Reply, answer: dict[str, Any]) -> str:
 def _describe_unreadable(reply: Reply, answer: dict[str, Any]) -> str:
     said = _text(answer, "message")
     if said:
-        return clean_text(f"HTTP {reply.status} without results, but with the words: {said}")
+        return clean_text(f"HTTP {reply.status} without results. Message: {said}")
     problem = _BODY_PROBLEMS.get(reply.body_problem, reply.body_problem)
-    return clean_text(f"The answer (HTTP {reply.status}) cannot be read: {problem}.")
+    return clean_text(f"The response (HTTP {reply.status}) can't be read: {problem}.")
 
 
 def _header(reply: Reply, name: str) -> str:

@@ -16,19 +16,19 @@ from .values import boolean, usable_text
 API_VERSIONS = {"newapi": "v5", "v5": "v5", "legacyapi": "v3", "v3": "v3"}
 
 IGNORED: dict[str, str] = {
-    "sendingUnHashedData": "every value is looked at by itself: hashed ones pass, others are hashed",
-    "enableDeduplication": "the dedup key alone decides",
-    "tagId": "it belongs to the tag in the browser",
-    "enhancedMatch": "it belongs to the tag in the browser",
-    "customProperties": "they belong to the tag in the browser",
-    "useNativeSDK": "it belongs to the tag in the browser",
-    "eventFilteringOption": "it belongs to the tag in the browser",
-    "whitelistedEvents": "they belong to the tag in the browser",
-    "blacklistedEvents": "they belong to the tag in the browser",
+    "sendingUnHashedData": "hashed values are sent as is, all others are hashed",
+    "enableDeduplication": "only the dedup key matters",
+    "tagId": "it only applies to the browser tag",
+    "enhancedMatch": "it only applies to the browser tag",
+    "customProperties": "they only apply to the browser tag",
+    "useNativeSDK": "it only applies to the browser tag",
+    "eventFilteringOption": "it only applies to the browser tag",
+    "whitelistedEvents": "they only apply to the browser tag",
+    "blacklistedEvents": "they only apply to the browser tag",
     "connectionMode": "every event is delivered from the server",
-    "consentManagement": "consent is not judged here",
-    "oneTrustCookieCategories": "consent is not judged here",
-    "ketchConsentPurposes": "consent is not judged here",
+    "consentManagement": "CAPI Relay doesn't evaluate consent",
+    "oneTrustCookieCategories": "CAPI Relay doesn't evaluate consent",
+    "ketchConsentPurposes": "CAPI Relay doesn't evaluate consent",
 }
 """Settings without a meaning here, and why."""
 
@@ -75,7 +75,7 @@ def config_from_rudderstack(
         if key in IGNORED:
             notes.append(f"{key} is ignored: {IGNORED[key]}.")
         elif key not in _TAKEN:
-            notes.append(f"{clean(key)[:100]} is ignored: this setting is not known.")
+            notes.append(f"{clean(key)[:100]} is ignored: unknown setting.")
     return imported, tuple(notes)
 
 
@@ -108,10 +108,10 @@ class _Reader:
         text = None if type(value) is bool else usable_text(value)
         if text is None:
             if value != "":
-                self.notes.append(f"{key} is left out: text is expected.")
+                self.notes.append(f"{key} was omitted: it isn't text.")
             return ""
         if text.startswith(("{{", "env.")):
-            self.notes.append(f"{key} is left out: its value is filled in by RudderStack only.")
+            self.notes.append(f"{key} was omitted: only RudderStack can fill in its value.")
             return ""
         return text
 
@@ -122,7 +122,7 @@ class _Reader:
             return False
         flag = bool(value) if value in (0, 1) else boolean(value)
         if flag is None:
-            self.notes.append(f"{key} is taken as false: true or false is expected.")
+            self.notes.append(f"{key} is treated as false: it's neither true nor false.")
             return False
         return flag
 
@@ -132,7 +132,7 @@ def _api_version(value: Any, notes: list[str]) -> str:
         return "v5"
     version = API_VERSIONS.get(value.strip().lower()) if type(value) is str else None
     if version is None:
-        notes.append("apiVersion is taken as v5: newApi or legacyApi is expected.")
+        notes.append("apiVersion is treated as v5: it's neither newApi nor legacyApi.")
         return "v5"
     return version
 
@@ -141,20 +141,20 @@ def _event_map(rows: Any, notes: list[str]) -> tuple[tuple[str, str], ...]:
     if rows is None:
         return ()
     if type(rows) is not list:
-        notes.append("eventsMapping is left out: a list is expected.")
+        notes.append("eventsMapping was omitted: it isn't a list.")
         return ()
     event_map: dict[tuple[str, str], None] = {}
     for number, row in enumerate(rows, start=1):
         source = row.get("from") if type(row) is dict else None
         target = row.get("to") if type(row) is dict else None
         if type(source) is not str or type(target) is not str or not clean(source):
-            notes.append(f"Row {number} of eventsMapping is left out: it needs from and to.")
+            notes.append(f"Row {number} of eventsMapping was omitted: it needs “from” and “to”.")
             continue
         name = target_name(target)
         if not name:
-            notes.append(f"Row {number} of eventsMapping is left out: its to is empty.")
+            notes.append(f"Row {number} of eventsMapping was omitted: “to” is empty.")
             continue
         if standard_name(target) is None and not is_own_name(clean(target)):
-            notes.append(f"Row {number} of eventsMapping: its to becomes {name}.")
+            notes.append(f"Row {number} of eventsMapping: “to” is now {name}.")
         event_map[clean(source), name] = None
     return tuple(event_map)

@@ -27,7 +27,7 @@ def seen_text(value: Any) -> str | None:
     return text
 
 
-_TEXT_EXPECTED = "Text is expected here; an object or an array is left out."
+_TEXT_EXPECTED = "Text is expected. An object or array was omitted."
 
 
 class TextField(NamedTuple):
@@ -75,7 +75,7 @@ def rows_within(fields: Iterable[TextField], shape: Shape) -> tuple[TextRow, ...
 def wrong_type(path: str) -> Finding:
     """The warning for a value of a type that cannot be used where it stands."""
     return Finding(
-        "wrong_type", path, "Text, a number, or a list of them is expected here; this is left out."
+        "wrong_type", path, "Text, a number, or a list of them is expected. This was omitted."
     )
 
 

@@ -37,9 +37,7 @@ EVENT_TIME_KEYS = ("timestamp", "originalTimestamp", "receivedAt")
 _FUTURE_SECONDS = 300
 # These channels send from the visitor's own device, so the address an event came from is theirs.
 _VISITOR_CHANNELS = ("web", "mobile")
-_TIME_UNREADABLE = (
-    "This is not a time, or one that programs print for no time; the next timestamp was used."
-)
+_TIME_UNREADABLE = "This isn't a time, or it means “no time”. The next timestamp was used."
 
 
 class Conversion(NamedTuple):
@@ -59,18 +57,18 @@ def conversion_names(event: dict[str, Any], config: TransformConfig) -> tuple[st
     if kind not in DELIVERABLE_TYPES:
         kind = clean(kind).lower() if type(kind) is str else ""
     if kind not in DELIVERABLE_TYPES:
-        raise EventFiltered("unsupported_type", "Only track, page and screen calls are delivered.")
+        raise EventFiltered("unsupported_type", "Only track, page, and screen calls are delivered.")
     integrations = event.get("integrations")
     if integrations and is_switched_off(integrations, config.integration_names):
         raise EventFiltered(
             "integration_disabled",
-            "The event's integrations object switches this destination off.",
+            "The event's integrations object turns this destination off.",
         )
     if kind == "page":
         return ("view_category",) if _has_category(event) else ("page_visit",)
     name, _ = _name_of(event, config)
     if not name:
-        message = "A track or screen call needs an event, or else a name, that is text."
+        message = "A track or screen call needs text in “event” or “name”."
         raise EventRejected((Finding("event_name_missing", "event", message),))
     folded = name.casefold()
     targets = config.targets.get(folded)
@@ -82,8 +80,8 @@ def conversion_names(event: dict[str, Any], config: TransformConfig) -> tuple[st
     if config.unmapped_events == "filter":
         raise EventFiltered(
             "unmapped_event",
-            "Neither the event map nor the standard names know this event, and the destination "
-            "leaves such events out.",
+            "The event is neither in the event map nor a standard event, and the destination doesn't "
+            "send such events.",
         )
     return ("custom",) if config.unmapped_events == "as_custom" else (name,)
 
@@ -152,7 +150,7 @@ def transform(event: dict[str, Any], name: str, config: TransformConfig, now: fl
         if "opt_out_type" in custom_data:
             _check_limited_processing(sections, custom_data, user_data, warnings)
     if not is_own_name(name):
-        message = "Pinterest takes user-defined names of up to 100 letters, digits, _ and -."
+        message = "Pinterest accepts custom names of up to 100 letters, digits, _ and -."
         warnings.append(Finding("event_name_unusual", _name_of(event, config)[1], message))
     fields["event_id"] = _read_event_id(event, config, fields, warnings)
     return Conversion(fields, tuple(warnings))
@@ -193,7 +191,7 @@ def _read_event_time(
     if limit is not None and event_time < now - limit:
         raise EventFiltered("event_too_old", "The event is older than the destination's age limit.")
     if event_time > now + _FUTURE_SECONDS:
-        message = "The event says it happens more than five minutes from now."
+        message = "The event's time is more than five minutes in the future."
         warnings.append(Finding("event_time_in_future", key, message))
     return event_time
 
@@ -232,7 +230,7 @@ def _read_event_id(
         event_id = _id_text(read_path(event, config.dedup_steps))
         if event_id:
             if config.dedup_is_personal:
-                message = "The dedup key is personal; Pinterest gets it unhashed as the event ID."
+                message = "The dedup key contains personal data, which Pinterest receives unhashed as the event ID."
                 warnings.append(Finding("event_id_personal", config.dedup_key, message))
             return event_id
     integrations = event.get("integrations")
@@ -256,7 +254,7 @@ def _read_event_id(
     event_id = _id_text(value)
     if event_id:
         return event_id
-    message = "The event has no message ID, so one was made from what Pinterest gets of it."
+    message = "The event has no message ID, so one was generated from its content."
     warnings.append(Finding("event_id_generated", "messageId", message))
     return _generated_id(fields)
 
@@ -268,7 +266,7 @@ def _id_text(value: Any) -> str | None:
 
 
 def _generated_id(fields: dict[str, Any]) -> str:
-    """The same for the same event at every try, and for all of its names."""
+    """The same for the same event at every attempt, and for all of its names."""
     nameless = {key: value for key, value in fields.items() if key != "event_name"}
     digest = sha256(orjson.dumps(nameless, option=orjson.OPT_SORT_KEYS)).digest()
     return str(uuid.UUID(bytes=digest[:16], version=5))
@@ -288,8 +286,5 @@ def _check_limited_processing(
             for path in OPT_OUT_PATHS
             if usable_text(sections[path.section].get(path.key)) is not None
         )
-        message = (
-            "Pinterest ignores the limited data processing flag of an event without state and "
-            "country."
-        )
+        message = "Pinterest ignores the limited data processing flag if an event has no state and country."
         warnings.append(Finding("ldp_incomplete", asked_at, message))

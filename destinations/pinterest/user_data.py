@@ -76,7 +76,7 @@ _FIELDS: tuple[HashedField, ...] = (
         paths("traits.email", "context.traits.email", "properties.email"),
         email,
         code="email_invalid",
-        message="This is not an email address, or one that is not whole.",
+        message="This isn't a complete email address.",
     ),
     HashedField(
         "ge",
@@ -84,7 +84,7 @@ _FIELDS: tuple[HashedField, ...] = (
         gender,
         _known(GENDERS),
         code="gender_unknown",
-        message="This gender is not one of the spellings of female, male and non-binary.",
+        message="This gender isn't a known spelling of female, male, or non-binary.",
     ),
     HashedField(
         "db",
@@ -94,7 +94,7 @@ _FIELDS: tuple[HashedField, ...] = (
         ),
         birthday,
         code="birthday_invalid",
-        message="This birthday is not YYYYMMDD, an ISO date or YYYY/MM/DD, or there is no such day.",
+        message="This birthday isn't YYYYMMDD, an ISO date, or YYYY/MM/DD, or the day doesn't exist.",
     ),
     HashedField(
         "ln",
@@ -122,7 +122,7 @@ _FIELDS: tuple[HashedField, ...] = (
         country,
         {},
         "country_unknown",
-        "This is not the code or the name of a country.",
+        "This isn't the code or name of a country.",
         is_shared=True,
     ),
     HashedField(
@@ -336,7 +336,7 @@ def _phone_field(homes: tuple[Home, ...]) -> HashedField:
         partial(phones_in, homes=homes),
         {},
         "phone_invalid",
-        "This is not a phone number of 7 to 15 digits.",
+        "This isn't a phone number of 7 to 15 digits.",
         nobody=DIGESTS_OF_NOTHING,
     )
 
@@ -385,7 +385,7 @@ def _state_field(country: str | None) -> HashedField:
         partial(_state_code, country=code),
         {},
         "state_unknown",
-        "This is not a state of the US or Canada, nor a region of the event's country.",
+        "This is neither a state of the US or Canada nor a region of the event's country.",
         nobody=DIGESTS_OF_NOTHING,
     )
     if code or country is None:
@@ -434,19 +434,14 @@ def _ip_address(steps: tuple[Step, ...], sections: Sections, warnings: list[Find
         elif type(value) is dict or value is True:
             warnings.append(wrong_type(path))
         elif value and not (type(value) is str and usable_text(value) is None):
-            message = "This is not an IPv4 or IPv6 address."
+            message = "This isn't an IPv4 or IPv6 address."
             warnings.append(Finding("ip_address_invalid", path, message))
     return address
 
 
-_IP_REFUSED = (
-    "The sender asks that no IP address be collected, so none was sent, from wherever it came."
-)
-_IP_PRIVATE = (
-    "This is an address of a private network, of the machine itself or a reserved one, not a "
-    "visitor's; it was left out."
-)
-_IP_REPAIRED = "The first public address in this was sent, in its usual form."
+_IP_REFUSED = "The sender asked not to collect an IP address, so none was sent."
+_IP_PRIVATE = "This is a private, local, or reserved address, not a visitor's. It was omitted."
+_IP_REPAIRED = "The first public address in this text was sent, in its usual format."
 
 
 def _click_id_in_urls(steps: tuple[Step, ...], sections: Sections) -> str | None:

@@ -294,7 +294,7 @@ def test_the_command_line_switches_it_off_as_well(person: User) -> None:
     output = StringIO()
     call_command("two_factor_off", "somebody", stdout=output)
     call_command("two_factor_off", "somebody", stdout=output)
-    assert output.getvalue() == "It is off now.\nIt was off.\n"
+    assert output.getvalue() == "Two-factor authentication is off now.\nIt was already off.\n"
 
 
 @override_settings(REQUIRE_TWO_FACTOR=True)

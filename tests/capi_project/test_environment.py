@@ -52,7 +52,7 @@ def test_all_mistakes_are_reported_at_once_and_the_defaults_hold_until_then() ->
     assert env.choice("D", "red", ("red", "blue")) == "red"
     assert env.url("E", "", ("https",)) == ""
     assert mistakes_of(env) == (
-        "The environment cannot be used as it is:\n"
+        "Some environment variables aren't valid:\n"
         "  - A='maybe' is neither true nor false.\n"
         "  - B='many' is not a whole number.\n"
         "  - C=99 must be from 0 to 10.\n"
@@ -86,7 +86,7 @@ def test_a_value_and_its_file_together_are_a_mistake(tmp_path: Path) -> None:
     secret.write_text("x")
     env = Environment({"A": "y", "A_FILE": str(secret)})
     env.text("A")
-    assert mistakes_of(env).endswith("  - A and A_FILE are both set: keep one.")
+    assert mistakes_of(env).endswith("  - A and A_FILE are both set. Remove one of them.")
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

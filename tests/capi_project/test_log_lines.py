@@ -92,9 +92,7 @@ def test_too_many_parameters_of_the_api_are_refused_in_plain_text(
     make_source(name="Shop", write_key=WRITE_KEY)
     response = client.generic(method, f"{path}?writeKey={WRITE_KEY}&{MANY}", "{}")
     assert (response.status_code, response["Content-Type"]) == (400, "text/plain; charset=utf-8")
-    assert response.content == (
-        b"failed to read request: it has too many parameters, or strange ones\n"
-    )
+    assert response.content == (b"failed to read request: too many or invalid parameters\n")
     assert is_one_line(log), log.getvalue()
 
 

@@ -108,7 +108,7 @@ def test_a_rejected_event_says_its_errors_and_warnings() -> None:
             {
                 "code": "email_invalid",
                 "field": "context.traits.email",
-                "message": "This is not an email address, or one that is not whole.",
+                "message": "This isn't a complete email address.",
             }
         ],
     }
@@ -119,7 +119,7 @@ def test_a_filtered_event_says_why() -> None:
         "status": "filtered",
         "reason": {
             "code": "unsupported_type",
-            "message": "Only track, page and screen calls are delivered.",
+            "message": "Only track, page, and screen calls are delivered.",
         },
     }
 
@@ -252,7 +252,7 @@ def test_pretty_answers_are_in_words() -> None:
         "letters, digits, _ and -.\n"
     )
     assert in_words(4, answer({"type": "alias"})) == (
-        "4. filtered\n  unsupported_type: Only track, page and screen calls are delivered.\n"
+        "4. filtered\n  unsupported_type: Only track, page, and screen calls are delivered.\n"
     )
 
 

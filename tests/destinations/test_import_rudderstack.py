@@ -1,4 +1,4 @@
-"""RudderStack's destinations, taken over."""
+"""RudderStack's destinations, imported."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def run(tmp_path: Path, content: Any, *arguments: str) -> str:
     return out.getvalue()
 
 
-def test_every_setting_of_a_config_is_taken_or_explained(tmp_path: Path) -> None:
+def test_every_setting_of_a_config_is_imported_or_explained(tmp_path: Path) -> None:
     out = run(tmp_path, wrapped())
     destination = Destination.objects.get()
     assert (destination.name, destination.service) == ("Shop", "pinterest")
@@ -66,7 +66,7 @@ def test_every_setting_of_a_config_is_taken_or_explained(tmp_path: Path) -> None
     ) == [("Lead Won", "lead"), ("Lead Won", "signup")]
     assert "Shop: created" in out
     assert "tagId is ignored" in out
-    assert "Row 3 of eventsMapping is left out" in out
+    assert "Row 3 of eventsMapping was omitted" in out
     assert "1 created, 0 unchanged, 0 skipped" in out
     assert "pina_secret_token" not in out
 
@@ -83,7 +83,7 @@ def test_running_it_twice_changes_nothing(tmp_path: Path) -> None:
 def test_a_dry_run_says_the_same_and_changes_nothing(tmp_path: Path) -> None:
     out = run(tmp_path, wrapped(), "--dry-run")
     assert "Shop: created" in out
-    assert "nothing was changed" in out
+    assert "no changes made" in out
     assert not Destination.objects.exists()
 
 
@@ -125,7 +125,7 @@ def test_a_workspace_export_brings_its_sources_with_their_write_keys(tmp_path: P
     ]
     assert Source.objects.count() == 2
     assert "Analytics: skipped" in out
-    assert "It is a GA4 destination." in out
+    assert "Not imported: it's a GA4 destination." in out
 
 
 def test_an_export_with_connections_links_what_is_connected(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_an_export_with_connections_links_what_is_connected(tmp_path: Path) -> N
 def test_a_destination_without_token_comes_switched_off(tmp_path: Path) -> None:
     out = run(tmp_path, wrapped(config={**CONFIG, "conversionToken": ""}))
     assert Destination.objects.get().enabled is False
-    assert "enter its conversion token" in out
+    assert "Enter its conversion token" in out
 
 
 def test_a_destination_that_could_not_work_is_skipped_with_the_reason(tmp_path: Path) -> None:
@@ -168,14 +168,14 @@ def test_something_else_is_refused_with_a_sentence_or_does_nothing(
     if content == []:
         assert "0 created" in run(tmp_path, content)
         return
-    with pytest.raises(CommandError, match="expected"):
+    with pytest.raises(CommandError, match="Expected"):
         run(tmp_path, content)
     assert not Destination.objects.exists()
 
 
 def test_a_file_that_is_no_json_or_not_there_gives_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "broken.json").write_text("{", encoding="utf-8")
-    with pytest.raises(CommandError, match="is not JSON"):
+    with pytest.raises(CommandError, match="isn't valid JSON"):
         call_command("import_rudderstack", str(tmp_path / "broken.json"))
     with pytest.raises(CommandError, match="cannot be read"):
         call_command("import_rudderstack", str(tmp_path / "missing.json"))
@@ -206,8 +206,8 @@ def test_signs_that_nobody_types_break_no_import_wherever_they_are(
     out = run(tmp_path, {f"version{sign}": "1", "sources": sources})
     assert "1 created, 0 unchanged, 0 skipped" in out
     assert {"\x00", "\x1b"}.isdisjoint(out)
-    assert "Source “App” is left out: write key: " in out
-    assert "is ignored: this setting is not known." in out
+    assert "Source “App” wasn't imported: write key: " in out
+    assert "is ignored: unknown setting." in out
     created = Destination.objects.get()
     assert "ok-key" in created.sources.values_list("write_key", flat=True)
     assert not Source.objects.filter(write_key__startswith="bad").exists()

@@ -28,7 +28,7 @@ def test_after_it_the_old_key_can_go(settings) -> None:
     make_destination(conversion_token="", api_version="v3")
 
     settings.TOKEN_ENCRYPTION_KEYS = [new, old]
-    assert reencrypt() == "2 token(s) are under the newest key.\n"
+    assert reencrypt() == "Encrypted with the newest key: 2.\n"
 
     settings.TOKEN_ENCRYPTION_KEYS = [new]
     tokens = {found.conversion_token.reveal() for found in Destination.objects.all()}
@@ -44,7 +44,9 @@ def test_a_token_that_cannot_be_read_stops_it_before_anything_is_changed(setting
     before = {found.pk: found.conversion_token.ciphertext for found in Destination.objects.all()}
 
     settings.TOKEN_ENCRYPTION_KEYS = [new, old]
-    with pytest.raises(CommandError, match=r"fits the token of: Forgotten\. Nothing was changed"):
+    with pytest.raises(
+        CommandError, match=r"can decrypt the token of: Forgotten\. Nothing was changed"
+    ):
         reencrypt()
     after = {found.pk: found.conversion_token.ciphertext for found in Destination.objects.all()}
     assert after == before

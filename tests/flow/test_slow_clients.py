@@ -113,7 +113,7 @@ def test_a_port_that_is_taken_ends_the_command_with_a_sentence(stack: Stack) -> 
         timeout=30,
     )
     assert done.returncode == 1
-    assert f"Port {stack.port} on 127.0.0.1 cannot be used" in done.stderr
+    assert f"Can't listen on port {stack.port} of 127.0.0.1" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -22,14 +22,14 @@ from django.conf import settings
 from django.test import override_settings
 
 from benchmarks.ports import free_port
-from launcher.banner import Demo, greeting
+from launcher.banner import Demo, banner
 from launcher.commands import allowed_hosts, children_environment, is_private, read_options
 from launcher.supervisor import prepare_demo
 from tests.factories import make_destination, make_source
 from tests.scratch import ScratchDatabase, ScratchRedis
 from tests.variables import BASE_DIR, settings_variables
 
-PASSWORD = re.compile(r"Login +admin, password (\S+) \(shown this once\)")
+PASSWORD = re.compile(r"Sign in +admin, password (\S+) \(shown only once\)")
 
 
 class Run:
@@ -141,7 +141,7 @@ def test_one_command_gives_a_login_and_a_curl_line_that_work_and_a_second_start_
     start_relay: Callable[..., Run], tmp_path: Path
 ) -> None:
     run = start_relay()
-    run.wait_for("Ctrl-C stops everything.")
+    run.wait_for("Press Ctrl-C to stop everything.")
     url = re.search(r"Admin +(\S+)/admin/", run.said())[1]
     password = PASSWORD.search(run.said())[1]
     (line,) = [one for one in run.said().splitlines() if one.startswith("curl ")]
@@ -168,10 +168,10 @@ def test_one_command_gives_a_login_and_a_curl_line_that_work_and_a_second_start_
     assert run.process.wait(timeout=10) == 0
 
     again = start_relay()
-    again.wait_for("Ctrl-C stops everything.")
+    again.wait_for("Press Ctrl-C to stop everything.")
     assert PASSWORD.search(again.said()) is None
     assert password not in again.said()
-    assert "Login      as before" in again.said()
+    assert "Sign in    existing account" in again.said()
     assert "Write key  demo-write-key" in again.said()
 
 
@@ -179,13 +179,13 @@ def test_a_server_that_others_can_reach_knows_no_guessable_write_key(
     start_relay: Callable[..., Run],
 ) -> None:
     run = start_relay()
-    run.wait_for("Ctrl-C stops everything.")
+    run.wait_for("Press Ctrl-C to stop everything.")
     run.process.send_signal(signal.SIGTERM)
     assert run.process.wait(timeout=10) == 0
 
     run = start_relay(HOST="0.0.0.0")
-    run.wait_for("Ctrl-C stops everything.")
-    assert "everybody knows the old one" in run.said()
+    run.wait_for("Press Ctrl-C to stop everything.")
+    assert "the old key is publicly known" in run.said()
     write_key = re.search(r"Write key +(\S+)", run.said())[1]
     assert len(write_key) == 27
     (line,) = [one for one in run.said().splitlines() if one.startswith("curl ")]
@@ -209,9 +209,9 @@ def test_what_is_said_of_the_demo_to_whom() -> None:
     warned = prepare_demo(private=False)
     assert warned == Demo("", is_guessable=True)
     options = read_options({"HOST": "0.0.0.0"})
-    said = "\n".join(greeting(options, settings, None, warned))
+    said = "\n".join(banner(options, settings, None, warned))
     assert "WARNING: anybody can send events to your ad account." in said
-    assert "Rotate the write key" in said
+    assert "Rotate write key" in said
     assert "curl" not in said
 
 
@@ -241,8 +241,8 @@ def test_two_variables_put_it_on_postgresql_and_redis(start_relay: Callable[...,
     broker = ScratchRedis(os.environ["TEST_REDIS_URL"])
     try:
         run = start_relay(DATABASE_URL=database.create(), REDIS_URL=broker.reserve())
-        run.wait_for("Ctrl-C stops everything.")
-        assert "is running on PostgreSQL, with redis as its broker." in run.said()
+        run.wait_for("Press Ctrl-C to stop everything.")
+        assert "is running with PostgreSQL as its database and redis as its broker." in run.said()
         (line,) = [one for one in run.said().splitlines() if one.startswith("curl ")]
         assert (
             subprocess.run(
@@ -263,7 +263,7 @@ def test_two_variables_put_it_on_postgresql_and_redis(start_relay: Callable[...,
 
 def test_ctrl_c_stops_every_process_within_ten_seconds(start_relay: Callable[..., Run]) -> None:
     run = start_relay()
-    run.wait_for("Ctrl-C stops everything.")
+    run.wait_for("Press Ctrl-C to stop everything.")
     pids = run.children()
     assert len(pids) >= 5
     run.process.send_signal(signal.SIGINT)
@@ -273,7 +273,7 @@ def test_ctrl_c_stops_every_process_within_ten_seconds(start_relay: Callable[...
 
 def test_a_killed_supervisor_leaves_no_orphans(start_relay: Callable[..., Run]) -> None:
     run = start_relay()
-    run.wait_for("Ctrl-C stops everything.")
+    run.wait_for("Press Ctrl-C to stop everything.")
     pids = run.children()
     run.process.kill()
     run.wait_until(lambda: not [pid for pid in pids if is_alive(pid)], seconds=15)
@@ -281,14 +281,14 @@ def test_a_killed_supervisor_leaves_no_orphans(start_relay: Callable[..., Run]) 
 
 def test_a_part_that_dies_is_started_again(start_relay: Callable[..., Run]) -> None:
     run = start_relay()
-    run.wait_for("Ctrl-C stops everything.")
+    run.wait_for("Press Ctrl-C to stop everything.")
     commands = {
         pid: Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
         for pid in run.children()
     }
     (beat,) = [pid for pid, line in commands.items() if " beat " in line]
     os.kill(beat, signal.SIGKILL)
-    run.wait_for("beat    | ended with status -9; starting it again in 0.5 s")
+    run.wait_for("beat    | exited with status -9; restarting in 0.5 s")
     run.wait_until(
         lambda: any(
             b"\0beat\0" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in run.children()
@@ -305,7 +305,7 @@ def test_a_child_that_keeps_dying_ends_the_whole_with_its_last_output(
     assert run.process.wait(timeout=40) == 1
     assert run.said().count("bad     | no such thing") == 5
     assert run.said().endswith(
-        "bad keeps ending (status 3). Its last output:\n" + "    no such thing\n" * 5
+        "bad keeps exiting (status 3). Last output:\n" + "    no such thing\n" * 5
     )
 
 
@@ -342,8 +342,8 @@ def test_a_taken_port_is_one_sentence(start_relay: Callable[..., Run], variable:
         run = start_relay(**{variable: str(port)})
         assert run.process.wait(timeout=30) == 1
     assert run.said() == (
-        f"Port {port} on 127.0.0.1 cannot be used (Address already in use): "
-        f"stop what uses it, or choose another with {variable}=…\n"
+        f"Can't listen on port {port} of 127.0.0.1 (Address already in use). "
+        f"Stop the program that uses it, or choose another port with {variable}=…\n"
     )
 
 
@@ -353,7 +353,7 @@ def test_a_mistake_in_the_environment_is_a_sentence_and_no_traceback(
     run = start_relay(BATCH_MAX_CONVERSIONS="5000")
     assert run.process.wait(timeout=30) == 1
     assert run.said() == (
-        "The environment cannot be used as it is:\n"
+        "Some environment variables aren't valid:\n"
         "  - BATCH_MAX_CONVERSIONS=5000 must be from 1 to 1000.\n"
     )
 
@@ -361,7 +361,7 @@ def test_a_mistake_in_the_environment_is_a_sentence_and_no_traceback(
 def test_a_database_that_does_not_answer_is_a_sentence(start_relay: Callable[..., Run]) -> None:
     run = start_relay(DATABASE_URL=f"postgres://relay:sesame@127.0.0.1:{free_port()}/relay")
     assert run.process.wait(timeout=30) == 1
-    assert run.said().startswith("The database cannot be used: connection failed")
+    assert run.said().startswith("Can't use the database: connection failed")
     assert "Traceback" not in run.said()
     assert "sesame" not in run.said()
 
@@ -383,7 +383,7 @@ def test_a_data_directory_that_cannot_be_made_is_one_sentence(tmp_path: Path) ->
     done = run_script(tmp_path, CAPI_DATA_DIR=f"{tmp_path}/file/data")
     assert done.returncode == 1
     assert done.stdout == ""
-    assert done.stderr.startswith(f"The data directory {tmp_path}/file/data cannot be written: ")
+    assert done.stderr.startswith(f"Can't write to the data folder {tmp_path}/file/data: ")
     assert done.stderr.count("\n") == 1
 
 

@@ -30,9 +30,9 @@ def running(command: list[str], *options: str) -> Iterator[tuple[subprocess.Pope
     ) as process:
         try:
             assert process.stdout is not None
-            greeting = process.stdout.readline()
-            found = re.match(r"Pinterest sandbox on (http://127\.0\.0\.1:\d+) ", greeting)
-            assert found, greeting
+            start_message = process.stdout.readline()
+            found = re.match(r"Pinterest sandbox on (http://127\.0\.0\.1:\d+) ", start_message)
+            assert found, start_message
             yield process, found[1]
         finally:
             process.kill()
@@ -81,7 +81,7 @@ def test_a_taken_port_is_one_clear_sentence() -> None:
             [*WITHOUT_DJANGO, "--port", str(port)], cwd=ROOT, capture_output=True, text=True
         )
     assert ended.returncode == 1
-    assert ended.stderr.startswith(f"The Pinterest sandbox cannot listen on 127.0.0.1:{port}: ")
+    assert ended.stderr.startswith(f"The Pinterest sandbox can't listen on 127.0.0.1:{port}: ")
     assert len(ended.stderr.splitlines()) == 1
 
 
@@ -89,7 +89,7 @@ def test_a_taken_port_is_one_clear_sentence() -> None:
     ("options", "code", "sentence"),
     [
         (["--fault", "explode"], 2, "--fault: unknown fault 'explode'; known: "),
-        (["--ledger", "/nowhere/at/all"], 1, "The ledger file cannot be used: "),
+        (["--ledger", "/nowhere/at/all"], 1, "Can't use the ledger file: "),
     ],
 )
 def test_wrong_options_are_one_clear_sentence(options: list[str], code: int, sentence: str) -> None:

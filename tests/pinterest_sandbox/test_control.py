@@ -176,5 +176,5 @@ def test_the_root_page_tells_what_this_is_and_how_to_use_it(
     assert f"POST {sandbox.url}/v5/ad_accounts/ID/events[?test=true]" in page.text
     assert "Requests      1, by status 200: 1" in page.text
     assert "Events        2 received: 1 processed, 1 failed," in page.text
-    assert "In force      fail=event-1 (struck 1 times)" in page.text
+    assert "Active        fail=event-1 (affected 1 requests)" in page.text
     assert "drop=WHEN[:RATE]" in page.text

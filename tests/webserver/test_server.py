@@ -301,7 +301,7 @@ def test_unfinished_bodies_hold_no_more_than_their_share(start: Callable[..., Ru
     ]
     status, headers, body = large[0].receive()
     assert (status, headers["retry-after"]) == (503, "5")
-    assert body == b"Too many requests are incomplete; this one took the longest.\n"
+    assert body == b"Too many incomplete requests. This one took the longest.\n"
     assert json.loads(large[-1].send(b"x" * 100_000).receive()[2])["CONTENT_LENGTH"] == "900000"
 
 

@@ -12,14 +12,18 @@ from accounts.two_factor import turn_off
 
 
 class Command(BaseCommand):
-    help = "Switches off the two-factor login of one person; the password alone signs in then."
+    help = (
+        "Turns off two-factor authentication for a user, who then signs in with the password only."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("name", help="the user name")
+        parser.add_argument("name", help="the username")
 
     def handle(self, *args: Any, **options: Any) -> None:
         user = User.objects.filter(username=options["name"]).first()
         if user is None:
-            raise CommandError(f"There is no user {options['name']}.")
+            raise CommandError(f"No user named {options['name']}.")
         was_on = turn_off(user.pk)
-        self.stdout.write("It is off now." if was_on else "It was off.")
+        self.stdout.write(
+            "Two-factor authentication is off now." if was_on else "It was already off."
+        )

@@ -13,14 +13,14 @@ from deliveries.statuses import DeliveryStatus
 
 
 class Command(BaseCommand):
-    help = "Counts deliveries by destination and status, with the errors behind them."
+    help = "Counts deliveries by destination and status, with their errors."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
         parser.add_argument(
             "--since",
             metavar="WHEN",
-            help="only what came in since then: 24h, 7d, 2026-05-01 or 2026-05-01T12:30",
+            help="only events received since then: 24h, 7d, 2026-05-01 or 2026-05-01T12:30",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -53,7 +53,7 @@ def _table(report: dict[str, Any]) -> list[str]:
         ),
         _row("all", report["totals"], width),
         "",
-        f"refusals: {report['refusals']:,}",
+        f"invalid events: {report['refusals']:,}",
     ]
     for name, destination in zip(names, report["destinations"], strict=True):
         if destination["errors"]:

@@ -23,23 +23,25 @@ from destinations.pinterest.transform import TransformConfig
 
 class Command(BaseCommand):
     help = (
-        "Reads JSON lines and writes one JSON line per line read: the conversions, or why there "
-        "are none. A line is what an SDK sends, an event or a batch, and goes through the rules of "
-        'ingest first; or {"event": …, "config": …}, an event as it is stored with a RudderStack '
+        "Reads JSON lines and writes one JSON line for each: the conversions, or why there "
+        "are none. A line is what an SDK sends, an event or a batch, and the rules of ingest apply "
+        'first; or {"event": …, "config": …}, an event as it\'s stored with a RudderStack '
         "destination config. Nothing is sent or stored."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
-            "file", nargs="?", default="-", help="a file of JSON lines; standard input without one"
+            "file", nargs="?", default="-", help="a file of JSON lines (default: standard input)"
         )
         parser.add_argument(
             "--destination",
             metavar="NAME",
-            help="the destination whose settings count for lines without a config",
+            help="use this destination's settings for lines without a config",
         )
-        parser.add_argument("--pretty", action="store_true", help="for people: indented, in words")
+        parser.add_argument(
+            "--pretty", action="store_true", help="readable output: indented, with messages"
+        )
 
     def handle(
         self, *args: Any, file: str, destination: str | None, pretty: bool, **options: Any
@@ -69,7 +71,7 @@ def _preview_sent(line: bytes, config: TransformConfig) -> Answer:
     try:
         preview = preview_body(line, config, Arrival(timezone.now(), ""))
     except BodyRefused:
-        return error_answer("not_json", "This line is not JSON that can be read.")
+        return error_answer("not_json", "This line isn't valid JSON.")
     except RequestRefused as refused:
         return error_answer("empty_batch", f"Ingest would refuse this batch: {refused.text}.")
     answers = [event.answer for event in preview.events]
@@ -93,7 +95,7 @@ def open_lines(file: str) -> AbstractContextManager[BinaryIO]:
     try:
         return open(file, "rb")
     except OSError as error:
-        raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
+        raise CommandError(f"{file} can't be read: {error.strerror}.") from None
 
 
 def without_line_ends(lines: Iterable[bytes]) -> Iterable[bytes]:

@@ -15,7 +15,7 @@ from deliveries.privacy.retention import prune
 class Command(BaseCommand):
     help = (
         "Removes bodies older than BODY_RETENTION_DAYS and log rows older than "
-        "LOG_RETENTION_DAYS, in small steps. The workers do the same every minute."
+        "LOG_RETENTION_DAYS, in small steps. Workers do this every minute."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -14,14 +14,16 @@ from destinations.rudderstack_import import NotRudderStack, find_destinations, i
 
 class Command(BaseCommand):
     help = (
-        "Make destinations, with event maps, of RudderStack's Pinterest destinations: FILE is a "
-        "destination's config, a list of them, or a workspace export ('-' reads standard input). "
-        "A destination whose name is here already is left as it is."
+        "Imports RudderStack's Pinterest destinations with their event maps. FILE is a "
+        "destination's config, a list of configs, or a workspace export ('-' reads standard "
+        "input). Existing destinations with the same name aren't changed."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", metavar="FILE")
-        parser.add_argument("--dry-run", action="store_true", help="Say what would happen only.")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="show what would happen, change nothing"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -32,9 +34,9 @@ class Command(BaseCommand):
             )
             found, reports = find_destinations(orjson.loads(text))
         except OSError as error:
-            raise CommandError(f"{options['file']} cannot be read: {error.strerror}.") from error
+            raise CommandError(f"{options['file']} can't be read: {error.strerror}.") from error
         except orjson.JSONDecodeError as error:
-            raise CommandError(f"{options['file']} is not JSON: {error}.") from error
+            raise CommandError(f"{options['file']} isn't valid JSON: {error}.") from error
         except NotRudderStack as error:
             raise CommandError(str(error)) from error
         reports += [import_destination(one, dry_run=options["dry_run"]) for one in found]
@@ -46,7 +48,7 @@ class Command(BaseCommand):
             result: sum(report.result == result for report in reports)
             for result in ("created", "unchanged", "skipped")
         }
-        prefix = "Dry run, nothing was changed: " if options["dry_run"] else ""
+        prefix = "Dry run, no changes made: " if options["dry_run"] else ""
         self.stdout.write(
             prefix + ", ".join(f"{count} {result}" for result, count in counts.items())
         )

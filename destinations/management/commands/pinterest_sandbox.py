@@ -1,4 +1,4 @@
-"""`manage.py pinterest_sandbox`: a stand-in Pinterest to try things out with."""
+"""`manage.py pinterest_sandbox`: a stand-in for Pinterest, for trials and tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pinterest_sandbox import command_line, faults
 
 
 class Command(BaseCommand):
-    help = "A stand-in for the Pinterest Conversions API, for trying out and testing."
+    help = "A stand-in for the Pinterest Conversions API, for trials and tests."
     requires_system_checks: list[str] = []
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:

@@ -14,9 +14,9 @@ from destinations.secrets import SecretField, SecretUnreadable
 
 class Command(BaseCommand):
     help = (
-        "Encrypts every conversion token and two-factor secret anew with the first of "
-        "TOKEN_ENCRYPTION_KEYS, so that the others can be taken out. Safe to repeat; nothing is "
-        "changed if one cannot be read."
+        "Encrypts all conversion tokens and two-factor secrets again with the first of "
+        "TOKEN_ENCRYPTION_KEYS, so that you can remove the others. Safe to repeat. If one can't be "
+        "decrypted, nothing is changed."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -34,11 +34,11 @@ class Command(BaseCommand):
                 count += 1
             if unreadable:
                 raise CommandError(
-                    "No key in TOKEN_ENCRYPTION_KEYS fits the token of: "
+                    "No key in TOKEN_ENCRYPTION_KEYS can decrypt the token of: "
                     + ", ".join(unreadable)
                     + ". Nothing was changed."
                 )
-        self.stdout.write(f"{count} token(s) are under the newest key.")
+        self.stdout.write(f"Encrypted with the newest key: {count}.")
 
 
 def _rows_with_secrets() -> Iterator[tuple[str, models.Model]]:

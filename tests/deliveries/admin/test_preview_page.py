@@ -135,11 +135,11 @@ def test_mistakes_in_the_form_are_named(admin_client: Client) -> None:
     ("text", "problem"),
     [
         ("{", "The event isn't valid JSON"),
-        ("[1]", "An event is a JSON object."),
-        ("7", "An event is a JSON object."),
+        ("[1]", "An event must be a JSON object."),
+        ("7", "An event must be a JSON object."),
         ('{"batch": []}', "This batch isn't accepted: empty batch payload."),
         ('{"event": "Lead"}', "An event needs a userId or an anonymousId."),
-        ('{"userId": "u", "n": NaN}', "JSON has no NaN and no Infinity."),
+        ('{"userId": "u", "n": NaN}', "JSON doesn't allow NaN or Infinity."),
     ],
 )
 def test_what_is_no_event_gets_a_sentence(admin_client: Client, text: str, problem: str) -> None:

@@ -19,7 +19,7 @@ from tests.deliveries.ingest.sender import Post, answer, stored
 from tests.factories import make_event
 
 LIMIT = 100_000
-UNSUPPORTED = (415, "content encoding is not supported: send gzip, deflate or identity\n")
+UNSUPPORTED = (415, "content encoding is not supported: use gzip, deflate or identity\n")
 
 
 def raw_deflate(body: bytes) -> bytes:

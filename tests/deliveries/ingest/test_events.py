@@ -251,7 +251,7 @@ def test_one_bad_event_of_a_batch_is_refused_by_itself(
     assert list(
         Refusal.objects.order_by("id").values_list("source_id", "code", "field", "message")
     ) == [
-        (source.pk, "not_an_object", "", "An event is a JSON object."),
+        (source.pk, "not_an_object", "", "An event must be a JSON object."),
         (source.pk, "missing_identity", "userId", "An event needs a userId or an anonymousId."),
         (
             source.pk,
@@ -259,8 +259,8 @@ def test_one_bad_event_of_a_batch_is_refused_by_itself(
             "messageId",
             "A messageId has at most 255 characters.",
         ),
-        (source.pk, "invalid_message_id", "messageId", "A messageId is text."),
-        (source.pk, "invalid_message_id", "messageId", "A messageId is text."),
+        (source.pk, "invalid_message_id", "messageId", "A messageId must be text."),
+        (source.pk, "invalid_message_id", "messageId", "A messageId must be text."),
     ]
 
 
@@ -318,7 +318,7 @@ def test_a_flood_of_wrong_events_leaves_a_bounded_number_of_refusals(
     last = Refusal.objects.order_by("id").last()
     assert (last.code, last.message) == (
         "more_refusals",
-        "501 more events of the same request were refused.",
+        "501 more events in the same request were invalid.",
     )
 
 

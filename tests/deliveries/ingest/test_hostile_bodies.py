@@ -213,7 +213,7 @@ def test_refusals_are_limited_before_they_are_made(
     assert len(made) == 1_000
     assert Refusal.objects.count() == 1_000
     last = Refusal.objects.get(code="more_refusals")
-    assert last.message == f"{count - 999} more events of the same request were refused."
+    assert last.message == f"{count - 999} more events in the same request were invalid."
 
 
 def test_paths_are_made_only_for_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from tests.deliveries.ingest.sender import Post, answer
 from tests.deliveries.no_room import full_disk, read_only
 from tests.factories import make_destination, make_event
 
-NO_STORAGE = (503, "events cannot be stored at the moment\n")
+NO_STORAGE = (503, "events can't be stored at the moment\n")
 
 
 def count_queries(post: Post, batch: list[Any]) -> int:

@@ -98,7 +98,7 @@ def test_the_table_shows_the_same_numbers_and_errors():
     assert lines[0].split() == ["destination", *NOTHING]
     assert lines[1].split() == ["US", "0", "0", "3", "1", "0", "0", "0"]
     assert lines[2].split() == ["all", "0", "0", "3", "1", "0", "0", "0"]
-    assert "refusals: 0" in lines
+    assert "invalid events: 0" in lines
     assert lines[-1].split(maxsplit=2) == ["1", "missing_user_data", "Nobody can be matched."]
 
 
@@ -135,11 +135,11 @@ def test_since_takes_durations_and_iso_moments(text, moment):
 
 @pytest.mark.parametrize("text", ["yesterday", "24", "h", "-3d", "999999999d", "2026-13-01", "１d"])
 def test_since_says_what_it_takes_when_it_cannot_read_the_text(text):
-    with pytest.raises(ValueError, match="neither a duration such as 24h or 7d nor a date"):
+    with pytest.raises(ValueError, match="isn't a duration such as 24h or 7d, or a date"):
         parse_since(text, NOW)
 
 
 @pytest.mark.django_db
 def test_the_command_says_the_same_in_one_line():
-    with pytest.raises(CommandError, match="--since: 'soon' is neither"):
+    with pytest.raises(CommandError, match="--since: 'soon' isn't a duration"):
         report("--since", "soon")

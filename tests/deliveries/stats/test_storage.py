@@ -52,7 +52,7 @@ def test_health_says_no_from_the_first_event_that_cannot_be_stored_until_one_can
         assert ask_health()[0] == 200  # while all is well it writes no row
         assert send() == 503
         for _ in range(2):
-            assert ask_health() == (503, b"events cannot be stored at the moment\n")
+            assert ask_health() == (503, b"events can't be stored at the moment\n")
     assert ask_health()[0] == 200
     assert send() == 200
 

@@ -65,7 +65,7 @@ class Case:
     retry_after_seconds: float | None = None
 
 
-UNLABELLED = "Pinterest says neither 'processed' nor 'failed' about this event."
+UNLABELLED = "Pinterest's result for this event is neither 'processed' nor 'failed'."
 
 CASES = [
     Case("200_processed_empty_messages", [delivered()]),
@@ -78,7 +78,7 @@ CASES = [
         "200_failed_without_words",
         [
             rejected(
-                "Pinterest failed this event without saying why.", warning="click_id is missing"
+                "Pinterest rejected this event without a reason.", warning="click_id is missing"
             )
         ],
     ),
@@ -183,7 +183,7 @@ CASES = [
         FollowUp.SPLIT,
     ),
     Case(
-        "422_wrong_number_of_results", [rejected("Pinterest failed this event without saying why.")]
+        "422_wrong_number_of_results", [rejected("Pinterest rejected this event without a reason.")]
     ),
     Case("422_result_without_status", [retryable("invalid_request", NOT_ALL)] * 2, FollowUp.SPLIT),
     Case("422_html", [retryable("invalid_request", wordless(422))] * 2, FollowUp.SPLIT),

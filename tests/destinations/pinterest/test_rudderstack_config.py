@@ -83,14 +83,14 @@ def test_what_has_no_meaning_here_is_noted_with_the_reason() -> None:
         send_external_id=False, event_map=(("b", "view_content_2x"),)
     )
     assert notes == (
-        "apiVersion is taken as v5: newApi or legacyApi is expected.",
+        "apiVersion is treated as v5: it's neither newApi nor legacyApi.",
         "appId is left out: text is expected.",
         "deduplicationKey is left out: its value is filled in by RudderStack only.",
         "sendAsCustomEvent is taken as false: true or false is expected.",
-        "Row 1 of eventsMapping is left out: its to is empty.",
+        "Row 1 of eventsMapping was omitted: “to” is empty.",
         "Row 2 of eventsMapping: its to becomes view_content_2x.",
         "sendingUnHashedData is ignored: every value is looked at by itself: hashed ones pass, "
         "others are hashed.",
-        "tagId is ignored: it belongs to the tag in the browser.",
-        "colour is ignored: this setting is not known.",
+        "tagId is ignored: it only applies to the browser tag.",
+        "colour is ignored: unknown setting.",
     )
