@@ -248,7 +248,7 @@ def test_pretty_answers_are_in_words() -> None:
     words = in_words(3, answer(EVENT))
     assert words.startswith('3. ok: Signed Up\n{\n  "event_name": "Signed Up",\n')
     assert words.endswith(
-        "  warning event_name_unusual (event): Pinterest takes user-defined names of up to 100 "
+        "  warning event_name_unusual (event): Pinterest accepts custom names of up to 100 "
         "letters, digits, _ and -.\n"
     )
     assert in_words(4, answer({"type": "alias"})) == (

@@ -241,7 +241,7 @@ def test_headers_have_a_deadline(start: Callable[..., Running]) -> None:
     running = start()
     silent, half = running.client(), running.client().send("GET /echo HTTP/1.1\r\n")
     status, _, body = half.receive()
-    assert (status, body) == (408, b"The headers did not arrive within 1 seconds.\n")
+    assert (status, body) == (408, b"The headers didn't arrive within 1 seconds.\n")
     assert half.rest() == b""
     assert silent.rest() == b""
 
@@ -264,8 +264,8 @@ def test_a_body_has_a_deadline_for_each_silence_and_one_for_all_of_it(
             answers.append(dripping.receive())
         except TimeoutError:
             assert time.monotonic() - began < 12
-    assert silent.receive()[::2] == (408, b"Nothing of the body arrived for 1 seconds.\n")
-    assert answers[0][::2] == (408, b"The body did not arrive within 2 seconds.\n")
+    assert silent.receive()[::2] == (408, b"No part of the body arrived for 1 seconds.\n")
+    assert answers[0][::2] == (408, b"The body didn't arrive within 2 seconds.\n")
     assert running.calls() == ["/calls"]
 
 

@@ -76,7 +76,7 @@ def test_a_body_that_is_no_json_is_answered_400_and_noted(
 
 def test_the_excerpt_of_a_broken_body_holds_no_address(post: Post, source: Source) -> None:
     assert answer(post("/v1/track", b'{"email": "alex@example.com\x00",')) == INVALID_JSON
-    assert Refusal.objects.get().excerpt == '{"email": "(e-mail)",'
+    assert Refusal.objects.get().excerpt == '{"email": "(email)",'
 
 
 @pytest.mark.parametrize("value", [None, [], 7, "text", {}, {"batch": None}, {"batch": []}])

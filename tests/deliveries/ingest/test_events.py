@@ -257,7 +257,7 @@ def test_one_bad_event_of_a_batch_is_refused_by_itself(
             source.pk,
             "message_id_too_long",
             "messageId",
-            "A messageId has at most 255 characters.",
+            "A messageId can have at most 255 characters.",
         ),
         (source.pk, "invalid_message_id", "messageId", "A messageId must be text."),
         (source.pk, "invalid_message_id", "messageId", "A messageId must be text."),
@@ -275,7 +275,7 @@ def test_a_refusal_has_a_short_excerpt_without_what_describes_the_person(
     }
     assert post("/v1/track", sent).status_code == 400
     excerpt = Refusal.objects.get().excerpt
-    assert excerpt.startswith('{"event":"Order Completed","properties":{"note":"ask (e-mail)"')
+    assert excerpt.startswith('{"event":"Order Completed","properties":{"note":"ask (email)"')
     assert len(excerpt) == 500
     for personal in ("example.com", "203.0.113.9", "Alex"):
         assert personal not in excerpt

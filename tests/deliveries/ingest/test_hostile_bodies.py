@@ -278,6 +278,6 @@ def test_no_disguise_hides_a_repeated_key(post: Post, source: Source, twice: byt
 
 
 def test_an_excerpt_names_no_address() -> None:
-    assert excerpt_of("a@b.example, and c@d") == "(e-mail), and (e-mail)"
-    assert excerpt_of("x" * 400 + "@y") == "(e-mail)"
+    assert excerpt_of("a@b.example, and c@d") == "(email), and (email)"
+    assert excerpt_of("x" * 400 + "@y") == "(email)"
     assert "a@b" not in excerpt_of("@a@b")

@@ -171,7 +171,7 @@ def test_a_refused_connection_cannot_have_brought_anything():
 
     assert isinstance(reply, NoReply)
     assert (reply.code, reply.may_have_arrived) == ("connection_refused", False)
-    assert reply.message == f"Nothing listens at 127.0.0.1:{port}: the connection was refused."
+    assert reply.message == f"127.0.0.1:{port} refused the connection."
 
 
 def test_a_name_that_does_not_resolve_is_told_apart(monkeypatch):

@@ -121,7 +121,7 @@ def test_the_first_country_that_has_such_a_number_is_assumed() -> None:
     assert read("07700 900123", "us", "gb", "in")[0] == ("447700900123",)
     found = phones_in("07700 900123", (Home("us", "address"), Home("gb", "locale")))
     assert isinstance(found, Repaired)
-    assert found.message == "Phone number had no country code; assumed GB from the locale."
+    assert found.message == "The phone number has no country code. Assumed GB from the locale."
 
 
 @pytest.mark.parametrize(

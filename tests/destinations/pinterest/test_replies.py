@@ -30,7 +30,7 @@ BAD_PROPERTY = (
 NOT_ALL = "Not all events were successfully processed."
 LIMIT = "This request exceeded a rate limit. Please wait before trying again."
 SORRY = "Something went wrong on our end. Sorry about that."
-NO_RESULTS = "The answer (HTTP 200) cannot be read: it is not the JSON that Pinterest promises."
+NO_RESULTS = "The response (HTTP 200) can't be read: it isn't the JSON that Pinterest documents."
 
 
 def delivered(warning: str = "") -> Outcome:
@@ -91,16 +91,16 @@ CASES = [
     Case("200_very_long_message", [rejected("x" * 999 + "…")]),
     Case(
         "200_too_few_results",
-        [unknown("wrong_result_count", "Pinterest answered with 1 results to 2 events.")] * 2,
+        [unknown("wrong_result_count", "Pinterest returned 1 results for 2 events.")] * 2,
     ),
     Case(
         "200_too_many_results",
-        [unknown("wrong_result_count", "Pinterest answered with 2 results to 1 events.")],
+        [unknown("wrong_result_count", "Pinterest returned 2 results for 1 events.")],
     ),
     Case("200_null_events", [unknown("unreadable_reply", NO_RESULTS)]),
     Case(
         "200_error_object",
-        [unknown("unreadable_reply", f"HTTP 200 without results, but with the words: {SORRY}")],
+        [unknown("unreadable_reply", f"HTTP 200 without results. Message: {SORRY}")],
     ),
     Case("200_truncated_json", [unknown("unreadable_reply", NO_RESULTS)] * 3),
     Case(
@@ -108,7 +108,7 @@ CASES = [
         [
             unknown(
                 "unreadable_reply",
-                "The answer (HTTP 200) cannot be read: the connection broke in the middle of it.",
+                "The response (HTTP 200) can't be read: the connection was lost.",
             )
         ],
     ),
@@ -121,7 +121,7 @@ CASES = [
         [
             unknown(
                 "unreadable_reply",
-                "The answer (HTTP 200) cannot be read: its compression is broken.",
+                "The response (HTTP 200) can't be read: its compression is damaged.",
             )
         ],
     ),

@@ -84,13 +84,12 @@ def test_what_has_no_meaning_here_is_noted_with_the_reason() -> None:
     )
     assert notes == (
         "apiVersion is treated as v5: it's neither newApi nor legacyApi.",
-        "appId is left out: text is expected.",
-        "deduplicationKey is left out: its value is filled in by RudderStack only.",
-        "sendAsCustomEvent is taken as false: true or false is expected.",
+        "appId was omitted: it isn't text.",
+        "deduplicationKey was omitted: only RudderStack can fill in its value.",
+        "sendAsCustomEvent is treated as false: it's neither true nor false.",
         "Row 1 of eventsMapping was omitted: “to” is empty.",
-        "Row 2 of eventsMapping: its to becomes view_content_2x.",
-        "sendingUnHashedData is ignored: every value is looked at by itself: hashed ones pass, "
-        "others are hashed.",
+        "Row 2 of eventsMapping: “to” is now view_content_2x.",
+        "sendingUnHashedData is ignored: hashed values are sent as is, all others are hashed.",
         "tagId is ignored: it only applies to the browser tag.",
         "colour is ignored: unknown setting.",
     )
