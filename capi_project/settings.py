@@ -291,6 +291,16 @@ LOG_RETENTION_DAYS = env.integer("LOG_RETENTION_DAYS", 90, least=1)
 if LOG_RETENTION_DAYS < BODY_RETENTION_DAYS:
     env.mistakes.append("LOG_RETENTION_DAYS must not be less than BODY_RETENTION_DAYS.")
 
+# --- Identity memory -----------------------------------------------------------------------------
+IDENTITY_RETENTION_DAYS = env.integer("IDENTITY_RETENTION_DAYS", 180, least=1)
+"""A person of whom no event came for so long is forgotten."""
+IDENTITY_CLICK_DAYS = env.integer("IDENTITY_CLICK_DAYS", 30, least=1, most=365)
+"""A remembered click ID completes events up to so long after it was seen first."""
+IDENTITY_ADDRESS_HOURS = env.integer("IDENTITY_ADDRESS_HOURS", 24, least=1, most=720)
+"""The same for a visitor's address and user agent."""
+IDENTITY_SECOND_CHANCE_HOURS = env.integer("IDENTITY_SECOND_CHANCE_HOURS", 24, least=1, most=168)
+"""How long a delivery that nobody could be matched by waits for an event that says who it was."""
+
 SEARCH_KEYS = env.boolean("SEARCH_KEYS", True)
 """Keep hashes by which the log finds an order, an email address or a user ID."""
 

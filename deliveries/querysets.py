@@ -18,6 +18,7 @@ LARGE_BODY_BYTES = 32_768
 
 @models.CharField.register_lookup
 @models.BigAutoField.register_lookup
+@models.UUIDField.register_lookup
 class AnyOf(models.lookups.In):
     """``id__any_of=[…]``: like ``__in``, with one array parameter where the database has arrays.
 
@@ -67,6 +68,11 @@ class DeliveryQuerySet(models.QuerySet):  # type: ignore[type-arg]
     def due(self, now: datetime) -> Self:
         """May be claimed: pending and its time has come, or sending and its lease has ended."""
         return self.filter(due_at__lte=now)
+
+    def reopen(self, now: datetime) -> int:
+        """Make closed ones, which the caller has locked, pending with a fresh budget."""
+        count: int = self.update(status="pending", due_at=now, attempt_count=0, settled_at=None)
+        return count
 
     def waiting(self) -> Self:
         """Pending, whether due or not."""

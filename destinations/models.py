@@ -30,6 +30,11 @@ def generate_write_key() -> str:
 class Source(models.Model):
     """Which site or app sends us events, and with which key?"""
 
+    class IdentityMemory(models.TextChoices):
+        OFF = "off", gettext_lazy("Off")
+        ON = "on", gettext_lazy("On")
+        WITH_ADDRESS = "with_address", gettext_lazy("On, with IP address and user agent")
+
     name = models.CharField(
         gettext_lazy("name"),
         max_length=100,
@@ -72,6 +77,27 @@ class Source(models.Model):
             "visitor is then rate limited. Use a separate source for your server."
         ),
     )
+    identity_memory = models.CharField(
+        gettext_lazy("identity memory"),
+        max_length=20,
+        choices=IdentityMemory,
+        default=IdentityMemory.ON,
+        db_default=IdentityMemory.OFF,  # sources from before, and what the release before adds
+        help_text=gettext_lazy(
+            "Remembers what a person's events said, hashed, and completes later events that say less. "
+            "Events that deny consent are not remembered."
+        ),
+    )
+    identity_space = models.CharField(
+        gettext_lazy("identity space"),
+        max_length=100,
+        blank=True,
+        db_default="",
+        help_text=gettext_lazy(
+            "Sources with the same identity space share what is known of a person, e.g. your website "
+            "and your server. Leave blank to keep this source on its own."
+        ),
+    )
     rate_limit_per_second = models.PositiveIntegerField(
         gettext_lazy("rate limit per second"),
         null=True,
@@ -91,6 +117,14 @@ class Source(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def space(self) -> str | None:
+        """The identity space in which people are remembered; None when nothing is."""
+        if self.identity_memory == self.IdentityMemory.OFF:
+            return None
+        # A name that people choose cannot be that of a source alone.
+        return f"={self.identity_space}" if self.identity_space else f"#{self.pk}"
 
 
 class DestinationQuerySet(models.QuerySet):  # type: ignore[type-arg]

@@ -25,7 +25,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class SourceRoutes:
-    """A source, as ingest needs it."""
+    """A source, as ingest needs it. ``identity_space``: None when nothing is remembered."""
 
     source_id: int
     name: str
@@ -34,6 +34,8 @@ class SourceRoutes:
     is_public: bool
     rate_limit_per_second: int | None
     routes: tuple[Route, ...]
+    identity_space: str | None = None
+    remembers_address: bool = False
 
 
 _known: dict[str, tuple[float, SourceRoutes | None]] = {}
@@ -80,4 +82,6 @@ def _read(write_key: str) -> SourceRoutes | None:
         is_public=source.is_public,
         rate_limit_per_second=source.rate_limit_per_second,
         routes=routes_of(list(destinations)),
+        identity_space=source.space,
+        remembers_address=source.identity_memory == Source.IdentityMemory.WITH_ADDRESS,
     )

@@ -114,9 +114,7 @@ def replay_events(
 
 def reopen(delivery_ids: Sequence[int], now: datetime) -> int:
     """Make closed deliveries, which the caller has locked, pending with a fresh budget."""
-    return Delivery.objects.filter(id__any_of=delivery_ids).update(
-        status=DeliveryStatus.PENDING, due_at=now, attempt_count=0, settled_at=None
-    )
+    return Delivery.objects.filter(id__any_of=delivery_ids).reopen(now)
 
 
 def _names(event: dict[str, Any], route: Route) -> list[str]:

@@ -78,6 +78,36 @@ def update_rows(
     return _run(statement, fields, rows, parameters, fields_back)
 
 
+def upsert_rows(
+    model: type[models.Model],
+    key: str,
+    columns: Sequence[str],
+    rows: Sequence[Row],
+    *,
+    version: str,
+) -> set[Any]:
+    """Insert ``rows``, or replace the row that has the same ``key``; returns the keys written.
+
+    A row is replaced only if its ``version`` is one less than the new one: whoever has read an
+    older row writes nothing. ``rows`` are in the order of their keys, each key once: two writers
+    of the same rows then wait for each other and cannot deadlock.
+    """
+    fields = _fields(model, columns)
+    table, names = _table(model), ", ".join(map(_column, fields))
+    (key_field, version_field) = _fields(model, (key, version))
+    changes = ", ".join(
+        f"{_column(field)} = excluded.{_column(field)}" for field in fields if field != key_field
+    )
+    statement = (
+        f"INSERT INTO {table} ({names}) SELECT {names} FROM changed WHERE true "
+        f"ORDER BY {_column(key_field)} "
+        f"ON CONFLICT ({_column(key_field)}) DO UPDATE SET {changes} "
+        f"WHERE {table}.{_column(version_field)} = excluded.{_column(version_field)} - 1 "
+        f"RETURNING {_column(key_field)}"
+    )
+    return {found for (found,) in _run(statement, fields, rows, [], [key_field])}
+
+
 def _run(
     statement: str,
     fields: list[Any],

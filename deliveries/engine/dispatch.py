@@ -24,6 +24,7 @@ from deliveries.engine.preparation import cut_by_size, transform_each
 from deliveries.engine.retry import DEFAULT_DELAYS_SECONDS, RetryPolicy
 from deliveries.engine.settlement import settle
 from deliveries.engine.types import Claimed, ClaimedDelivery, Judged, Ready, SentRequest
+from deliveries.identity.reading import identity_spaces
 from deliveries.models import Delivery, Event
 from deliveries.querysets import body_size, small_body
 from destinations.connection_check import send_dummy
@@ -123,6 +124,7 @@ class BatchRun:
             self.destination.transform_config(),
             self.clock().timestamp(),
             POLICY,
+            identity_spaces(),
         )
         batches = cut_by_size(made, settings.BATCH_MAX_BYTES)
         for batch, judged in islice(batches, MAX_BATCHES_BY_SIZE):
@@ -268,6 +270,7 @@ def _load(claimed: Claimed) -> Iterator[ClaimedDelivery]:
             "attempt_count",
             "conversion_name",
             "event__message_id",
+            "event__source_id",
             small_body("event__body"),
             body_size("event__body"),
             "event_id",
@@ -292,6 +295,7 @@ def _judge(ready: Ready, outcome: Outcome, place: Place | None) -> Judged:
         conversion_event_id=ready.event_id,
         warnings=ready.warnings,
         matchable=ready.matchable,
+        completed=ready.completed,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -11,6 +11,9 @@ import orjson
 from deliveries.db.compression import unpack
 from deliveries.engine.retry import RetryPolicy
 from deliveries.engine.types import ClaimedDelivery, Judged, Ready
+from deliveries.identity.reading import Recalled, recall_each
+from deliveries.identity.second_chance import WAITS_FOR
+from deliveries.querysets import LARGE_BODY_BYTES
 from deliveries.stats.tallies import read_matchable
 from destinations.pinterest.findings import EventFiltered, EventRejected
 from destinations.pinterest.outcomes import Outcome, OutcomeKind, Stage
@@ -19,46 +22,97 @@ from destinations.pinterest.transform import TransformConfig, transform
 logger = logging.getLogger(__name__)
 
 
+GROUP_BYTES = 500_000
+"""Of events whose people are looked up in one query: so much of them is in memory at a time."""
+GROUP_SIZE = 250
+_NO_SPACES: Mapping[int, str] = {}
+
+
 def transform_each(
-    deliveries: Iterable[ClaimedDelivery], config: TransformConfig, now: float, policy: RetryPolicy
+    deliveries: Iterable[ClaimedDelivery],
+    config: TransformConfig,
+    now: float,
+    policy: RetryPolicy,
+    spaces: Mapping[int, str] = _NO_SPACES,
 ) -> Iterator[Ready | Judged]:
-    """What can be sent, and what ends (or waits) here; one event is in memory at a time."""
+    """What can be sent, and what ends (or waits) here.
+
+    ``spaces``: source → the identity space in which its people are remembered. Some events are in
+    memory at a time, only one where nobody is remembered.
+    """
+    for group in _groups(deliveries, policy, GROUP_SIZE if spaces else 1):
+        recalled = recall_each(
+            [
+                (spaces.get(delivery.source_id), event) if type(event) is dict else (None, {})
+                for delivery, event in group
+            ]
+            if spaces
+            else [(None, {})] * len(group)
+        )
+        for person in recalled:
+            delivery, event = group.pop(0)
+            if isinstance(event, Judged):
+                yield event
+            else:
+                yield _transform(delivery, event, config, now, person)
+            del delivery, event  # before the next group is read
+
+
+def _groups(
+    deliveries: Iterable[ClaimedDelivery], policy: RetryPolicy, most: int
+) -> Iterator[list[tuple[ClaimedDelivery, dict[str, Any] | Judged]]]:
+    """Deliveries with their events, or with what becomes of those that have none."""
+    group: list[tuple[ClaimedDelivery, dict[str, Any] | Judged]] = []
+    size = 0
     for delivery in deliveries:
-        if delivery.attempts_used > policy.budget_attempts:
-            yield _spent(delivery)
-        elif delivery.body is None:
-            yield _bodyless(delivery)
-        else:
-            yield _transform(delivery, config, now)
+        length = len(delivery.body) if delivery.body is not None else 0
+        if length > LARGE_BODY_BYTES:
+            length = GROUP_BYTES  # alone
+        if group and size + length > GROUP_BYTES:
+            yield group
+            group, size = [], 0
+        group.append((delivery, _read(delivery, policy)))
+        size += length
+        del delivery
+        if len(group) == most or size >= GROUP_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
 
 
-def _transform(delivery: ClaimedDelivery, config: TransformConfig, now: float) -> Ready | Judged:
-    assert delivery.body is not None
+def _read(delivery: ClaimedDelivery, policy: RetryPolicy) -> dict[str, Any] | Judged:
+    """The event of a delivery; or what becomes of it without one."""
+    if delivery.attempts_used > policy.budget_attempts:
+        return _spent(delivery)
+    if delivery.body is None:
+        return _bodyless(delivery)
     try:
         event: dict[str, Any] = orjson.loads(unpack(delivery.body))
-        conversion = transform(event, delivery.conversion_name, config, now)
+    except Exception as error:
+        return _failed(delivery, error)
+    return event
+
+
+def _transform(
+    delivery: ClaimedDelivery,
+    event: dict[str, Any],
+    config: TransformConfig,
+    now: float,
+    person: Recalled | None,
+) -> Ready | Judged:
+    memory = person.memory if person is not None else None
+    try:
+        conversion = transform(event, delivery.conversion_name, config, now, memory)
         # A copy has its own size; what orjson returns sits in a larger piece of memory.
         encoded = bytes(memoryview(orjson.dumps(conversion.fields)))
     except EventFiltered as filtered:
         outcome = Outcome(OutcomeKind.REJECTED, Stage.TRANSFORM, filtered.code)
         return Judged(delivery.id, delivery.attempts_used, outcome, filtered=filtered)
     except EventRejected as rejected:
-        return _rejected(delivery, rejected)
+        return _rejected(delivery, rejected, person)
     except Exception as error:
-        # One event that our code trips over must not hold up its neighbours. It is tried
-        # again (a fixed release may be on its way) and ends dead, never lost.
-        logger.exception("Delivery %s could not be transformed", delivery.id)
-        return Judged(
-            delivery.id,
-            delivery.attempts_used,
-            Outcome(
-                OutcomeKind.RETRYABLE,
-                Stage.TRANSFORM,
-                "transform_failed",
-                message=f"CAPI Relay failed to transform this event ({type(error).__name__}). "
-                "See the worker's log for details.",
-            ),
-        )
+        return _failed(delivery, error)
     event_id = conversion.fields["event_id"]
     return Ready(
         delivery.id,
@@ -67,10 +121,32 @@ def _transform(delivery: ClaimedDelivery, config: TransformConfig, now: float) -
         "" if event_id == delivery.message_id else event_id[:256],
         conversion.warnings,
         read_matchable(conversion.fields),
+        conversion.completed,
     )
 
 
-def _rejected(delivery: ClaimedDelivery, rejected: EventRejected) -> Judged:
+def _failed(delivery: ClaimedDelivery, error: Exception) -> Judged:
+    """One event that our code trips over must not hold up its neighbors.
+
+    It is tried again (a fixed release may be on its way) and ends dead, never lost.
+    """
+    logger.error("Delivery %s could not be transformed", delivery.id, exc_info=error)
+    return Judged(
+        delivery.id,
+        delivery.attempts_used,
+        Outcome(
+            OutcomeKind.RETRYABLE,
+            Stage.TRANSFORM,
+            "transform_failed",
+            message=f"CAPI Relay failed to transform this event ({type(error).__name__}). "
+            "See the worker's log for details.",
+        ),
+    )
+
+
+def _rejected(
+    delivery: ClaimedDelivery, rejected: EventRejected, person: Recalled | None
+) -> Judged:
     first = rejected.errors[0]
     return Judged(
         delivery.id,
@@ -83,6 +159,7 @@ def _rejected(delivery: ClaimedDelivery, rejected: EventRejected) -> Judged:
             " ".join(error.message for error in rejected.errors),
         ),
         warnings=rejected.warnings,
+        waits_under=person.keys if person is not None and first.code == WAITS_FOR else (),
     )
 
 

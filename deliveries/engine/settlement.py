@@ -16,10 +16,12 @@ from deliveries.db.compression import pack
 from deliveries.engine.circuit import note_reply
 from deliveries.engine.retry import RetryPolicy, next_state
 from deliveries.engine.types import Claimed, Judged, SentRequest
+from deliveries.identity.second_chance import note_waiting
 from deliveries.models import Attempt, Batch, Delivery
-from deliveries.stats.tallies import Settled, tally_settled
+from deliveries.stats.tallies import Settled, remembered_bits, tally_settled
 from deliveries.statuses import OPEN, DeliveryStatus
 from destinations.pinterest.client import Reply
+from destinations.pinterest.identity import write_completed
 from destinations.pinterest.outcomes import OutcomeKind, Stage
 from destinations.pinterest.replies import FollowUp
 
@@ -40,6 +42,7 @@ class DeliveryRow(NamedTuple):
     error_code: str
     error_field: str
     error_message: str
+    completed: str
     warnings: list[dict[str, str]]
 
 
@@ -108,10 +111,24 @@ def settle(
                 if one.delivery_id in ours and _was_tried(one)
             ],
         )
+        waiting = [
+            (key, one.delivery_id)
+            for one in judged
+            if one.waits_under and one.delivery_id in ours
+            for key in one.waits_under
+        ]
+        if waiting:
+            note_waiting(waiting, now)
         tally_settled(
             claimed.destination_id,
             [
-                Settled(created_at, row.status, row.error_code, one.matchable)
+                Settled(
+                    created_at,
+                    row.status,
+                    row.error_code,
+                    one.matchable,
+                    remembered_bits(one.completed) if one.completed else None,
+                )
                 for one, row in zip(judged, rows, strict=True)
                 if one.outcome.kind is not OutcomeKind.PAUSED
                 and (created_at := ours.get(one.delivery_id)) is not None
@@ -169,6 +186,7 @@ def _delivery_row(
         code,
         field[:255],
         message,
+        write_completed(one.completed),
         [
             {"code": warning.code, "field": warning.field, "message": warning.message}
             for warning in one.warnings

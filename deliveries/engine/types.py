@@ -11,6 +11,7 @@ from deliveries.statuses import DeliveryStatus
 from destinations.models import Destination
 from destinations.pinterest.client import NoReply, Reply
 from destinations.pinterest.findings import EventFiltered, Finding
+from destinations.pinterest.identity import Completed
 from destinations.pinterest.outcomes import Outcome
 from destinations.pinterest.replies import Reading
 
@@ -31,6 +32,7 @@ class NewDelivery(NamedTuple):
     settled_at: datetime | None = None
     attempt_count: int = 0
     conversion_event_id: str = ""
+    completed: str = ""
     warnings: tuple[()] = ()
 
 
@@ -52,6 +54,7 @@ class ClaimedDelivery:
     attempts_used: int
     conversion_name: str
     message_id: str
+    source_id: int
     body: bytes | memoryview | None
 
 
@@ -65,6 +68,7 @@ class Ready:
     event_id: str
     warnings: tuple[Finding, ...]
     matchable: int
+    completed: tuple[Completed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,8 @@ class Judged:
     ``attempts_used`` counts this try. ``position`` is its place in the batch, None if it was not
     sent. ``batch_id`` is set when that is an earlier batch than the one being settled.
     ``conversion_event_id`` is "" when it equals the message ID. ``matchable`` says what Pinterest
-    may match a person by (``tallies.MATCH_BITS``).
+    may match a person by (``tallies.MATCH_BITS``), ``completed`` what of it comes from identity memory.
+    ``waits_under``: the keys of the people of whom more would have to be known.
     """
 
     delivery_id: int
@@ -98,3 +103,5 @@ class Judged:
     conversion_event_id: str = ""
     warnings: tuple[Finding, ...] = ()
     matchable: int = 0
+    completed: tuple[Completed, ...] = ()
+    waits_under: tuple[uuid.UUID, ...] = ()

@@ -7,10 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import InterfaceError, OperationalError, connection, transaction
+from django.utils import timezone
 
 from deliveries.db.compression import pack
 from deliveries.engine.planning import PlannedDelivery, plan_deliveries
 from deliveries.engine.wakeups import wake
+from deliveries.identity.writing import (
+    Note,
+    PeopleChanged,
+    confirm,
+    draft_people,
+    note_of,
+    write_people,
+)
 from deliveries.ingest.conflicts import find_conflicts, is_same_event
 from deliveries.ingest.envelope import AcceptedEvent
 from deliveries.ingest.group_commit import GroupCommit
@@ -21,6 +30,9 @@ from destinations.routing import SourceRoutes
 EventKey = tuple[int, str]
 """Source and message ID: what an event is known by."""
 
+MAX_PEOPLE_ATTEMPTS = 50
+"""Each that fails is one that somebody else's succeeded."""
+
 Planned = tuple[EventRow, list[PlannedDelivery]]
 """An event and what it owes."""
 
@@ -30,11 +42,13 @@ class Intake:
     """What one request brought, ready to be written.
 
     ``doubles``: events under the message ID of an event in ``events``, with other content.
+    ``notes``: what the events say of people, as far as it may be new.
     """
 
     events: dict[EventKey, Planned]
     doubles: list[Planned]
     refusals: list[RefusalRow]
+    notes: list[Note]
 
     def __len__(self) -> int:
         return len(self.events) + len(self.doubles) + len(self.refusals)
@@ -71,10 +85,13 @@ def prepare_intake(
     events: dict[EventKey, Planned] = {}
     doubles: list[Planned] = []
     firsts: dict[str, AcceptedEvent] = {}
+    notes: list[Note] = []
     for one in accepted:
         first = firsts.setdefault(one.message_id, one)
         if first is not one and is_same_event(first.event, one.event):
             continue
+        if note := note_of(one.event, source, received_at):
+            notes.append(note)
         row = EventRow(source_id, one.message_id, one.type, one.name, received_at, pack(one.body))
         planned = (row, plan_deliveries(one.event, source.routes))
         if first is one:
@@ -82,7 +99,7 @@ def prepare_intake(
         else:
             doubles.append(planned)
     refusals = [_refusal_row(source_id, received_at, one) for one in refused]
-    return Intake(events, doubles, refusals)
+    return Intake(events, doubles, refusals, notes)
 
 
 def write_intakes(intakes: Sequence[Intake]) -> set[int]:
@@ -93,34 +110,62 @@ def write_intakes(intakes: Sequence[Intake]) -> set[int]:
     """
     firsts, doubles = merge_intakes(intakes)
     refusals = [row for intake in intakes for row in intake.refusals]
-    written = write_or_reconnect(make_rows(firsts, refusals))
+    notes = [note for intake in intakes for note in intake.notes]
+    written = write_or_reconnect(make_rows(firsts, refusals), notes)
     if not doubles and written.event_count == len(firsts):
         return written.destination_ids
     candidates = [*firsts, *doubles]
     others: list[Planned] = []
-    notes: list[RefusalRow] = []
+    conflicts: list[RefusalRow] = []
     for conflict in find_conflicts([row for row, _ in candidates]):
         row = conflict.row
         others.append((row, candidates[conflict.position][1]))
-        notes.append(_refusal_row(row.source_id, row.received_at, conflict.refusal))
+        conflicts.append(_refusal_row(row.source_id, row.received_at, conflict.refusal))
     if not others:
         return written.destination_ids
-    return written.destination_ids | write_rows(make_rows(others, notes)).destination_ids
+    return written.destination_ids | write_rows(make_rows(others, conflicts)).destination_ids
 
 
-def write_or_reconnect(rows: Rows) -> Written:
+def write_or_reconnect(rows: Rows, notes: Sequence[Note] = ()) -> Written:
     """Write all or nothing.
 
     A connection that turns out to be dead (the database was restarted) is replaced once, instead
     of asking before each write whether it lives. Message IDs make writing twice harmless.
     """
     try:
-        return write_rows(rows)
+        return _write(rows, notes)
     except (OperationalError, InterfaceError):
         if connection.in_atomic_block or connection.is_usable():
             raise
         connection.close()
+        return _write(rows, notes)
+
+
+def _write(rows: Rows, notes: Sequence[Note]) -> Written:
+    """Events, and with them in one transaction what they say of people, if that is new.
+
+    Raises PeopleChanged when others change the same people all the time.
+    """
+    if not notes:
         return write_rows(rows)
+    for attempt in range(MAX_PEOPLE_ATTEMPTS):
+        now = timezone.now()
+        draft = draft_people(notes, now)
+        if not draft.rows:
+            written = write_rows(rows)
+            break
+        try:
+            with transaction.atomic():
+                written = write_rows(rows)
+                reopened = write_people(draft, now)
+        except PeopleChanged:
+            if attempt == MAX_PEOPLE_ATTEMPTS - 1:
+                raise
+            continue
+        written = Written(written.destination_ids | reopened, written.event_count)
+        break
+    confirm(notes)
+    return written
 
 
 def wake_workers(destination_ids: set[int]) -> None:

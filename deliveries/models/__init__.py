@@ -3,6 +3,7 @@
 from deliveries.models.actions import BulkAction, SavedLink
 from deliveries.models.counters import JobCursor, LogContents, SearchKey, Tally, locked_cursor
 from deliveries.models.log import Attempt, Batch, Delivery, Event, Refusal
+from deliveries.models.people import Person, SecondChance
 from deliveries.models.queue import Circuit, Claim, Pulse
 
 __all__ = [
@@ -15,10 +16,12 @@ __all__ = [
     "Event",
     "JobCursor",
     "LogContents",
+    "Person",
     "Pulse",
     "Refusal",
     "SavedLink",
     "SearchKey",
+    "SecondChance",
     "Tally",
     "locked_cursor",
 ]

@@ -19,6 +19,8 @@ from destinations.models import Destination, Source
 from destinations.pinterest.outcomes import OutcomeKind, Stage
 
 OUTCOME_CHOICES = [(kind.value, kind.value.capitalize()) for kind in OutcomeKind]
+GIVEN_A_SECOND_CHANCE = "requeued"
+"""The outcome of an attempt that no worker made: memory gained what the delivery had lacked."""
 _ALSO_IN_THE_INDEX = ("destination", "event", "conversion_name", "created_at", "settled_at")
 STAGE_CHOICES = [(stage.value, stage.value.capitalize()) for stage in Stage]
 
@@ -170,6 +172,12 @@ class Delivery(models.Model):
         max_length=256,
         blank=True,
         help_text=gettext_lazy("Blank if it's the same as the message ID."),
+    )
+    completed = models.TextField(
+        blank=True,
+        default="",
+        db_default="",  # ingest, and workers of the release before, name no such column
+        help_text=gettext_lazy("What identity memory added, as write_completed writes it."),
     )
     error_stage = models.CharField(max_length=10, blank=True, choices=STAGE_CHOICES)
     error_code = models.CharField(max_length=50, blank=True)

@@ -11,13 +11,15 @@ rejected:CODE       conversions that can never succeed; also dead:CODE and filte
 retryable:CODE      failed tries after which another follows
 latency:N           delivered ones by the time from receipt to settling (``latency_step``)
 match:KEY           delivered ones with what Pinterest matches people by (``MATCH_BITS``)
+remembered:KEY      those of them that have it from identity memory
+completed           delivered ones that identity memory completed
 =================== ===========================================================================
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from math import ceil, log2
@@ -26,6 +28,7 @@ from typing import Any, NamedTuple
 from deliveries.db.bulk_sql import insert_rows
 from deliveries.models import Tally
 from deliveries.statuses import DeliveryStatus
+from destinations.pinterest.identity import Completed
 
 BUCKET_SECONDS = 300
 COLUMNS = ("level", "bucket", "destination_id", "source_id", "metric", "count")
@@ -35,6 +38,8 @@ REFUSED = "refused"
 DELIVERED = "delivered"
 LATENCY = "latency:"
 MATCH = "match:"
+REMEMBERED = "remembered:"
+COMPLETED = "completed"
 COUNTED_WITH_CODE = {
     DeliveryStatus.REJECTED.value: "rejected:",
     DeliveryStatus.DEAD.value: "dead:",
@@ -60,17 +65,27 @@ _APP_ACTION_SOURCES = frozenset({"app_android", "app_ios"})
 
 
 class Settled(NamedTuple):
-    """What settling did to one delivery; ``matchable``: see ``read_matchable``."""
+    """What settling did to one delivery; ``matchable``: see ``read_matchable``; ``remembered``: what
+    of it comes from identity memory; None when that added nothing."""
 
     created_at: datetime
     status: str
     error_code: str
     matchable: int
+    remembered: int | None = None
 
 
 def read_matchable(conversion: Mapping[str, Any]) -> int:
     """``MATCH_BITS`` of a conversion's fields."""
     return _bits_of(tuple(conversion["user_data"]), conversion.get("action_source"))
+
+
+def remembered_bits(completed: Sequence[Completed]) -> int:
+    """``MATCH_BITS`` of what identity memory added."""
+    fields = {one.field for one in completed}
+    if "client_ip_address" in fields:
+        fields.add("ip_ua")
+    return sum(MATCH_BITS.get(field, 0) for field in fields)
 
 
 @lru_cache(maxsize=4096)
@@ -105,11 +120,14 @@ def tally_settled(destination_id: int, settled: Iterable[Settled], now: datetime
     """Count what one settle did, with one INSERT; nothing when it did nothing."""
     counts: Counter[str] = Counter()
     matchable: defaultdict[int, int] = defaultdict(int)
+    remembered: defaultdict[int, int] = defaultdict(int)
     steps: defaultdict[int, int] = defaultdict(int)
     moment = now.timestamp()
-    for created_at, status, code, bits in settled:
+    for created_at, status, code, bits, remembered_of in settled:
         if status == DELIVERED:
             matchable[bits] += 1
+            if remembered_of is not None:
+                remembered[remembered_of] += 1
             steps[latency_step(moment - created_at.timestamp())] += 1
         else:
             counts[COUNTED_WITH_CODE[status] + code] += 1
@@ -120,6 +138,11 @@ def tally_settled(destination_id: int, settled: Iterable[Settled], now: datetime
         for key, bit in MATCH_BITS.items():
             if bits & bit:
                 counts[MATCH + key] += count
+    for bits, count in remembered.items():
+        counts[COMPLETED] += count
+        for key, bit in MATCH_BITS.items():
+            if bits & bit:
+                counts[REMEMBERED + key] += count
     append(counts, now, destination_id=destination_id)
 
 

@@ -19,13 +19,14 @@ from .event import ROOT, Sections, read_path, read_sections
 from .event_fields import channel_of, read_action_source, read_event_fields
 from .event_names import ECOMMERCE_NAMES, is_own_name, standard_name
 from .findings import EventFiltered, EventRejected, Finding
+from .identity import Completed, Memory, complete
 from .integrations import integration_settings, is_switched_off
 from .plans import plan_for
 from .repairs import REPAIRS_KEY, read_repairs
 from .senders import is_an_app, is_the_visitors_own
 from .texts import SEEN, seen_text
 from .times import unix_seconds
-from .user_data import read_user_data
+from .user_data import read_user_data, require_person
 from .values import is_no_id, usable_text
 
 __all__ = ["Conversion", "TransformConfig", "conversion_names", "transform"]
@@ -41,10 +42,14 @@ _TIME_UNREADABLE = "This isn't a time, or it means “no time”. The next times
 
 
 class Conversion(NamedTuple):
-    """The JSON object for Pinterest, serialisable by orjson, and what was lost on the way."""
+    """The JSON object for Pinterest, serialisable by orjson, and what was lost on the way.
+
+    ``completed``: the fields of ``user_data`` that come from memory.
+    """
 
     fields: dict[str, Any]
     warnings: tuple[Finding, ...] = ()
+    completed: tuple[Completed, ...] = ()
 
 
 def conversion_names(event: dict[str, Any], config: TransformConfig) -> tuple[str, ...]:
@@ -112,9 +117,16 @@ def _name_of(event: dict[str, Any], config: TransformConfig) -> tuple[str, str]:
     return "", ""
 
 
-def transform(event: dict[str, Any], name: str, config: TransformConfig, now: float) -> Conversion:
+def transform(
+    event: dict[str, Any],
+    name: str,
+    config: TransformConfig,
+    now: float,
+    remembered: Memory | None = None,
+) -> Conversion:
     """The conversion of ``event`` under one of its ``conversion_names``; ``now`` in Unix seconds.
 
+    ``remembered``: what earlier events said of the person, for what this one lacks.
     Raises EventRejected with the reasons it can never be one, or EventFiltered ``event_too_old``.
     """
     warnings = read_repairs(event[REPAIRS_KEY]) if REPAIRS_KEY in event else []
@@ -144,6 +156,8 @@ def transform(event: dict[str, Any], name: str, config: TransformConfig, now: fl
         sender_is_visitor=sender_is_visitor,
         warnings=warnings,
     )
+    completed = complete(user_data, remembered, event_time) if remembered is not None else ()
+    require_person(user_data, warnings)
     custom_data = read_custom_data(plan.custom_data, plan.amounts, sections, warnings)
     if custom_data:
         fields["custom_data"] = custom_data
@@ -153,7 +167,7 @@ def transform(event: dict[str, Any], name: str, config: TransformConfig, now: fl
         message = "Pinterest accepts custom names of up to 100 letters, digits, _ and -."
         warnings.append(Finding("event_name_unusual", _name_of(event, config)[1], message))
     fields["event_id"] = _read_event_id(event, config, fields, warnings)
-    return Conversion(fields, tuple(warnings))
+    return Conversion(fields, tuple(warnings), completed)
 
 
 def _read_event_time(

@@ -236,8 +236,8 @@ def read_user_data(
     """``user_data`` of an event: arrays of SHA-256 hex digests and a few plain texts.
 
     ``default_country``: whose national phone numbers to assume where the event says nothing, alpha-2
-    in lower case, or "". ``sender_is_visitor``: the address the event came from is the visitor's own, not a server's.
-    Raises EventRejected ``missing_user_data`` when Pinterest could not match anybody.
+    in lower case, or "". ``sender_is_visitor``: the address the event came from is the visitor's own,
+    not a server's. Whether it is enough to match anybody says ``require_person``.
     """
     user_data: dict[str, Any] = {}
     hashed, phones, states, plain, ip_addresses, click_urls = plan
@@ -309,8 +309,6 @@ def read_user_data(
     click_id = _click_id_in_urls(click_urls, sections)
     if click_id:
         user_data["click_id"] = click_id
-    if "em" not in user_data and "hashed_maids" not in user_data:
-        _require_ip_and_user_agent(user_data, warnings)
     return user_data
 
 
@@ -456,7 +454,10 @@ def _click_id_in_urls(steps: tuple[Step, ...], sections: Sections) -> str | None
     return None
 
 
-def _require_ip_and_user_agent(user_data: dict[str, Any], warnings: list[Finding]) -> None:
+def require_person(user_data: dict[str, Any], warnings: list[Finding]) -> None:
+    """Raises EventRejected ``missing_user_data`` when Pinterest could not match anybody."""
+    if "em" in user_data or "hashed_maids" in user_data:
+        return
     has_address = "client_ip_address" in user_data
     has_agent = "client_user_agent" in user_data
     if has_address and has_agent:

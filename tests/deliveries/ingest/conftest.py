@@ -13,7 +13,8 @@ def source(db: None) -> Any:
     from tests.deliveries.ingest.sender import WRITE_KEY
     from tests.factories import make_source
 
-    return make_source(name="Shop", write_key=WRITE_KEY)
+    # What is remembered of people is written beside the events: tests/deliveries/identity.
+    return make_source(name="Shop", write_key=WRITE_KEY, identity_memory="off")
 
 
 @pytest.fixture

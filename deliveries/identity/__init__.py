@@ -1,0 +1,1 @@
+"""Identity memory: what a person's events said, kept for those of their events that say less."""

@@ -1,0 +1,181 @@
+"""What ingest writes of people: only what is new, in constant statements, whoever writes beside it."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
+
+from deliveries.identity import writing
+from deliveries.identity.keys import key_of
+from deliveries.identity.writing import forget_noted
+from deliveries.ingest.envelope import Arrival, accept_event
+from deliveries.ingest.store import store_request
+from deliveries.models import Event, Person
+from destinations.models import Source
+from destinations.pinterest.identity import decode
+from destinations.routing import forget_routes, routes_for
+from tests.factories import make_event, make_source
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deliveries.ingest.store.wake", lambda ids: None)
+    forget_noted()
+    forget_routes()
+
+
+@pytest.fixture
+def source() -> Source:
+    return make_source()
+
+
+def receive(source: Source, events: list[dict[str, Any]], at: datetime = NOW) -> None:
+    routes = routes_for(source.write_key)
+    assert routes is not None
+    store_request(routes, [accept_event(one, "", Arrival(at, "")) for one in events], [], at)
+
+
+def identify(user: str, email: str, **fields: Any) -> dict[str, Any]:
+    event = make_event(type="identify", userId=user, context={"traits": {"email": email}}, **fields)
+    del event["event"]
+    return event
+
+
+def statements_of(source: Source, events: list[dict[str, Any]], at: datetime = NOW) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        receive(source, events, at)
+    return len(captured)
+
+
+def test_a_new_source_remembers_and_one_from_before_does_not(source: Source) -> None:
+    assert source.identity_memory == Source.IdentityMemory.ON
+    with connection.cursor() as cursor:  # as the release before adds one
+        cursor.execute(
+            "INSERT INTO destinations_source (name, write_key, enabled, allowed_origins, created_at)"
+            " VALUES ('Old', 'old-key', %s, '', %s)",
+            [True, NOW],
+        )
+    assert Source.objects.get(name="Old").space is None
+    receive(Source.objects.get(name="Old"), [identify("u1", "ann@example.com")])
+    assert not Person.objects.exists()
+
+
+def test_nothing_is_kept_in_plain_text(source: Source) -> None:
+    event = identify("secret-user", "ann@example.com")
+    event["context"]["traits"] |= {"firstName": "Ann", "phone": "+49 170 1234567"}
+    receive(source, [event])
+    person = Person.objects.get()
+    kept = bytes(person.entries) + person.key.bytes
+    assert set(decode(bytes(person.entries))) == {"em", "fn", "ph"}
+    for text in (b"secret", b"ann", b"Ann", b"170"):
+        assert text not in kept
+
+
+def test_what_was_written_lately_costs_no_statement(source: Source) -> None:
+    receive(source, [identify("u1", "ann@example.com")])
+    bare = statements_of(source, [make_event(userId=None, anonymousId="0")])
+    assert statements_of(source, [identify("u1", "ann@example.com")]) == bare
+    assert statements_of(source, [identify("u1", "bob@example.com")]) > bare
+    assert statements_of(source, [identify("u1", "bob@example.com")]) == bare
+
+
+def test_the_statements_do_not_grow_with_the_people(source: Source) -> None:
+    def people(count: int, prefix: str) -> list[dict[str, Any]]:
+        return [
+            identify(f"{prefix}-{n}", f"{prefix}{n}@example.com", anonymousId=f"{prefix}-d{n}")
+            for n in range(count)
+        ]
+
+    receive(source, people(1, "first"))  # from now on the write key is known
+    few = statements_of(source, people(2, "few"))
+    assert statements_of(source, people(300, "many")) == few
+    assert Person.objects.filter(is_device=False).count() == 303
+    assert Person.objects.filter(is_device=True, user__isnull=False).count() == 303
+
+
+def test_each_key_stands_once_in_a_statement(source: Source) -> None:
+    receive(source, [identify("u1", f"ann{n}@example.com", anonymousId="d1") for n in range(20)])
+    assert Person.objects.count() == 2
+
+
+def test_a_person_is_seen_once_a_day(source: Source) -> None:
+    receive(source, [identify("u1", "ann@example.com")])
+    version = Person.objects.get().version
+    receive(source, [make_event(userId="u1", context={})])
+    assert Person.objects.get().version == version
+    today = Person.objects.get().seen_on
+    Person.objects.update(seen_on=today - timedelta(days=3))
+    receive(source, [make_event(userId="u1", context={})], NOW + timedelta(days=3))
+    person = Person.objects.get()
+    assert (person.version, person.seen_on) == (version + 1, today)
+
+
+def test_an_event_that_says_nothing_makes_nobody(source: Source) -> None:
+    receive(source, [make_event(userId="u1", context={})])
+    assert not Person.objects.exists()
+    assert Event.objects.count() == 1
+
+
+def test_a_key_depends_on_space_kind_id_and_secret(settings: Any) -> None:
+    key = key_of("#1", "user", "u1")
+    others = [key_of("#2", "user", "u1"), key_of("#1", "device", "u1"), key_of("#1", "user", "u2")]
+    settings.SECRET_KEY = "another"
+    others.append(key_of("#1", "user", "u1"))
+    assert len({key, *others}) == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_writers_of_one_person_lose_nothing_of_either(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both read the person before either writes; the slower one reads again."""
+    receive(source, [identify("u1", "ann@example.com")])
+    read = threading.Barrier(2)
+    rounds = threading.local()
+    draft_people = writing.draft_people
+
+    def wait_for_the_other(*args: Any) -> Any:
+        draft = draft_people(*args)
+        if not getattr(rounds, "waited", False):
+            rounds.waited = True
+            read.wait(10)
+        return draft
+
+    monkeypatch.setattr("deliveries.ingest.store.draft_people", wait_for_the_other)
+    # Without the queue in which requests of one process wait for each other.
+    from deliveries.ingest import store
+
+    failures: list[BaseException] = []
+
+    def write(traits: dict[str, str]) -> None:
+        try:
+            event = identify("u1", "ann@example.com")
+            event["context"]["traits"] |= traits
+            routes = routes_for(source.write_key)
+            assert routes is not None
+            accepted = [accept_event(event, "", Arrival(NOW, ""))]
+            store.write_intakes([store.prepare_intake(routes, accepted, [], NOW)])
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            connections.close_all()
+
+    writers = [
+        threading.Thread(target=write, args=({"firstName": "Ann"},)),
+        threading.Thread(target=write, args=({"phone": "+49 170 1234567"},)),
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert failures == []
+    assert set(decode(bytes(Person.objects.get().entries))) == {"em", "fn", "ph"}
+    assert Event.objects.count() == 3

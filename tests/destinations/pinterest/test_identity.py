@@ -1,0 +1,157 @@
+"""Identity memory by itself: the golden cases in a dictionary, and what is made of them as bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from destinations.pinterest.consent import denies_consent
+from destinations.pinterest.findings import EventRejected
+from destinations.pinterest.identity import (
+    DEVICE,
+    USER,
+    Completed,
+    Entry,
+    Memory,
+    Person,
+    decode,
+    encode,
+    ids_of,
+    read_completed,
+    recall,
+    remember,
+    statement_of,
+    write_completed,
+)
+from destinations.pinterest.transform import TransformConfig, conversion_names, transform
+from tests.deliveries.identity.timelines import (
+    SOURCES,
+    TIMELINES,
+    Timeline,
+    expected_user_data,
+    without_external_id,
+)
+
+CONFIG = TransformConfig()
+CLICK_SECONDS, ADDRESS_SECONDS = 30 * 86_400, 86_400
+Name = tuple[str, str, str]
+
+
+def key(name: Name) -> bytes:
+    return "/".join(name).encode()
+
+
+def run(timeline: Timeline) -> list[dict[str, Any] | str]:
+    """What each step that is to be delivered gets."""
+    people: dict[Name, Person] = {}
+    results: list[dict[str, Any] | str] = []
+    for step in timeline.steps:
+        source = SOURCES[step.source]
+        space = source.get("identity_space") or step.source
+        is_on = source["identity_memory"] != "off"
+        at = int(step.at.timestamp())
+        if is_on:
+            said = statement_of(
+                step.event,
+                at,
+                is_trusted=not source.get("is_public", False),
+                default_country="",
+                with_client=source["identity_memory"] == "with_address",
+            )
+            if said is not None:
+                pairs = [(USER, said.user_id), (DEVICE, said.anonymous_id)]
+                pairs += [(DEVICE, said.previous_id), (USER, said.previous_id)]
+                names = {pair: (space, *pair) for pair in pairs if pair[1]}
+                known = {pair: people[name] for pair, name in names.items() if name in people}
+                keys = {pair: key(name) for pair, name in names.items()}
+                for pair, person in remember(known, keys, said, CLICK_SECONDS).items():
+                    people[names[pair]] = person
+        if step.gets is None:
+            continue
+        memory = None
+        if is_on and not denies_consent(step.event):
+            user_id, anonymous_id = ids_of(step.event)
+            user_name, device_name = (space, USER, user_id), (space, DEVICE, anonymous_id)
+            user, device = people.get(user_name), people.get(device_name)
+            leads_to = (user if user_id else device) or Person()
+            by_key = {key(name): person for name, person in people.items()}
+            entries = recall(
+                user,
+                device,
+                by_key.get(leads_to.user) if leads_to.user else None,
+                key(user_name) if user_id else None,
+            )
+            memory = Memory(entries, CLICK_SECONDS, ADDRESS_SECONDS)
+        (name,) = conversion_names(step.event, CONFIG)
+        try:
+            made = transform(step.event, name, CONFIG, at, memory)
+        except EventRejected as rejected:
+            results.append(rejected.errors[0].code)
+        else:
+            results.append(without_external_id(made.fields["user_data"]))
+    return results
+
+
+@pytest.mark.parametrize("name", TIMELINES)
+def test_a_golden_case_comes_out_exactly(name: str) -> None:
+    timeline = TIMELINES[name]
+    expected = [step.gets for step in timeline.steps if step.gets is not None]
+    assert expected
+    assert run(timeline) == [
+        gets if isinstance(gets, str) else expected_user_data(gets) for gets in expected
+    ]
+
+
+def test_entries_survive_being_bytes() -> None:
+    entries = {
+        "em": Entry(("a" * 64, "b" * 64), "identify", 1_732_111_380, True),
+        "click_id": Entry(("dj0yabc",), "page", 1_732_111_000, False),
+        "client": Entry(("203.0.113.7", "Mozilla/5.0 (ü)"), "track", 1_732_111_001, False),
+    }
+    data = encode(entries)
+    assert decode(data) == entries
+    assert len(data) == 3 * 8 + 64 + len("dj0yabc") + len("203.0.113.7\nMozilla/5.0 (ü)".encode())
+    assert decode(b"") == {}
+
+
+def test_a_field_of_a_later_release_is_left_out() -> None:
+    entries = {"em": Entry(("a" * 64,), "identify", 1_732_111_380, True)}
+    later = bytes((99, 0)) + (5).to_bytes(4, "big") + (3).to_bytes(2, "big") + b"xyz"
+    assert decode(later + encode(entries)) == entries
+
+
+def test_what_was_completed_survives_being_text() -> None:
+    completed = (
+        Completed("em", "identify", 1_732_111_380),
+        Completed("ph", "identify", 1_732_111_380),
+        Completed("click_id", "page", 1_732_111_000),
+    )
+    text = write_completed(completed)
+    assert text == "em,ph=identify@1732111380;click_id=page@1732111000"
+    assert tuple(read_completed(text)) == completed
+    assert write_completed(()) == ""
+    assert read_completed("") == []
+
+
+@pytest.mark.parametrize(
+    ("context", "denies"),
+    [
+        ({}, False),
+        ({"consentManagement": {"deniedConsentIds": []}}, False),
+        ({"consentManagement": {"allowedConsentIds": ["1"], "deniedConsentIds": ["2"]}}, True),
+        ({"consentManagement": "nonsense"}, False),
+        ({"consent": {"categoryPreferences": {"Advertising": True}}}, False),
+        ({"consent": {"categoryPreferences": {"Advertising": False}}}, True),
+        ({"consent": {"ad_user_data": "granted"}}, False),
+        ({"consent": {"ad_storage": "denied"}}, True),
+        ({"gpc": True}, True),
+        ({"us_privacy": "1YYN"}, True),
+        ({"us_privacy": "1YNN"}, False),
+        ({"device": {"adTrackingEnabled": False}}, True),
+        ({"device": {"adTrackingEnabled": True}}, False),
+    ],
+)
+def test_what_denies_consent(context: dict[str, Any], denies: bool) -> None:
+    assert denies_consent({"type": "track", "context": context}) is denies
+    assert not denies_consent({"type": "track", "context": "nonsense"})
