@@ -24,6 +24,7 @@ from capi_project.version import BASE_DIR
 PAGES = {
     "sdks": gettext_lazy("SDKs"),
     "mapping": gettext_lazy("Mapping"),
+    "identity": gettext_lazy("Identity memory"),
     "errors": gettext_lazy("Error codes"),
     "operations": gettext_lazy("Operations"),
     "architecture": gettext_lazy("How it works"),

@@ -100,6 +100,12 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _entry(gettext_lazy("Sources"), "sensors", "destinations.source"),
                     _entry(gettext_lazy("Destinations"), "flag", "destinations.destination"),
+                    {
+                        "title": gettext_lazy("People remembered"),
+                        "icon": "fingerprint",
+                        "link": reverse_lazy("people"),
+                        "permission": _allowed("destinations.view_source"),
+                    },
                 ],
             },
             {

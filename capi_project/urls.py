@@ -11,6 +11,7 @@ from django.views.generic import RedirectView
 from accounts.sign_in import CodeView, SignInView
 from accounts.two_factor_pages import own_view, set_up_view
 from capi_project.documentation import documentation
+from deliveries.admin.people_page import people_view
 
 admin.autodiscover()
 handler500 = "capi_project.error_pages.server_error"
@@ -36,6 +37,7 @@ pages = [
         admin.site.admin_view(documentation),
         name="documentation",
     ),
+    path("admin/people/", admin.site.admin_view(people_view), name="people"),
     path("admin/two-factor/", admin.site.admin_view(own_view), name="two_factor"),
     path("admin/two-factor/set-up/", admin.site.admin_view(set_up_view), name="two_factor_set_up"),
     path("admin/", admin.site.urls),

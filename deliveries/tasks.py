@@ -15,6 +15,7 @@ from deliveries.actions.bulk import StepResult, run_step, unfinished_bulk_action
 from deliveries.engine.claims import destinations_with_due_deliveries, forget_ended_claims
 from deliveries.engine.dispatch import deliver_batch
 from deliveries.engine.wakeups import wake, wake_for_bulk, wake_for_prune
+from deliveries.identity.second_chance import look_again
 from deliveries.privacy.retention import prune as prune_in_steps
 from deliveries.search.block_index import list_contents as list_in_steps
 from deliveries.search.search_keys import index_events as index_in_steps
@@ -36,6 +37,9 @@ INDEX_SECONDS = 20
 
 LIST_SECONDS = 20
 """The same for the table of contents of the log."""
+
+CHANCE_SECONDS = 20
+"""The same for second looks at deliveries that wait for their person."""
 
 CHECK_SECONDS = 45
 """A run of connection checks begins no other one after this long; the next run goes on."""
@@ -101,6 +105,7 @@ def prune() -> int:
     counts, may_go_on = prune_in_steps(
         bodies_before=now - timedelta(days=settings.BODY_RETENTION_DAYS),
         log_before=now - timedelta(days=settings.LOG_RETENTION_DAYS),
+        people_before=now - timedelta(days=settings.IDENTITY_RETENTION_DAYS),
         now=now,
         is_over=lambda: _stopping.is_set() or time.monotonic() - started > PRUNE_SECONDS,
     )
@@ -147,3 +152,17 @@ def list_contents() -> int:
     return list_in_steps(
         timezone.now(), lambda: _stopping.is_set() or time.monotonic() - started > LIST_SECONDS
     )
+
+
+@shared_task
+def second_chances() -> int:
+    """Look again at deliveries that were rejected while their person was being identified."""
+    started = time.monotonic()
+    count = 0
+    while not _stopping.is_set() and time.monotonic() - started < CHANCE_SECONDS:
+        looked_at, destination_ids = look_again(timezone.now())
+        wake(destination_ids, at_once=True)
+        count += looked_at
+        if not looked_at:
+            break
+    return count

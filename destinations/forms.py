@@ -43,6 +43,8 @@ class SourceForm(forms.ModelForm):
             "enabled",
             "destinations",
             "is_public",
+            "identity_memory",
+            "identity_space",
             "write_key",
             "allowed_origins",
             "rate_limit_per_second",

@@ -50,12 +50,17 @@ class SourceAdmin(RoutedAdmin):
         # Once made, a key is rotated, not edited: a typing error would cut off a whole site.
         own_key = () if obj else ("write_key",)
         return [
-            (None, {"fields": ("name", "enabled", "is_public", seen)}),
+            (None, {"fields": ("name", "enabled", "is_public", "identity_memory", seen)}),
             (
                 gettext("Advanced"),
                 {
                     "classes": ("collapse",),
-                    "fields": (*own_key, "allowed_origins", "rate_limit_per_second"),
+                    "fields": (
+                        *own_key,
+                        "identity_space",
+                        "allowed_origins",
+                        "rate_limit_per_second",
+                    ),
                 },
             ),
         ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -16,6 +16,7 @@ from deliveries.admin.todays_conversion import Today, compare_with_today
 from deliveries.db.compression import unpack
 from deliveries.error_codes import meaning_of, remedy_of
 from deliveries.models import Attempt, Batch, Delivery, Event
+from deliveries.models.log import GIVEN_A_SECOND_CHANCE
 from deliveries.phrases import pretty, pretty_json, say_next_try
 from deliveries.privacy.event_ids import (
     has_readable_event_ids,
@@ -28,6 +29,7 @@ from deliveries.privacy.masked_rows import mask_pretty, mask_row
 from deliveries.privacy.masking import HIDDEN, mask_body, mask_text, personal_values
 from deliveries.statuses import OPEN, RETRYABLE_BY_A_PERSON, DeliveryStatus
 from destinations.models import Destination, Source
+from destinations.pinterest.identity import read_completed
 
 MAX_SIBLINGS = 50
 
@@ -67,6 +69,17 @@ class DeliveryDetails:
     can_be_discarded: bool
 
     @property
+    def completed(self) -> list[tuple[str, str, datetime]]:
+        """What identity memory added: the fields, from which call, and when that came."""
+        groups: dict[tuple[str, int], list[str]] = {}
+        for one in read_completed(self.delivery.completed):
+            groups.setdefault((one.call, one.seen_at), []).append(one.field)
+        return [
+            (", ".join(names), call, datetime.fromtimestamp(seen_at, UTC))
+            for (call, seen_at), names in groups.items()
+        ]
+
+    @property
     def ended_by_itself(self) -> bool:
         """Whether its status is not just what the last attempt came to."""
         return not self.attempts or self.attempts[-1].outcome != self.delivery.status
@@ -74,11 +87,12 @@ class DeliveryDetails:
     @property
     def timeline(self) -> list[tuple[bool, Attempt]]:
         """The attempts as they came, each with whether a retry by a person stands before it."""
-        numbers = [0, *(attempt.number for attempt in self.attempts)]
-        return [
-            (attempt.number <= before, attempt)
-            for before, attempt in zip(numbers, self.attempts, strict=False)
-        ]
+        timeline, before = [], 0
+        for attempt in self.attempts:
+            was_requeued = attempt.outcome == GIVEN_A_SECOND_CHANCE
+            timeline.append((attempt.number <= before and not was_requeued, attempt))
+            before = 0 if was_requeued else attempt.number
+        return timeline
 
 
 def read_details(delivery: Delivery, now: datetime, is_masked: bool = False) -> DeliveryDetails:
@@ -96,7 +110,8 @@ def read_details(delivery: Delivery, now: datetime, is_masked: bool = False) -> 
         .prefetch_related("destination")
         .order_by("pk")[:MAX_SIBLINGS]
     )
-    today = _compare_with_today(delivery, event, destination, batch, now, is_masked)
+    space = source.space if source else None
+    today = _compare_with_today(delivery, event, destination, batch, now, space, is_masked)
     event_id = delivery.conversion_event_id or (event.message_id if event else "")
     hides_event_id = is_masked and hides_own_event_id(
         delivery.conversion_event_id, destination.dedup_key if destination else ""
@@ -143,6 +158,7 @@ def _compare_with_today(
     destination: Destination | None,
     batch: Batch | None,
     now: datetime,
+    space: str | None,
     is_masked: bool,
 ) -> Today | None:
     received = _read(event.body) if event is not None and event.body is not None else None
@@ -153,7 +169,13 @@ def _compare_with_today(
             return None  # what went out is not known, so neither is whether it differs
         sent = _at(_list_in(_read(stored), "data"), delivery.batch_position)
     return compare_with_today(
-        received, sent, delivery.conversion_name, destination, now, is_masked=is_masked
+        received,
+        sent,
+        delivery.conversion_name,
+        destination,
+        now,
+        space=space,
+        is_masked=is_masked,
     )
 
 

@@ -15,7 +15,7 @@ from deliveries.db.id_ranges import within
 from deliveries.models import Delivery
 from deliveries.search import FILTERS, read_selection
 from deliveries.search.query_params import DAY
-from deliveries.search.readers import day_bounds, read_day, read_id
+from deliveries.search.readers import COMPLETED_FROM_MEMORY, day_bounds, read_day, read_id
 from deliveries.search.zones import zone_of
 from deliveries.statuses import DeliveryStatus
 from destinations.models import Destination, EventMapping, Source
@@ -89,6 +89,7 @@ CHOICES: dict[str, Callable[[], Iterable[tuple[str, Any]]]] = {
     "source": _sources,
     "source_event": _source_events,
     "pinterest_event": _pinterest_events,
+    "memory": lambda: [(COMPLETED_FROM_MEMORY, gettext_lazy("completed from memory"))],
     "error_code": lambda: [(code, code) for code in distinct_values(Delivery, "error_code")],
 }
 """What a control offers, by the parameter of its filter."""

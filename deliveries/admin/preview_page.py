@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -31,7 +32,7 @@ from destinations.connections import send_as_test
 from destinations.event_map_advice import advise_event_map
 from destinations.examples import EXAMPLES
 from destinations.forms import DestinationForm, EventMappingForm
-from destinations.models import Destination, EventMapping
+from destinations.models import Destination, EventMapping, Source
 from destinations.pinterest.client import Reply
 from destinations.pinterest.match_advice import Advice, missing_for_a_match
 from destinations.pinterest.replies import read_reply
@@ -72,6 +73,15 @@ class Trial:
     answer: dict[str, Any]
     conversions: list[tuple[str, str, list[Advice]]] = field(default_factory=list)
     """(event name, pretty JSON, what is missing for a better match)"""
+
+    @property
+    def completed(self) -> list[tuple[str, str, datetime]]:
+        """What identity memory added: the field, from which call, and when that came."""
+        return [
+            (one["field"], one["call"], datetime.fromtimestamp(one["seen_at"], UTC))
+            for one in self.answer.get("completed", ())
+        ]
+
     missing: list[Advice] = field(default_factory=list)
     """What would let an event through that nobody can match."""
 
@@ -100,7 +110,8 @@ def preview_view(request: HttpRequest, pk: int | None = None) -> HttpResponse:
                 request.META, settings.TRUSTED_PROXY_COUNT, settings.TRUSTED_PROXY_HEADER
             )
         )
-        trials, problem = _try_out(text, config, Arrival(timezone.now(), request_ip))
+        space = _space_of(request, recent) if is_real else None
+        trials, problem = _try_out(text, config, Arrival(timezone.now(), request_ip), space)
         if problem:
             problems.append(problem)
         conversions = [one for trial in trials for one in trial.answer.get("conversions", ())]
@@ -217,10 +228,20 @@ def _recent_events(destination: Destination) -> list[Event]:
     return list(found.defer("body").order_by("-pk")[:RECENT_COUNT])
 
 
-def _try_out(text: str, config: TransformConfig, arrival: Arrival) -> tuple[list[Trial], str]:
+def _space_of(request: HttpRequest, recent: list[Event]) -> str | None:
+    """The identity space of the source that sent the chosen event."""
+    chosen = request.POST.get("recent", "") or request.GET.get("event", "")
+    source_ids = [event.source_id for event in recent if str(event.pk) == chosen]
+    source = Source.objects.filter(pk__in=source_ids).first()
+    return source.space if source else None
+
+
+def _try_out(
+    text: str, config: TransformConfig, arrival: Arrival, space: str | None
+) -> tuple[list[Trial], str]:
     """A trial of each event that ``text`` brings to ingest, or why there is none."""
     try:
-        preview = preview_body(text.encode("utf-8", "surrogatepass"), config, arrival)
+        preview = preview_body(text.encode("utf-8", "surrogatepass"), config, arrival, space)
     except BodyRefused as refused:
         reason = refused.__cause__ or refused.text
         return [], gettext("The event isn't valid JSON: %(error)s.") % {"error": reason}

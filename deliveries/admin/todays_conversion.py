@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from django.utils.translation import gettext
 
+from deliveries.identity.reading import recall_each
 from deliveries.phrases import pretty
 from deliveries.privacy.event_ids import has_readable_event_ids, hide_event_ids
 from deliveries.privacy.masking import mask, personal_values
@@ -37,12 +38,14 @@ def compare_with_today(
     destination: Destination | None,
     now: datetime,
     *,
+    space: str | None = None,
     is_masked: bool = False,
 ) -> Today | None:
     """None when nothing would differ, or when event or destination are gone.
 
     ``sent`` is the conversion that went out last, None when none did. With ``is_masked`` the
-    difference shows which fields there are and no personal value. One query (the event map).
+    difference shows which fields there are and no personal value. ``space``: in which the event's
+    person is remembered. Two queries (the event map, the person).
     """
     if event is None or destination is None:
         return None
@@ -59,7 +62,9 @@ def compare_with_today(
                 % {"names": ", ".join(names), "conversion_name": conversion_name}
             )
         name = conversion_name or names[0]
-        fields = transform(event, name, config, now.timestamp()).fields
+        (recalled,) = recall_each([(space, event)])
+        memory = recalled.memory if recalled else None
+        fields = transform(event, name, config, now.timestamp(), memory).fields
     except EventFiltered as filtered:
         return Today(
             gettext("With current settings, it wouldn't be sent: %(message)s")
@@ -85,7 +90,10 @@ def compare_with_today(
             gettext("With current settings, this would be sent:"), _signed("", pretty(todays))
         )
     return Today(
-        gettext("The settings have changed: a retry would send something different."),
+        gettext(
+            "A retry would send something different: the settings, or what's remembered of the "
+            "person, have changed."
+        ),
         _signed(pretty(sent), pretty(todays)),
     )
 

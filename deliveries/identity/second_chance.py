@@ -8,6 +8,7 @@ minute later by ``look_again``.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -18,6 +19,7 @@ from django.conf import settings
 from deliveries.db.bulk_sql import insert_rows
 from deliveries.models import Attempt, Delivery, Person, SecondChance, locked_cursor
 from deliveries.models.log import GIVEN_A_SECOND_CHANCE
+from deliveries.stats.tallies import SECOND_CHANCE, append
 from deliveries.statuses import DeliveryStatus
 from destinations.pinterest.identity import Person as Known
 from destinations.pinterest.identity import can_match, decode
@@ -85,7 +87,10 @@ def give_second_chances(keys: Sequence[UUID], now: datetime) -> set[int]:
             for pk, _, count in rows
         ],
     )
-    return {destination_id for _, destination_id, _ in rows}
+    counts = Counter(destination_id for _, destination_id, _ in rows)
+    for destination_id, count in counts.items():
+        append({SECOND_CHANCE: count}, now, destination_id=destination_id)
+    return set(counts)
 
 
 def look_again(now: datetime) -> tuple[int, set[int]]:

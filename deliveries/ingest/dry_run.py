@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from deliveries.identity.reading import recall_each
 from deliveries.ingest.body import read_json
 from deliveries.ingest.envelope import Arrival
 from deliveries.ingest.judging import judge_body, read_batch
@@ -30,9 +31,12 @@ class BodyPreview(NamedTuple):
     is_batch: bool
 
 
-def preview_body(body: bytes, config: TransformConfig, arrival: Arrival) -> BodyPreview:
+def preview_body(
+    body: bytes, config: TransformConfig, arrival: Arrival, space: str | None = None
+) -> BodyPreview:
     """What becomes of a body in any form that the wire accepts.
 
+    ``space``: the identity space of the source that sent it, whose memory completes its events.
     Raises RequestRefused for one that is refused whole.
     """
     parsed = read_json(body)
@@ -42,7 +46,9 @@ def preview_body(body: bytes, config: TransformConfig, arrival: Arrival) -> Body
         if isinstance(one, RefusedEvent):
             events.append(EventPreview("", _refusal(one)))
         else:
-            answer = preview_event(one.event, config, now)
+            (recalled,) = recall_each([(space, one.event)])
+            memory = recalled.memory if recalled else None
+            answer = preview_event(one.event, config, now, memory)
             events.append(EventPreview(one.name or one.type, answer))
     return BodyPreview(events, read_batch(parsed.value) is not None)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q
@@ -22,8 +22,10 @@ from deliveries.models import (
     Delivery,
     Event,
     JobCursor,
+    Person,
     Refusal,
     SearchKey,
+    SecondChance,
     locked_cursor,
 )
 from deliveries.privacy.erasure import erase_batches, erase_events, erase_refusals
@@ -31,6 +33,9 @@ from deliveries.statuses import OPEN
 
 STEP = 1000
 """Rows in a step, which is one short transaction."""
+
+CHANCES_KEPT = timedelta(days=8)
+"""Longer than any delivery may wait for its person, so that none gets a second chance twice."""
 
 LOOK_AGAIN_AFTER = timedelta(hours=6)
 """How often a job goes back to what it had to leave."""
@@ -85,6 +90,34 @@ def prune_step(job: PruneJob, cutoff: datetime, now: datetime) -> PruneStep:
 def prune_bulk_actions(cutoff: datetime) -> int:
     """Forget bulk actions that ended before ``cutoff``: there are few."""
     return BulkAction.objects.filter(finished_at__lt=cutoff).delete()[0]
+
+
+def prune_people(cutoff: datetime) -> int:
+    """Forget up to STEP people of whom no event came since the day of ``cutoff``."""
+    keys = list(
+        Person.objects.filter(seen_on__lt=cutoff.astimezone(UTC).date())
+        .order_by("seen_on")
+        .values_list("key", flat=True)[:STEP]
+    )
+    # Asked again: an event may have come since.
+    return (
+        Person.objects.filter(
+            key__any_of=sorted(keys), seen_on__lt=cutoff.astimezone(UTC).date()
+        ).delete()[0]
+        if keys
+        else 0
+    )
+
+
+def prune_second_chances(cutoff: datetime) -> int:
+    """Forget under which keys deliveries waited; ids grow with time."""
+    count = 0
+    while True:
+        rows = SecondChance.objects.order_by("pk").values_list("pk", "created_at")[:STEP]
+        old = [pk for pk, created_at in rows if created_at < cutoff]
+        if not old:
+            return count
+        count += SecondChance.objects.filter(pk__any_of=old).delete()[0]
 
 
 def _begin_again(cursor: JobCursor, now: datetime) -> bool:
@@ -156,6 +189,7 @@ def prune(
     *,
     bodies_before: datetime,
     log_before: datetime,
+    people_before: datetime,
     now: datetime,
     is_over: Callable[[], bool] = lambda: False,
 ) -> tuple[dict[str, int], bool]:
@@ -172,5 +206,11 @@ def prune(
             if not step.may_go_on:
                 running.remove(job)
     if not running:
+        counts["people"] = 0
+        while count := prune_people(people_before):
+            counts["people"] += count
+            if is_over():
+                return counts, True
+        counts["second chances"] = prune_second_chances(now - CHANCES_KEPT)
         counts["bulk actions"] = prune_bulk_actions(log_before)
     return counts, bool(running)

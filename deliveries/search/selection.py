@@ -19,7 +19,7 @@ from django.utils.translation import gettext, gettext_lazy
 
 from deliveries.models import Delivery, Event
 from deliveries.querysets import DeliveryQuerySet
-from deliveries.search.readers import Reader, number_of, one_of, read_text
+from deliveries.search.readers import Reader, number_of, one_of, read_memory, read_text
 from deliveries.search.zones import read_moment
 from deliveries.statuses import OPEN, DeliveryStatus
 
@@ -161,6 +161,18 @@ class Selection:
             # Without the first condition the planner may not see that the partial index fits.
             narrow=lambda found, code: found.filter(~Q(error_code=""), error_code=code),
             has_index=True,
+        ),
+    )
+    memory: str = field(
+        default="",
+        metadata=_about(
+            parameter="memory",
+            title=gettext_lazy("Identity memory"),
+            label=gettext_lazy("identity memory"),
+            control="choice",
+            read=read_memory,
+            narrow=lambda found, memory: found.exclude(completed=""),
+            say=lambda memory, names: gettext("completed from memory"),
         ),
     )
     batch_id: int | None = field(

@@ -18,6 +18,7 @@ from deliveries.stats.tallies import (
     MATCH,
     RECEIVED,
     REFUSED,
+    REMEMBERED,
     longest_of_step,
 )
 
@@ -104,6 +105,10 @@ class Flow:
 
     def match_count(self, key: str) -> int:
         return self.counts[MATCH + key]
+
+    def remembered_count(self, key: str) -> int:
+        """Those of ``match_count`` that have the key from identity memory."""
+        return self.counts[REMEMBERED + key]
 
     def codes(self) -> list[tuple[str, str, int]]:
         """(status, error code, count), most frequent first within each status."""

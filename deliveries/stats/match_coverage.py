@@ -26,6 +26,13 @@ class Coverage:
     share: str
     verdict: str
     look: str
+    own_percent: int = 0
+    """The part of ``percent`` that the events themselves had; the rest is remembered."""
+    remembered_share: str = ""
+
+    @property
+    def remembered_percent(self) -> int:
+        return self.percent - self.own_percent
 
 
 _KEYS: Sequence[tuple[str, str, str, str]] = (
@@ -92,14 +99,18 @@ def read_coverage(total: Flow) -> list[Coverage]:
     if not delivered:
         return []
     return [
-        _coverage(key, title, advice, total.match_count(key), bases[base])
+        _coverage(
+            key, title, advice, total.match_count(key), total.remembered_count(key), bases[base]
+        )
         if bases[base]
         else Coverage(key, title, advice, 0, "–", str(_NONE_TO_COUNT[base]), "discarded")
         for key, title, base, advice in _KEYS
     ]
 
 
-def _coverage(key: str, title: str, advice: str, count: int, base: int) -> Coverage:
+def _coverage(
+    key: str, title: str, advice: str, count: int, remembered: int, base: int
+) -> Coverage:
     share = min(1.0, count / base)
     if share >= GOOD_SHARE:
         verdict, look = gettext("good"), "delivered"
@@ -110,9 +121,23 @@ def _coverage(key: str, title: str, advice: str, count: int, base: int) -> Cover
     else:
         verdict, look = (gettext("low") if count else gettext("missing")), "pending"
     percent = min(round(share * 100), 100 if count >= base else 99)
-    said = (
+    own_percent = round(max(count - remembered, 0) / base * 100) if remembered else percent
+    return Coverage(
+        key,
+        title,
+        advice,
+        percent,
+        _say_percent(count, percent),
+        verdict,
+        look,
+        min(own_percent, percent),
+        _say_percent(remembered, min(round(remembered / base * 100), 100)),
+    )
+
+
+def _say_percent(count: int, percent: int) -> str:
+    return (
         gettext("below 1%")
         if count and not percent
         else gettext("%(percent)s%%") % {"percent": percent}
     )
-    return Coverage(key, title, advice, percent, said, verdict, look)

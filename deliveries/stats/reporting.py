@@ -50,7 +50,7 @@ def build_report(since: datetime | None = None) -> dict[str, Any]:
     """Counts of deliveries and refusals, all of them or those since a moment.
 
     ``{"totals": {status: n}, "destinations": [{"name", "paused", "totals": {status: n},
-    "errors": [{"code", "count", "example"}]}], "refusals": n}``. ``example`` is the message of
+    "errors": [{"code", "count", "example"}]}], "completed_from_memory": n, "refusals": n}``. ``example`` is the message of
     the newest delivery with that code. Destinations without deliveries are there with zeros.
     """
     deliveries, refusals = Delivery.objects.all(), Refusal.objects.all()
@@ -80,6 +80,7 @@ def build_report(since: datetime | None = None) -> dict[str, Any]:
             }
             for pk in (*known, *gone)
         ],
+        "completed_from_memory": deliveries.exclude(completed="").count(),
         "refusals": refusals.count(),
     }
 

@@ -13,6 +13,7 @@ latency:N           delivered ones by the time from receipt to settling (``laten
 match:KEY           delivered ones with what Pinterest matches people by (``MATCH_BITS``)
 remembered:KEY      those of them that have it from identity memory
 completed           delivered ones that identity memory completed
+second_chance       rejected ones that identity memory let go out again
 =================== ===========================================================================
 """
 
@@ -40,6 +41,7 @@ LATENCY = "latency:"
 MATCH = "match:"
 REMEMBERED = "remembered:"
 COMPLETED = "completed"
+SECOND_CHANCE = "second_chance"
 COUNTED_WITH_CODE = {
     DeliveryStatus.REJECTED.value: "rejected:",
     DeliveryStatus.DEAD.value: "dead:",

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from .findings import EventFiltered, EventRejected, Finding
+from .identity import Memory
 from .rudderstack_config import config_from_rudderstack
 from .transform import TransformConfig, conversion_names, transform
 
@@ -72,11 +73,21 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON value")
 
 
-def preview_event(event: dict[str, Any], config: TransformConfig, now: float) -> Answer:
-    """What the transform makes of an event, with each warning once."""
+def preview_event(
+    event: dict[str, Any],
+    config: TransformConfig,
+    now: float,
+    remembered: Memory | None = None,
+) -> Answer:
+    """What the transform makes of an event, with each warning once.
+
+    ``remembered``: what is known of its person; the answer then says what came from it
+    (``completed``: field, call, Unix time at which it was seen).
+    """
     try:
         conversions = [
-            transform(event, name, config, now) for name in conversion_names(event, config)
+            transform(event, name, config, now, remembered)
+            for name in conversion_names(event, config)
         ]
     except EventRejected as rejected:
         return {
@@ -92,11 +103,14 @@ def preview_event(event: dict[str, Any], config: TransformConfig, now: float) ->
     warnings = dict.fromkeys(
         warning for conversion in conversions for warning in conversion.warnings
     )
-    return {
+    answer: Answer = {
         "status": "ok",
         "conversions": [conversion.fields for conversion in conversions],
         "warnings": _shown(warnings),
     }
+    if completed := conversions[0].completed:  # the same for each name
+        answer["completed"] = [one._asdict() for one in completed]
+    return answer
 
 
 def _shown(findings: Iterable[Finding]) -> list[dict[str, str]]:

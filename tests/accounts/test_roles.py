@@ -33,6 +33,7 @@ ENTRY_POINTS: dict[str, str] = {
     "two_factor": "NVOA",  # everybody's own
     "two_factor_set_up": "NVOA",
     "documentation": "NVOA",
+    "people": "VOA",
     "destinations_destination_preview": "VOA",
     "destinations_destination_preview_new": "VOA",
     "destinations_source_changelist": "VOA",

@@ -53,6 +53,7 @@ def _table(report: dict[str, Any]) -> list[str]:
         ),
         _row("all", report["totals"], width),
         "",
+        f"completed from memory: {report['completed_from_memory']:,}",
         f"invalid events: {report['refusals']:,}",
     ]
     for name, destination in zip(names, report["destinations"], strict=True):

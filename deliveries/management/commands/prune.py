@@ -23,6 +23,7 @@ class Command(BaseCommand):
         counts, _ = prune(
             bodies_before=now - timedelta(days=settings.BODY_RETENTION_DAYS),
             log_before=now - timedelta(days=settings.LOG_RETENTION_DAYS),
+            people_before=now - timedelta(days=settings.IDENTITY_RETENTION_DAYS),
             now=now,
         )
         for name, count in counts.items():

@@ -41,6 +41,7 @@ FILTERS = (
     "source_event=Order+Completed",
     "pinterest_event=checkout",
     "error_code=missing_user_data",
+    "memory=completed",
     "batch={batch}",
     "since=2026-01-01T00:00&until=2100-01-01T00:00",
     "day=2026-01-01",

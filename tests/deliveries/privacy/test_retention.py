@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +20,17 @@ from django.utils import timezone
 from deliveries import tasks
 from deliveries.actions.operations import retry
 from deliveries.engine.dispatch import deliver_batch
-from deliveries.models import Attempt, Batch, BulkAction, Delivery, Event, JobCursor, Refusal
+from deliveries.models import (
+    Attempt,
+    Batch,
+    BulkAction,
+    Delivery,
+    Event,
+    JobCursor,
+    Person,
+    Refusal,
+    SecondChance,
+)
 from deliveries.privacy import retention
 from deliveries.privacy.retention import PruneJob, PruneStep, prune, prune_step
 from destinations.models import Destination
@@ -37,7 +48,12 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(now: datetime = NOW) -> dict[str, int]:
-    counts, may_go_on = prune(bodies_before=now - 30 * DAY, log_before=now - 90 * DAY, now=now)
+    counts, may_go_on = prune(
+        bodies_before=now - 30 * DAY,
+        log_before=now - 90 * DAY,
+        people_before=now - 180 * DAY,
+        now=now,
+    )
     assert may_go_on is False
     return counts
 
@@ -182,7 +198,7 @@ def test_a_run_that_finds_nothing_old_does_not_grow_with_the_log() -> None:
         counts.append(len(queries))
         make_log(1, 12)
     assert counts[0] == counts[1]
-    assert counts[0] <= len(retention.PRUNE_JOBS) * 5 + 1
+    assert counts[0] <= len(retention.PRUNE_JOBS) * 5 + 3
     writes = [one["sql"] for one in queries if one["sql"].startswith(("DELETE", "UPDATE"))]
     assert ["bulkaction" in sql for sql in writes] == [True]
 
@@ -193,6 +209,7 @@ def test_a_second_run_goes_on_where_the_first_one_stopped() -> None:
     counts, may_go_on = prune(
         bodies_before=NOW - 30 * DAY,
         log_before=NOW - 90 * DAY,
+        people_before=NOW - 180 * DAY,
         now=NOW,
         is_over=lambda: next(steps),
     )
@@ -205,6 +222,29 @@ def test_a_retry_after_the_body_is_gone_is_possible_and_says_so_later() -> None:
     run()
     assert retry(Delivery.objects.filter(pk=dead.pk)) == 1
     assert Event.objects.get().body is None
+
+
+def test_people_are_forgotten_when_no_event_came_for_long() -> None:
+    for age in (181, 179, *[200] * 9):
+        Person.objects.create(
+            key=uuid.uuid4(),
+            entries=b"",
+            is_device=False,
+            is_shared=False,
+            seen_on=(NOW - age * DAY).date(),
+            version=1,
+        )
+    assert run()["people"] == 10
+    assert Person.objects.get().seen_on == (NOW - 179 * DAY).date()
+
+
+def test_notes_of_waiting_deliveries_go_after_a_while() -> None:
+    for number, age in enumerate((9, 9, 9, 9, 9, 9, 7)):
+        SecondChance.objects.create(
+            key=uuid.uuid4(), delivery_id=number, created_at=NOW - age * DAY
+        )
+    assert run()["second chances"] == 6
+    assert SecondChance.objects.get().delivery_id == 6
 
 
 def test_the_command_prunes_to_the_end_and_says_what() -> None:

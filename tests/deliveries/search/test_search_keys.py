@@ -90,6 +90,6 @@ def test_keys_go_with_their_event():
     index_events(timezone.now())
     assert SearchKey.objects.filter(event_id=delivery.event_id).count() == 3
     later = timezone.now() + timedelta(days=1)
-    prune(bodies_before=later, log_before=later, now=later)
+    prune(bodies_before=later, log_before=later, people_before=later, now=later)
     assert Event.objects.count() == 0
     assert SearchKey.objects.count() == 0
