@@ -121,8 +121,11 @@ class Source(models.Model):
     @property
     def space(self) -> str | None:
         """The identity space in which people are remembered; None when nothing is."""
-        if self.identity_memory == self.IdentityMemory.OFF:
-            return None
+        return None if self.identity_memory == self.IdentityMemory.OFF else self.space_when_on
+
+    @property
+    def space_when_on(self) -> str:
+        """Its identity space, whether it remembers or not."""
         # A name that people choose cannot be that of a source alone.
         return f"={self.identity_space}" if self.identity_space else f"#{self.pk}"
 

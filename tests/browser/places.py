@@ -394,6 +394,7 @@ PLACES: tuple[Place, ...] = (
         ),
     ),
     Place("documentation", "documentation", _to("documentation", "operations")),
+    Place("people-remembered", "people", _to("people"), is_also_empty=True),
     Place("api-docs", "", _to("ingest:docs"), user="", markup_of="Swagger UI"),
     Place("forbidden", "", _to("admin:auth_user_changelist"), user="mei", status=403),
     Place("form-too-old", "", _to("admin:login"), _forget_cookies_and_log_in, user=""),

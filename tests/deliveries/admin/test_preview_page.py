@@ -17,6 +17,7 @@ from django.urls import reverse
 from deliveries.models import Delivery, Event
 from destinations.models import Destination
 from pinterest_sandbox.sandbox import Sandbox
+from tests.deliveries.identity.people import remember_email
 from tests.factories import make_deliveries, make_destination, make_event, make_source
 
 pytestmark = pytest.mark.django_db
@@ -286,3 +287,19 @@ def test_personal_values_are_not_logged(
     admin_client.post(url_of(make_destination()), {"event": event, "send": "1"})
     admin_client.post(url_of(make_destination()), {"event": event[:-1]})
     assert "secret.person" not in caplog.text
+
+
+def test_a_chosen_event_is_completed_as_a_delivery_would_be(admin_client: Client) -> None:
+    source = make_source()
+    destination = make_destination(sources=[source])
+    remember_email(source, "u1", "ann@example.com")
+    make_deliveries(destination, events=[make_event(userId="u1", context={})])
+    event = Event.objects.latest("pk")
+    page = admin_client.post(url_of(destination), {"recent": event.pk}).content.decode()
+    assert "Sent as <code>checkout</code>" in page
+    assert "From identity memory" in page
+    assert "remembered from identify" in page
+    pasted = admin_client.post(
+        url_of(destination), {"event": event_text(userId="u1", context={})}
+    ).content.decode()
+    assert "missing_user_data" in pasted  # nobody knows which source would send it
