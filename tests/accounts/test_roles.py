@@ -116,6 +116,7 @@ OUTSIDE_THE_SITE = (
     "two_factor",
     "two_factor_set_up",
     "documentation",
+    "people",
 )
 """Their names stand in no namespace."""
 NO_PAGE = {"autocomplete", "search", "view_on_site", "app_list"}

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import psycopg
 
+from deliveries.db.compression import unpack
 from launcher.commands import read_options, worker_names
 from pinterest_sandbox import Sandbox
 from tests.chaos.faults import FreezeFaults, Person, ProcessFaults, SandboxFaults
-from tests.chaos.report import FATES, Report, judge, read_fates
+from tests.chaos.report import FATES, Report, judge, read_fates, wrong_people
 from tests.chaos.roll_call import missing_workers
 from tests.chaos.senders import MAX_DOOMED, ONLY_DOOMED, Kind, Record, Sender
 from tests.chaos.servers import OwnRedis, Postgres, find_postgres
@@ -171,6 +172,12 @@ class _ChaosRun:
         called_for = time.monotonic() - called_at
         self._drain(time.monotonic() + ROLL_CALL_DRAIN_SECONDS)
         report.violations += [
+            *wrong_people(
+                unpack(body)
+                for (body,) in self.stack.rows(
+                    "SELECT request_body FROM deliveries_batch WHERE request_body IS NOT NULL"
+                )
+            ),
             *self._leftovers(),
             *self.record.surprises,
             *self.process_faults.surprises,
@@ -196,6 +203,10 @@ class _ChaosRun:
             return self.stack.rows(
                 "SELECT (SELECT count(*) FROM deliveries_delivery WHERE due_at IS NOT NULL)"
                 " + (SELECT count(*) FROM deliveries_claim)"
+                # Rejected while it was being identified: found half a minute later.
+                " + (SELECT count(*) FROM deliveries_delivery d"
+                " JOIN deliveries_event e ON e.id = d.event_id WHERE d.status = 'rejected'"
+                " AND d.error_code = 'missing_user_data' AND strpos(e.message_id, '-known-') > 0)"
             )[0][0]
         except psycopg.OperationalError:
             return 1

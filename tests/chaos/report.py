@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 from deliveries.error_codes import ERROR_CODES
-from tests.chaos.senders import Kind
+from tests.chaos.senders import Kind, email_of
 
 FATES = """
     SELECT e.message_id, d.status, d.attempt_count, d.error_code,
@@ -18,7 +20,12 @@ FATES = """
     LEFT JOIN (
         SELECT delivery_id, count(*) AS made, max(number) AS highest,
                count(*) FILTER (WHERE outcome = 'unknown') AS unknown
-        FROM deliveries_attempt GROUP BY delivery_id
+        FROM deliveries_attempt made
+        WHERE id > coalesce((
+            SELECT max(id) FROM deliveries_attempt again
+            WHERE again.delivery_id = made.delivery_id AND again.outcome = 'requeued'
+        ), 0)
+        GROUP BY delivery_id
     ) a ON a.delivery_id = d.id
 """
 SHOULD_END: dict[Kind, frozenset[str]] = {
@@ -26,6 +33,8 @@ SHOULD_END: dict[Kind, frozenset[str]] = {
     Kind.NOBODY: frozenset({"rejected"}),
     Kind.POISON: frozenset({"rejected", "dead"}),
     Kind.FAILING: frozenset({"rejected", "dead"}),
+    Kind.KNOWN: frozenset({"delivered", "dead"}),
+    Kind.IDENTIFY: frozenset({"filtered"}),
     Kind.DOOMED: frozenset({"dead"}),
 }
 COLUMNS = ("accepted", "delivered", "rejected", "dead", "lost", "resent", "kills", "restarts")
@@ -111,6 +120,21 @@ def judge(
     if strangers := processed.keys() - by_id.keys():
         violations.append(f"{len(strangers)} event IDs in the ledger were never stored")
     return report
+
+
+def wrong_people(bodies: Iterable[bytes]) -> list[str]:
+    """A sentence on each conversion that was sent with the email of somebody else.
+
+    ``bodies``: the requests as they were sent.
+    """
+    wrong = []
+    for body in bodies:
+        for conversion in json.loads(body)["data"]:
+            event_id = conversion["event_id"]
+            expected = [sha256(email_of(event_id).encode()).hexdigest()]
+            if event_id.startswith("chaos-") and conversion["user_data"].get("em") != expected:
+                wrong.append(f"{event_id} was sent with the email of another person, or without")
+    return wrong
 
 
 def _loss(fate: Fate | None, processed_count: int) -> str:

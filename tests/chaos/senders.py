@@ -29,13 +29,22 @@ class Kind(StrEnum):
     """Pinterest refuses every request that holds it."""
     FAILING = "failing"
     """Pinterest answers 200 and says of this one that it failed."""
+    KNOWN = "known"
+    """No user data, but an identify call of its user, before or after it: memory completes it."""
+    IDENTIFY = "identify"
+    """That identify call."""
     DOOMED = "doomed"
     """For an ad account where nothing ever succeeds: its tries are used up."""
 
 
-SHOP_EVENTS = (970, 15, 5, 10, 0)
+SHOP_EVENTS = (920, 15, 5, 10, 50, 0, 0)
 """Of a thousand events of a shop, how many are of each kind."""
-ONLY_DOOMED = (0, 0, 0, 0, 1)
+ONLY_DOOMED = (0, 0, 0, 0, 0, 0, 1)
+
+
+def email_of(message_id: str) -> str:
+    """Of the person behind an event."""
+    return f"{message_id}@example.com"
 
 
 class Record:
@@ -68,14 +77,25 @@ class Record:
                     number = self._bad_counts[kind]
                     self._bad_counts[kind] += 1
         message_id = f"chaos-{self.seed}-{kind}-{number}"
-        traits = {} if kind is Kind.NOBODY else {"email": f"{message_id}@example.com"}
+        is_silent = kind in (Kind.NOBODY, Kind.KNOWN)
+        traits = {} if is_silent else {"email": email_of(message_id)}
         return {
             "type": "track",
             "messageId": message_id,
-            "userId": f"user-{number}",
+            "userId": f"{kind}-{number}",
             "event": "Order Completed",
             "properties": {"order_id": f"o-{number}", "value": 9.5, "currency": "EUR"},
             "context": {"traits": traits},
+        }
+
+    def identify_of(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The call that says whose ``event`` is."""
+        number = event["userId"].rpartition("-")[2]
+        return {
+            "type": "identify",
+            "messageId": f"chaos-{self.seed}-{Kind.IDENTIFY}-{number}",
+            "userId": event["userId"],
+            "context": {"traits": {"email": email_of(event["messageId"])}},
         }
 
     def note_posting(self, change: int) -> None:
@@ -125,6 +145,7 @@ class Sender(threading.Thread):
         with requests.Session() as session:
             next_at = time.monotonic()
             batch_count = 0
+            late: list[dict[str, Any]] = []
             while batch_count < self._most_batches and not self._finishing.wait(
                 max(0.0, next_at - time.monotonic())
             ):
@@ -133,10 +154,19 @@ class Sender(threading.Thread):
                 events = [
                     self._record.new_event(self._dice, self._weights) for _ in range(BATCH_SIZE)
                 ]
+                identifies = [
+                    self._record.identify_of(one)
+                    for one in events
+                    if Kind(one["messageId"].split("-")[2]) is Kind.KNOWN
+                ]
+                # Half of them come with their event, the others some time after it.
+                events, late = [*late, *events, *identifies[::2]], identifies[1::2]
                 while not self._post(session, events) and not self._given_up.wait(0.3):
                     pass
                 if self._dice.random() < 0.05:  # an answer that the SDK missed
                     self._post(session, events)
+            while late and not self._post(session, late) and not self._given_up.wait(0.3):
+                pass
 
     def finish(self, seconds: float) -> bool:
         """Let it get its last batch accepted; whether that was done in time."""

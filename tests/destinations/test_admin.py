@@ -256,7 +256,10 @@ def test_a_saved_change_is_used_at_once(admin_client):
     )
     (route,) = routing.routes_for(source.write_key).routes
     assert route.destination_id == destination.pk
-    admin_client.post(f"{SOURCES}{source.pk}/change/", {"name": source.name, "enabled": "on"})
+    admin_client.post(
+        f"{SOURCES}{source.pk}/change/",
+        {"name": source.name, "enabled": "on", "identity_memory": "on"},
+    )
     assert routing.routes_for(source.write_key).routes == ()
 
 
@@ -268,7 +271,13 @@ def test_a_new_source_gets_a_write_key_and_shows_how_to_connect(admin_client):
     assert len(key) >= 27
     response = admin_client.post(
         f"{SOURCES}add/",
-        {"name": "Shop", "enabled": "on", "write_key": key, "destinations": [destination.pk]},
+        {
+            "name": "Shop",
+            "enabled": "on",
+            "identity_memory": "on",
+            "write_key": key,
+            "destinations": [destination.pk],
+        },
         follow=True,
     )
     source = Source.objects.get()

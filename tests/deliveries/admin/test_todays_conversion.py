@@ -41,7 +41,7 @@ def test_a_changed_configuration_is_shown_as_a_difference(admin_client):
     delivery = deliver()
     Destination.objects.update(default_action_source="offline", send_external_id=False)
     page = admin_client.get(f"{LOG}{delivery.pk}/change/").content.decode()
-    assert "a retry would send something different" in page
+    assert "A retry would send something different" in page
     assert 'relay-diff__old">-' in page
     assert "external_id" in page
 

@@ -88,7 +88,12 @@ def everywhere(age_days: float = 31, **fields: Any) -> Delivery:
 
 
 def run(now: datetime = NOW) -> dict[str, int]:
-    counts, may_go_on = prune(bodies_before=now - 30 * DAY, log_before=now - 90 * DAY, now=now)
+    counts, may_go_on = prune(
+        bodies_before=now - 30 * DAY,
+        log_before=now - 90 * DAY,
+        people_before=now - 180 * DAY,
+        now=now,
+    )
     assert may_go_on is False
     return counts
 
@@ -204,6 +209,7 @@ def test_a_run_that_ends_early_is_taken_up_where_it_stopped(
     _, may_go_on = prune(
         bodies_before=NOW - 30 * DAY,
         log_before=NOW - 90 * DAY,
+        people_before=NOW - 180 * DAY,
         now=NOW,
         is_over=lambda: next(left),
     )

@@ -37,7 +37,12 @@ def report(*arguments: str) -> str:
 
 @pytest.mark.django_db
 def test_an_empty_installation_reports_zeros():
-    assert json.loads(report("--json")) == {"totals": NOTHING, "destinations": [], "refusals": 0}
+    assert json.loads(report("--json")) == {
+        "totals": NOTHING,
+        "destinations": [],
+        "completed_from_memory": 0,
+        "refusals": 0,
+    }
 
 
 @pytest.mark.django_db
@@ -65,6 +70,7 @@ def test_the_report_counts_each_destination_with_its_errors_and_the_newest_examp
                 ],
             },
         ],
+        "completed_from_memory": 0,
         "refusals": 1,
     }
 
