@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("destinations", "0006_default_country"),
+        ("destinations", "0007_wording"),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("deliveries", "0012_circuit"),
+        ("deliveries", "0013_wording"),
     ]
 
     operations = [
