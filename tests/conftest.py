@@ -30,6 +30,8 @@ PROBES = {
     "browser": (services.browser_path, "Chromium and the playwright package"),
     "npm": (services.npm_path, "node and npm"),
     "pgbouncer": (services.pgbouncer_path, "PgBouncer"),
+    "nginx": (services.nginx_path, "nginx"),
+    "caddy": (services.caddy_path, "Caddy"),
     "shared": (services.shared_folder, "the folder with larger samples (CAPI_SHARED_DIR)"),
 }
 lacking: Counter[str] = Counter()

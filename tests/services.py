@@ -80,6 +80,18 @@ def pgbouncer_path() -> str:
 
 
 @cache
+def nginx_path() -> str:
+    """nginx, or ''. Debian puts it where only root looks."""
+    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin") or ""
+
+
+@cache
+def caddy_path() -> str:
+    """Caddy, or ''."""
+    return shutil.which("caddy") or ""
+
+
+@cache
 def shared_folder() -> str:
     """The folder with larger samples that some machines have beside the repository, or ''."""
     chosen = os.environ.get("CAPI_SHARED_DIR", "")
