@@ -22,7 +22,7 @@ from tests.variables import BASE_DIR
 COMPOSE_TEXT = (BASE_DIR / "compose.yaml").read_text("utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OWN = {name: service for name, service in SERVICES.items() if service.get("build") == "."}
+OWN = {name: service for name, service in SERVICES.items() if "build" in service}
 PROCFILE_TEXT = (BASE_DIR / "Procfile").read_text("utf-8")
 PROCFILE = dict(line.split(": ", 1) for line in PROCFILE_TEXT.splitlines())
 
@@ -43,7 +43,7 @@ OWN_COMMANDS = [
 
 
 def test_web_workers_beat_and_what_they_stand_on_are_there() -> None:
-    assert set(SERVICES) == {"postgres", "redis", "prepare", "web", "worker", "beat"}
+    assert set(SERVICES) == {"caddy", "postgres", "redis", "prepare", "web", "worker", "beat"}
     assert set(OWN) == {"prepare", "web", "worker", "beat"}
     assert SERVICES["worker"]["deploy"]["replicas"] > 1
 
@@ -91,15 +91,45 @@ def test_services_wait_only_for_what_can_come_about() -> None:
             if wait["condition"] == "service_completed_successfully":
                 assert SERVICES[name]["restart"] == "no"
         for volume in service.get("volumes", []):
-            assert volume.partition(":")[0] in COMPOSE["volumes"]
+            name = volume.partition(":")[0]
+            assert (BASE_DIR / name).is_file() if name[0] == "." else name in COMPOSE["volumes"]
 
 
 def test_the_health_check_of_web_asks_a_route_that_there_is() -> None:
     check = " ".join(SERVICES["web"]["healthcheck"]["test"])
     (port, path) = re.findall(r"http://127\.0\.0\.1:(\d+)(/[\w/]*)", check)[0]
     assert resolve(path).url_name == "health"
-    assert SERVICES["web"]["ports"] == [f"${{PORT:-8000}}:{port}"]
+    assert SERVICES["caddy"]["environment"]["RELAY_UPSTREAM"] == f"web:{port}"
     assert f"--port {port} " in re.sub(r'[",]', "", (BASE_DIR / "Dockerfile").read_text("utf-8"))
+
+
+def test_the_proxy_is_the_only_way_in() -> None:
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert published == {"caddy": ["80:80", "443:443"]}
+    for service in OWN.values():
+        environment = service["environment"]
+        assert environment["HTTPS_ONLY"] == "true"
+        assert environment["TRUSTED_PROXY_COUNT"] == "${TRUSTED_PROXY_COUNT:-1}"
+        assert "${RELAY_HOST:-localhost}" in environment["ALLOWED_HOSTS"].split(",")
+
+
+def test_the_variables_of_the_caddyfile_are_given() -> None:
+    caddyfile = (BASE_DIR / "deploy" / "Caddyfile").read_text("utf-8")
+    named = set(re.findall(r"\{\$(\w+)", caddyfile))
+    assert named - SERVICES["caddy"]["environment"].keys() == {"RELAY_BUFFERING"}  # of old versions
+
+
+def test_images_have_a_version_and_the_built_one_its_commit() -> None:
+    for name, service in SERVICES.items():
+        if name not in OWN:
+            assert re.fullmatch(r"\w+:\d+\.\d+(\.\d+)?(@sha256:[0-9a-f]{64})?", service["image"])
+        else:
+            assert service["build"] == {"context": ".", "args": {"COMMIT": "${COMMIT:-}"}}
+    assert "ARG COMMIT" in (BASE_DIR / "Dockerfile").read_text("utf-8")
+
+
+def test_postgresql_has_more_shared_memory_than_dockers_default() -> None:
+    assert int(SERVICES["postgres"]["shm_size"].removesuffix("mb")) >= 128
 
 
 def find_docker_compose() -> list[str] | None:

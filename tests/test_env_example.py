@@ -22,6 +22,8 @@ ELSEWHERE = {
     "DJANGO_SUPERUSER_EMAIL",
     "PYTHON",
     "POSTGRES_PASSWORD",
+    "RELAY_HOST",
+    "COMMIT",
 }
 
 
