@@ -85,9 +85,9 @@ def start_bulk_action(
     options that the verb does not have.
     """
     if verb not in BulkVerb.values:
-        raise ValueError(f"There is no bulk verb {verb}.")
+        raise ValueError(f"Unknown bulk action: {verb}.")
     if verb != BulkVerb.REPLAY and (retries_undelivered or resends_delivered):
-        raise ValueError("Only a replay can be told what else to send again.")
+        raise ValueError("Only a replay can also send undelivered or delivered events.")
     if verb == BulkVerb.REPLAY:
         _check_replay(selection)
     model, field = (Event, "received_at") if verb == BulkVerb.REPLAY else (Delivery, "created_at")

@@ -246,16 +246,16 @@ class Selection:
 
     def __post_init__(self) -> None:
         if unknown := set(self.statuses) - set(DeliveryStatus.values):
-            raise ValueError(f"There is no status {', '.join(sorted(unknown))}.")
+            raise ValueError(f"Unknown status: {', '.join(sorted(unknown))}.")
         for _, one, value in self.given():
             if one.read is read_moment and value.tzinfo is None:
-                raise ValueError("A moment needs a time zone.")
+                raise ValueError("A time needs a time zone.")
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """What ``to_json`` made. Raises ValueError for anything else."""
         if unknown := set(stored) - set(FILTERS):
-            raise ValueError(f"Deliveries cannot be selected by {', '.join(sorted(unknown))}.")
+            raise ValueError(f"Deliveries can't be filtered by {', '.join(sorted(unknown))}.")
         values = dict(stored)
         for name, value in values.items():
             if isinstance(value, list):

@@ -119,7 +119,7 @@ class Isolation:
         if self._waiting is not None:
             raise ValueError(f"{self._waiting} was handed out and nothing was learnt about it.")
         if self.suspects_account:
-            raise ValueError("The search waits for what the account says.")
+            raise ValueError("The search is waiting for the account check.")
         if self._rest is not None or self.request_count >= self.max_requests:
             return None
         part = self._take_part()

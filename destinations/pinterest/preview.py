@@ -45,7 +45,7 @@ def preview_line(
             return preview_sent(line, config)
         return error_answer("not_json", f"This line isn't valid JSON: {error}.")
     if type(written) is not dict:
-        return error_answer("not_an_object", "This line is JSON, but not an object.")
+        return error_answer("not_an_object", "This line isn't a JSON object.")
     if type(written.get("event")) is not dict:
         return preview_sent(line, config) if preview_sent else preview_event(written, config, now)
     stated = written.get("config")
@@ -70,7 +70,7 @@ def _read_integer(digits: str) -> float:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON value")
+    raise ValueError(f"{name} isn't a JSON value")
 
 
 def preview_event(

@@ -102,8 +102,8 @@ def test_with_another_trusted_header_a_forged_one_brings_no_more_tries() -> None
         return " ".join(response.context["form"].non_field_errors())
 
     answers = [try_from(f"198.51.100.{number}") for number in range(6)]
-    assert "Too many tries" in answers[5]
-    assert "Too many tries" not in answers[4]
+    assert "Too many attempts" in answers[5]
+    assert "Too many attempts" not in answers[4]
 
 
 def test_while_redis_is_down_people_still_get_in() -> None:
@@ -155,3 +155,12 @@ def test_every_page_has_its_headers(path: str) -> None:
     assert headers["Referrer-Policy"] == "same-origin"
     assert "camera=()" in headers["Permissions-Policy"]
     assert headers["X-Frame-Options"] == "DENY"
+
+
+def test_the_pages_say_sign_in_and_sign_out_as_the_project_does(admin_client: Client) -> None:
+    page = Client().get(URL).content.decode()
+    assert "Sign in" in page
+    assert "Log in" not in page
+    page = admin_client.get("/admin/").content.decode()
+    assert "Sign out" in page
+    assert "Log out" not in page

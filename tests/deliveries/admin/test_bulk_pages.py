@@ -124,7 +124,7 @@ def test_what_cannot_be_meant_starts_nothing_and_says_why(admin_client):
         ({"q": "abc"}, "work on a search. Clear it and use filters"),
         ({"since": "yesterday"}, "a valid date and time"),
         ({"destination": "x"}, "a valid destination ID"),
-        ({"status": "lost"}, "There is no status lost."),
+        ({"status": "lost"}, "Unknown status: lost."),
         ({"error_code": "\x00"}, "NUL"),
     ):
         page = admin_client.post(f"{LIST}new/retry/", fields).content.decode()

@@ -90,7 +90,7 @@ def test_the_owner_removes_a_view_and_an_administrator_a_shared_one() -> None:
         ("q=order-1", "Searches aren't saved"),
         ("source_event=alex%40example.com", "address or a long number"),
         ("pinterest_event=%2B49+170+1234567", "address or a long number"),
-        ("status=nothing", "There is no status nothing"),
+        ("status=nothing", "Unknown status: nothing"),
         ("since=yesterday", "isn't a valid date and time"),
         ("destination=x", "isn't a valid destination ID"),
         ("", "Choose a filter before you save"),

@@ -267,7 +267,7 @@ def test_the_account_is_not_told_about_unasked_and_not_asked_in_vain():
     while not search.suspects_account:
         span = search.next_span()
         search.learn(span, read_reply(refuse("no"), span.size))
-    with pytest.raises(ValueError, match="waits for"):
+    with pytest.raises(ValueError, match="waiting for"):
         search.next_span()
 
 
