@@ -1,4 +1,4 @@
-"""What is installed: a lock with hashes, licences that MIT allows, and nothing missing.
+"""What is installed: a lock with hashes, licenses that MIT allows, and nothing missing.
 
 `bin/test` makes .venv-product, which has what requirements.txt pins and nothing else, and names its
 Python (TEST_PRODUCT_PYTHON): every module of the product is imported there.
@@ -7,47 +7,23 @@ Python (TEST_PRODUCT_PYTHON): every module of the product is imported there.
 from __future__ import annotations
 
 import json
-import platform
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.known_flaws import CLEAN, FLAWED, NOT_SCANNED, judge
+from tests.licenses import LOCKED, LOCKS, is_allowed, license_of, locked
 from tests.stack import PRODUCT_PYTHON
 from tests.variables import BASE_DIR, settings_variables
 
 NOT_THE_PRODUCT = {"tests", "benchmarks", "bin", "docs", "node_modules"}
-LOCKS = ("requirements", "requirements-dev")
-LOCKED = re.compile(
-    r"^(\S+==\S+)(?: ; ([^\\]+?))? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.M
-)
-
-# Licences under which a package may be a dependency of an MIT project. LGPL (psycopg) and MPL
-# (certifi) bind who changes the package itself.
-ALLOWED = re.compile(
-    r"MIT|BSD|Apache|ISC|PSF|Python Software Foundation|Unlicense|MPL|Mozilla|LGPL|Lesser", re.I
-)
-FORBIDDEN = re.compile(r"(?<!L)(?<!Lesser )GPL|AGPL|Affero|SSPL|BUSL|Proprietary|Commercial", re.I)
-
-
-def locked(name: str, python: str = platform.python_version()) -> dict[str, Requirement]:
-    """The pins of a lock that apply to a version of Python, by canonical name."""
-    text = (BASE_DIR / f"{name}.txt").read_text("utf-8")
-    pins = [
-        Requirement(f"{pin}; {marker}" if marker else pin)
-        for pin, marker, _ in LOCKED.findall(text)
-    ]
-    return {
-        canonicalize_name(pin.name): pin
-        for pin in pins
-        if pin.marker is None or pin.marker.evaluate({"python_full_version": python})
-    }
 
 
 def declared(name: str) -> dict[str, Requirement]:
@@ -77,30 +53,50 @@ def test_the_tests_run_on_the_versions_that_users_get() -> None:
     assert product.items() <= development.items()
 
 
-def licence_of(name: str) -> str:
-    about = metadata.metadata(name)
-    classifiers = [
-        line.rsplit(" :: ", 1)[1]
-        for line in about.get_all("Classifier") or []
-        if line.startswith("License :: ") and not line.endswith("OSI Approved")
-    ]
-    # Some put the whole text of the licence into the field.
-    named = about.get("License-Expression") or " ".join(classifiers)
-    return named or (about.get("License") or "").split("\n")[0]
+@pytest.mark.parametrize("name", sorted(locked("requirements-dev")))
+def test_the_license_of_each_package_allows_mit(name: str) -> None:
+    license = license_of(name)
+    assert is_allowed(license), f"{name}: {license or 'no license in its metadata'}"
 
 
-@pytest.mark.parametrize("name", sorted(locked("requirements")))
-def test_the_licence_of_each_package_allows_mit(name: str) -> None:
-    licence = licence_of(name)
-    assert ALLOWED.search(licence), f"{name}: {licence or 'no licence in its metadata'}"
-    assert not FORBIDDEN.search(licence), f"{name}: {licence}"
+def test_a_license_that_binds_the_whole_is_refused() -> None:
+    for license in ("GPL-3.0-only", "AGPL-3.0", "GNU General Public License v3 (GPLv3)"):
+        assert not is_allowed(license), license
+    for license in ("LGPL-3.0-only", "GNU Lesser General Public License v3 (LGPLv3)"):
+        assert is_allowed(license), license
 
 
-def test_a_licence_that_binds_the_whole_is_refused() -> None:
-    for licence in ("GPL-3.0-only", "AGPL-3.0", "GNU General Public License v3 (GPLv3)"):
-        assert FORBIDDEN.search(licence), licence
-    for licence in ("LGPL-3.0-only", "GNU Lesser General Public License v3 (LGPLv3)"):
-        assert not FORBIDDEN.search(licence), licence
+@pytest.mark.parametrize(
+    ("packages", "status", "said"),
+    [
+        ([], NOT_SCANNED, "could not be reached"),
+        (
+            [{"name": "django", "skip_reason": "not found"}],
+            NOT_SCANNED,
+            "no entry for 1 of 1 packages",
+        ),
+        ([{"name": "django", "version": "5.2.1", "vulns": []}], CLEAN, "0 known vulnerabilities"),
+        (
+            [
+                {"name": "attrs", "skip_reason": "not found"},
+                {
+                    "name": "django",
+                    "version": "5.2.1",
+                    "vulns": [{"id": "CVE-1", "fix_versions": ["5.2.2"]}],
+                },
+            ],
+            FLAWED,
+            "django 5.2.1: CVE-1, fixed in 5.2.2",
+        ),
+    ],
+)
+def test_a_scan_that_looked_up_nothing_is_no_clean_bill(
+    packages: list[dict[str, Any]], status: int, said: str
+) -> None:
+    found, lines = judge({"dependencies": packages})
+    assert found == status
+    assert said in "\n".join(lines)
+    assert judge(None)[0] == NOT_SCANNED
 
 
 def product_modules() -> Iterator[str]:
