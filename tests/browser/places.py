@@ -175,6 +175,11 @@ PLACES: tuple[Place, ...] = (
     Place("delivery-log-no-match", LOG, _to(LOG), _search("no-such-order")),
     Place("delivery", "admin:deliveries_delivery_change", _to_delivery(status="delivered")),
     Place(
+        "delivery-completed",
+        "admin:deliveries_delivery_change",
+        _to_delivery(completed__contains="em"),
+    ),
+    Place(
         "delivery-rejected",
         "admin:deliveries_delivery_change",
         _to_delivery(status="rejected", error_code="pinterest_rejected"),

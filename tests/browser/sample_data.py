@@ -378,6 +378,10 @@ def _metrics(
         yield "match:em", int(delivered * 0.58)
         return
     yield "match:em", int(delivered * 0.71)
+    yield "completed", int(delivered * 0.14)
+    yield "remembered:em", int(delivered * 0.11)
+    yield "remembered:click_id", int(delivered * 0.05)
+    yield "second_chance", int(delivered * 0.02)
     yield "match:ph", int(delivered * 0.18)
     yield "match:external_id", int(delivered * 0.96)
     yield "match:click_id", int(delivered * 0.22)

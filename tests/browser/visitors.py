@@ -42,12 +42,18 @@ KINDS = {
 """What visitors do, and how often each."""
 
 
+RETURNING = 0.12
+"""The share of web events whose person was identified earlier."""
+
+
 class Visitors:
     """The same visitors again for the same ``seed``."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
         self._number = 0
+        self._known: list[str] = []
+        self._returning = random.Random(seed)  # of its own: everything else stays as it is drawn
 
     def browse(self, count: int, moment: datetime) -> Iterator[dict[str, Any]]:
         """``count`` events of web visitors, the newest at ``moment``."""
@@ -66,6 +72,12 @@ class Visitors:
         product = {"product_id": sku, "name": title, "price": price, "quantity": quantity}
         kind = name or draw.choices(tuple(KINDS), tuple(KINDS.values()))[0]
         event = self._event(moment)
+        if self._known and self._returning.random() < RETURNING:
+            # Said an email before, and does not say it again: identity memory knows it.
+            event["userId"] = self._returning.choice(self._known)
+            del event["context"]["traits"]
+        else:
+            self._known.append(event["userId"])
         event["context"] |= {
             "ip": f"203.0.113.{draw.randint(2, 250)}",
             "userAgent": draw.choice(BROWSERS),
