@@ -27,9 +27,9 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.throttle import (
     ThrottledLoginForm,
-    count_try,
-    forget_tries,
-    too_many_tries,
+    count_attempt,
+    reset_attempts,
+    too_many_attempts,
 )
 from accounts.two_factor import CodeCheck, check_code, find_two_factor
 from accounts.two_factor_gate import mark_session
@@ -113,11 +113,11 @@ class CodeForm(forms.Form):
 
 
 def require_right_code(request: HttpRequest, user: User, code: str) -> None:
-    """Use up a code. Raises ValidationError for a wrong one, and after too many tries."""
-    count_try(request, user.get_username())
+    """Use up a code. Raises ValidationError for a wrong one, and after too many attempts."""
+    count_attempt(request, user.get_username())
     checked = check_code(user.pk, code, timezone.now())
     if checked is CodeCheck.TOO_MANY:
-        raise too_many_tries()
+        raise too_many_attempts()
     if checked is CodeCheck.WRONG:
         raise ValidationError(
             gettext(
@@ -125,7 +125,7 @@ def require_right_code(request: HttpRequest, user: User, code: str) -> None:
                 "recovery code."
             )
         )
-    forget_tries(request, user.get_username())
+    reset_attempts(request, user.get_username())
 
 
 @method_decorator(sensitive_post_parameters("code"), name="dispatch")

@@ -1,9 +1,9 @@
-"""Signing in is slowed down for whoever guesses: few tries for one name and address, in a while.
+"""Sign-in is throttled against guessing: few attempts for one name and address at a time.
 
-Tries are counted where all processes of this server see them: in Redis, or in files of the data
-folder (cache "logins"). A try counts before the password is looked at, so that tries at the same time
-count as well; signing in forgets the tries of that name from that address. Codes of two-factor login
-count as tries too, and for who has it only the right code forgets them.
+Attempts are counted where all processes of this server see them: in Redis, or in files of the data
+folder (cache "logins"). An attempt counts before the password is checked, so that simultaneous
+attempts count as well; signing in resets the count of that name from that address. Two-factor codes
+count as attempts too, and with two-factor authentication only the right code resets the count.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ WINDOW_SECONDS = 900
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How many tries are let through in WINDOW_SECONDS, counted by what."""
+    """How many attempts are allowed in WINDOW_SECONDS, and what they're counted by."""
 
     kind: str
-    tries: int
+    attempts: int
 
 
 BY_NAME_AND_ADDRESS = Limit("both", 5)
@@ -48,7 +48,7 @@ BY_NAME = Limit("name", 100)
 
 
 class ThrottledLoginForm(AuthenticationForm):
-    """The admin's login form; too many tries are answered without looking at the password."""
+    """The admin's login form; too many attempts are answered without looking at the password."""
 
     error_messages = {
         **AuthenticationForm.error_messages,
@@ -58,22 +58,22 @@ class ThrottledLoginForm(AuthenticationForm):
     def clean(self) -> dict[str, Any]:
         name = self.cleaned_data.get("username") or ""
         if name and self.cleaned_data.get("password"):
-            count_try(self.request, name)
+            count_attempt(self.request, name)
             cleaned: dict[str, Any] = super().clean()
             if find_two_factor(self.get_user()) is None:
-                forget_tries(self.request, name)
+                reset_attempts(self.request, name)
             return cleaned
         return super().clean()
 
 
-def count_try(request: HttpRequest, name: str) -> None:
-    """Count one more try to be ``name``. Raises ValidationError when there were too many."""
-    # Stops at the first that is exhausted: one address alone cannot use up a name's tries.
-    if not all(_take_try(key, limit.tries) for limit, key in _keys(request, name).items()):
-        raise too_many_tries()
+def count_attempt(request: HttpRequest, name: str) -> None:
+    """Count one more attempt to sign in as ``name``. Raises ValidationError when there were too many."""
+    # Stops at the first that is exhausted: one address alone cannot use up a name's attempts.
+    if not all(_use_attempt(key, limit.attempts) for limit, key in _keys(request, name).items()):
+        raise too_many_attempts()
 
 
-def too_many_tries() -> ValidationError:
+def too_many_attempts() -> ValidationError:
     """The one sentence for all of them: it does not tell what was exhausted."""
     return ValidationError(
         gettext("Too many attempts. Try again in %(minutes)s minutes.")
@@ -82,7 +82,7 @@ def too_many_tries() -> ValidationError:
     )
 
 
-def forget_tries(request: HttpRequest, name: str) -> None:
+def reset_attempts(request: HttpRequest, name: str) -> None:
     """This person is in: what they mistyped from this address counts no more."""
     try:
         _cache().delete(_keys(request, name)[BY_NAME_AND_ADDRESS])
@@ -91,7 +91,7 @@ def forget_tries(request: HttpRequest, name: str) -> None:
 
 
 def _keys(request: HttpRequest, name: str) -> dict[Limit, str]:
-    """The counters of a try. Names are hashed: people type passwords into that field."""
+    """The counters of an attempt. Names are hashed: people type passwords into that field."""
     network = network_of(
         find_request_ip(request.META, settings.TRUSTED_PROXY_COUNT, settings.TRUSTED_PROXY_HEADER)
     )
@@ -106,14 +106,14 @@ def _keys(request: HttpRequest, name: str) -> dict[Limit, str]:
     }
 
 
-def _take_try(key: str, tries: int) -> bool:
-    """Count one more. False when there were ``tries`` of them in the window already."""
+def _use_attempt(key: str, attempts: int) -> bool:
+    """Count one more. False when there were ``attempts`` of them in the window already."""
     cache = _cache()
     try:
         with _one_at_a_time():
             if cache.add(key, 1, WINDOW_SECONDS):
                 return True
-            return int(cache.incr(key)) <= tries
+            return int(cache.incr(key)) <= attempts
     except ValueError:  # it ran out between the two calls
         return bool(cache.add(key, 1, WINDOW_SECONDS))
     except (OSError, RedisError) as error:
@@ -124,7 +124,7 @@ def _take_try(key: str, tries: int) -> bool:
 
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
-    """Counting in files is reading and writing: two tries at once must not count as one."""
+    """Counting in files is reading and writing: two attempts at once must not count as one."""
     if "logins" not in settings.CACHES:
         yield  # Redis counts in one step
         return

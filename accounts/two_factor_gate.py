@@ -23,7 +23,7 @@ SETTING_UP = frozenset({"two_factor", "two_factor_set_up", "jsi18n"})
 
 
 def mark_session(request: HttpRequest, two_factor: TwoFactor) -> None:
-    """This session has shown the second factor; turning it off and on again asks anew."""
+    """This session has shown the second factor; turning it off and on again asks again."""
     request.session[SESSION_MARK] = two_factor.pk
 
 

@@ -136,7 +136,7 @@ def set_up_view(request: HttpRequest) -> HttpResponse:
 
 
 def switch_off_view(request: HttpRequest, user: User) -> HttpResponse:
-    """An administrator's door for somebody who lost the phone: ask, then turn it off."""
+    """The page on which an administrator helps somebody who lost the phone: ask, then turn it off."""
     url = reverse("admin:auth_user_change", args=[user.pk])
     if request.method == "POST":
         if turn_off(user.pk):

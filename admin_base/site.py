@@ -12,7 +12,7 @@ from admin_base.lists import StrictModelAdmin
 
 
 class RelayAdminSite(UnfoldAdminSite):
-    """django-unfold's site, without the doors that the product does not use."""
+    """django-unfold's site, without the views that the product does not use."""
 
     def check(self, app_configs: Any) -> list[CheckMessage]:
         """Django's checks, and that every list here is a strict one."""

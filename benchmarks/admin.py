@@ -199,7 +199,7 @@ def _log_queries() -> Iterator[tuple[str, dict[str, Any]]]:
         ("message ID", f"mixed-{middle}"),
         ("event ID", "an-event-id"),
         ("order ID", "order-12345"),
-        ("e-mail", "alex@example.com"),
+        ("email", "alex@example.com"),
         ("user ID", "user-12345"),
     ):
         yield f"search by {name}", {SEARCH: term}

@@ -132,7 +132,7 @@ def time_sweep() -> float:
 
 
 def time_steps() -> dict[str, float]:
-    """The median times of steps of 1,000: of a bulk action, and of each walk of the retention."""
+    """The median times of steps of 1,000: of a bulk action, and of each scan of the retention."""
     from datetime import timedelta
 
     from django.utils import timezone

@@ -2,7 +2,7 @@
 
 The floor is what no transform can do without: ``orjson.loads``, twelve SHA-256 hex digests and
 ``orjson.dumps`` of the same events, and nothing else (the digests are of the message ID, which is
-as long as an e-mail address). Both are timed in turns, so that a busy machine slows both; every
+as long as an email address). Both are timed in turns, so that a busy machine slows both; every
 number is the median of the rounds.
 """
 

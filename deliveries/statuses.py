@@ -53,4 +53,4 @@ class BulkVerb(models.TextChoices):
     """Decide not to send what waits or failed."""
 
     REPLAY = "replay", gettext_lazy("Replay")
-    """Plan events of the past anew under today's configuration, and add what is missing."""
+    """Process past events again with current settings, and add what is missing."""

@@ -1,4 +1,4 @@
-"""Celery's doors: thin, and safe to lose, to repeat and to run side by side."""
+"""Celery's entry points: thin, and safe to lose, to repeat and to run side by side."""
 
 from __future__ import annotations
 

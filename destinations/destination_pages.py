@@ -22,7 +22,7 @@ CHECKED_FIELDS = ("service", "api_version", "advertiser_id", "conversion_token")
 
 
 class DestinationPages(RoutedAdmin):
-    """Doors of a destination: each calls one verb and says what came of it."""
+    """Views of a destination: each calls one function and reports the result."""
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view

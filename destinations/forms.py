@@ -26,7 +26,7 @@ DATALIST_ID = "pinterest-event-names"
 
 
 class SourceForm(forms.ModelForm):
-    """A source with its destinations; the write key is made by itself unless one is given."""
+    """A source with its destinations; the write key is generated unless one is given."""
 
     destinations = forms.ModelMultipleChoiceField(
         label=gettext_lazy("Destinations"),

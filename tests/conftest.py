@@ -41,7 +41,7 @@ used: Counter[str] = Counter()
 def pytest_configure(config: pytest.Config) -> None:
     for marker, (_, what) in {**NEEDS, **PROBES}.items():
         config.addinivalue_line("markers", f"{marker}: needs {what}")
-    config.addinivalue_line("markers", "database: touches the database (set by itself)")
+    config.addinivalue_line("markers", "database: touches the database (set automatically)")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,7 +1,7 @@
 """`bin/test`: the tests on the real services that are here, and again on the embedded default.
 
 With PostgreSQL and Redis everything runs on those, and every test that touches the database once
-more on SQLite and files, because the same code serves both; without arguments in two lanes side by
+more on SQLite and files, because the same code serves both; without arguments in two runs side by
 side. Without them one pass on the embedded default runs everything that it can. The end says which
 services took part and what was skipped for lack of one; with ``REQUIRE_SERVICES=1`` such a skip is
 a failure.
@@ -60,12 +60,12 @@ def main(arguments: list[str]) -> int:
             run_pass("SQLite and files", EMBEDDED, [*database, *arguments]),
         ]
     else:
-        passes = run_lanes(on_services, here)
+        passes = run_in_parallel(on_services, here)
     return report(passes, postgres, redis)
 
 
-def run_lanes(on_services: str, here: dict[str, str]) -> list[Pass]:
-    """All tests, in two lanes that take about as long as each other: most of it is waiting."""
+def run_in_parallel(on_services: str, here: dict[str, str]) -> list[Pass]:
+    """All tests, in two parallel runs that take about as long as each other: most of it is waiting."""
     with ThreadPoolExecutor(max_workers=1) as beside, tempfile.TemporaryFile("w+") as shown_later:
         others = beside.submit(
             lambda: [
@@ -83,7 +83,7 @@ def run_lanes(on_services: str, here: dict[str, str]) -> list[Pass]:
 def run_pass(
     title: str, variables: dict[str, str], arguments: list[str], output: IO[str] | None = None
 ) -> Pass:
-    """Run pytest in a process of its own, so that settings are read anew."""
+    """Run pytest in a process of its own, so that settings are read again."""
     print(f"\n=== Tests on {title} ===", flush=True, file=output)
     kept = {
         name: value

@@ -26,7 +26,7 @@ _KILL_MARGIN_SECONDS = 1.0
 class Service:
     """What to serve, where, and by how many processes and threads.
 
-    ``application``: "module:name" of a WSGI application, imported in each process by itself.
+    ``application``: "module:name" of a WSGI application, imported in each process separately.
     ``prepare()`` is called after that: (name of a pool → threads, path → name of a pool, limits).
     """
 

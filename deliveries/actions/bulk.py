@@ -220,7 +220,7 @@ def _advance(action: BulkAction, destination_id: int, limit: int, now: datetime)
 def _next_deliveries(
     action: BulkAction, selection: Selection, destination_id: int, limit: int
 ) -> list[int]:
-    """The next ids, by one look for each status: each is a walk along an index, in order."""
+    """The next ids, by one look for each status: each is a scan of an index, in order."""
     ids: list[int] = []
     for status in TOUCHED[action.verb]:
         ids += (

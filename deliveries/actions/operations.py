@@ -54,7 +54,7 @@ def retry_by_id(delivery_ids: Sequence[int], now: datetime) -> int:
     """``retry`` for the deliveries with these ids, AT_ONCE_LIMIT at most.
 
     The rows are locked by primary key and judged here: given a condition on the status as well,
-    PostgreSQL may walk through all that failed, for every thousand of them.
+    PostgreSQL may scan all that failed, for every thousand of them.
     """
     with transaction.atomic():
         closed = [
@@ -107,7 +107,7 @@ def resume(destination_id: int, now: datetime | None = None) -> int:
 
 
 def drain_now(destination_id: int, now: datetime | None = None) -> int:
-    """Lift the holds of a destination and send at once what waits for its next try.
+    """Lift the holds of a destination and send at once what waits for its next attempt.
 
     Returns how many deliveries were brought forward: the HASTENED_AT_ONCE that are due soonest at
     most. What is beyond them comes at its own time, or when this is called again. A paused

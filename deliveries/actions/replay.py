@@ -76,7 +76,7 @@ def replay_events(
     retries_undelivered: bool = False,
     resends_delivered: bool = False,
 ) -> int:
-    """Plan the events with these ids anew for one destination; returns how many are pending for it.
+    """Plan the events with these ids again for one destination; returns how many are pending for it.
 
     Deliveries that today's event map gives and that are missing are added. The others are kept;
     those closed without having been delivered are sent again with ``retries_undelivered``, those

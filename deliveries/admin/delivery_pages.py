@@ -1,4 +1,4 @@
-"""Pages and buttons of the log beyond Django's own: doors that call one verb and report."""
+"""Pages and buttons of the log beyond Django's own: views that call one function and report."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class KeysetChangeList(StrictChangeList):
     def find(
         self, *, before: int | None = None, after: int | None = None, count: int
     ) -> tuple[list[Any], int | None]:
-        """The next rows older than ``before`` or newer than ``after``, in the order of the walk.
+        """The next rows older than ``before`` or newer than ``after``, in the order of the scan.
 
         With them the ID at which the search was broken off, if it was.
         """

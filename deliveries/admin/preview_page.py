@@ -332,7 +332,7 @@ def _send(destination: Destination, conversions: list[dict[str, Any]]) -> dict[s
 
 
 def _carried(request: HttpRequest) -> list[tuple[str, str]]:
-    """The unsaved values of the destination's form, for the next try on this page."""
+    """The unsaved values of the destination's form, for the next preview on this page."""
     if "advertiser_id" not in request.POST:
         return []
     return [

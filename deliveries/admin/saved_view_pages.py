@@ -1,4 +1,4 @@
-"""The doors of saved views: save what the log shows now, remove one."""
+"""The views behind saved views: save what the log shows now, remove one."""
 
 from __future__ import annotations
 

@@ -177,7 +177,7 @@ def _rows_on_sqlite(fields: list[Any], rows: Sequence[Row]) -> tuple[str, list[A
 
 
 def _for_psycopg(field: Any, value: Any) -> Any:
-    """psycopg adapts all but JSON by itself."""
+    """psycopg adapts all but JSON automatically."""
     if isinstance(field, models.JSONField) and value is not None:
         return orjson.dumps(value).decode()
     return value

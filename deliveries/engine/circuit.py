@@ -1,4 +1,4 @@
-"""What a reply says about the road to a destination: hold back, probe, or drive on."""
+"""What a reply says about a destination: hold back, probe with one request, or send normally."""
 
 from __future__ import annotations
 

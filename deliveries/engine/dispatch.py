@@ -62,7 +62,7 @@ def deliver_batch(
 
     0 means there is nothing to do for this destination now. What is claimed and not sent when
     this returns or raises is given back untried; what was sent and could not be settled keeps its
-    try, and waits for the end of the lease.
+    attempt, and waits for the end of the lease.
     """
     now = clock()
     destination = (

@@ -164,7 +164,7 @@ def _rejected(
 
 
 def _spent(delivery: ClaimedDelivery) -> Judged:
-    """Its workers died on it until the budget was gone; this claim is not a try."""
+    """Its workers died on it until the budget was gone; this claim is not an attempt."""
     return Judged(
         delivery.id,
         delivery.attempts_used - 1,

@@ -28,7 +28,7 @@ DEFAULT_DELAYS_SECONDS = (
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long to wait after the first, second … failed try; then the delivery is dead.
+    """How long to wait after the first, second … failed attempt; then the delivery is dead.
 
     ``jitter_share`` moves each wait by up to this share to either side, so that what failed
     together does not come back together. A Retry-After counts up to
@@ -49,7 +49,7 @@ class RetryPolicy:
 
     @property
     def budget_attempts(self) -> int:
-        """How many tries a delivery has in all."""
+        """How many attempts a delivery has in all."""
         return len(self.delays_seconds) + 1
 
 
@@ -63,7 +63,7 @@ class NextState:
 
 
 class ScheduleRow(NamedTuple):
-    """One try: its number, the wait before it, and how long after the first it comes."""
+    """One attempt: its number, the wait before it, and how long after the first it comes."""
 
     attempt: int
     delay_seconds: float
@@ -78,11 +78,11 @@ def next_state(
     retry_after_seconds: float | None,
     jitter: float,
 ) -> NextState:
-    """Say what follows from the outcome of a try.
+    """Say what follows from the outcome of an attempt.
 
-    ``attempts_used`` counts that try already (it was booked when the delivery was claimed).
+    ``attempts_used`` counts that attempt already (it was booked when the delivery was claimed).
     ``jitter`` is a number in [0, 1) drawn by the caller: 0.5 means the plain delay.
-    DELIVERED and REJECTED close. PAUSED gives the try back and is due at once: the destination's
+    DELIVERED and REJECTED close. PAUSED gives the attempt back and is due at once: the destination's
     pause is what holds it. RETRYABLE and UNKNOWN wait, never less than ``retry_after_seconds``,
     until the budget is spent. Raises ValueError for a count or jitter out of range.
     """
@@ -115,7 +115,7 @@ def _wait_seconds(
 
 
 def schedule_table(policy: RetryPolicy) -> tuple[ScheduleRow, ...]:
-    """List every try of the policy, without jitter."""
+    """List every attempt of the policy, without jitter."""
     rows = [ScheduleRow(1, 0.0, 0.0)]
     for attempt, delay in enumerate(policy.delays_seconds, start=2):
         rows.append(ScheduleRow(attempt, delay, rows[-1].since_first_seconds + delay))

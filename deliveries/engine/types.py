@@ -85,9 +85,9 @@ class SentRequest:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What one try did to one delivery: an outcome, or ``filtered`` when it is not to be sent.
+    """What one attempt did to one delivery: an outcome, or ``filtered`` when it is not to be sent.
 
-    ``attempts_used`` counts this try. ``position`` is its place in the batch, None if it was not
+    ``attempts_used`` counts this attempt. ``position`` is its place in the batch, None if it was not
     sent. ``batch_id`` is set when that is an earlier batch than the one being settled.
     ``conversion_event_id`` is "" when it equals the message ID. ``matchable`` says what Pinterest
     may match a person by (``tallies.MATCH_BITS``), ``completed`` what of it comes from identity memory.

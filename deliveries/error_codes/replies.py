@@ -66,7 +66,7 @@ REPLY_CODES: dict[str, CodeHelp] = {
         gettext_noop("The destination's advertiser ID isn't a number of up to 18 digits."),
         gettext_noop("Fix the advertiser ID, then resume the destination."),
     ),
-    # Not now: tried again by itself.
+    # Temporary: attempted again automatically.
     "rate_limited": CodeHelp(
         gettext_noop("Pinterest's rate limit was reached."),
         gettext_noop("Nothing. It's sent again when Pinterest allows it."),

@@ -26,7 +26,7 @@ from destinations.pinterest.findings import Finding
 CODE = "message_id_conflict"
 _MAX_MESSAGE_ID = 255
 _DIFFERS_IN_REPEATS = frozenset(
-    # When it was sent and came in, by whose clock and from where; what SDKs note of their tries.
+    # When it was sent and came in, by whose clock and from where; what SDKs note of their attempts.
     {"sentAt", "receivedAt", "timestamp", "originalTimestamp", "request_ip", "_metadata"}
 )
 

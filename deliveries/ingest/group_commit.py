@@ -23,17 +23,17 @@ MAX_BYTES = 8_000_000
 
 
 class _Ticket:
-    """One request's place in the queue. Its thread sleeps on ``bell`` until it is done, or until
+    """One request's place in the queue. Its thread waits for ``turn`` until it is done, or until
     it is the first that waits and has to write."""
 
-    __slots__ = ("bell", "error", "intake", "is_done")
+    __slots__ = ("error", "intake", "is_done", "turn")
 
     def __init__(self, intake: Intake) -> None:
         self.intake = intake
         self.is_done = False
         self.error: BaseException | None = None
-        self.bell = Lock()
-        self.bell.acquire()
+        self.turn = Lock()
+        self.turn.acquire()
 
 
 class GroupCommit(Generic[Result]):
@@ -60,7 +60,7 @@ class GroupCommit(Generic[Result]):
             self._waiting.append(ticket)
             follows, self._is_led = self._is_led, True
         if follows:
-            ticket.bell.acquire()
+            ticket.turn.acquire()
         if not ticket.is_done:
             for result in self._lead():
                 self._follow_up(result)
@@ -77,9 +77,9 @@ class GroupCommit(Generic[Result]):
                 successor = self._waiting[0] if self._waiting else None
                 self._is_led = successor is not None
             if successor is not None:
-                successor.bell.release()
+                successor.turn.release()
             for ticket in group:
-                ticket.bell.release()
+                ticket.turn.release()
 
     def _take_group(self) -> list[_Ticket]:
         with self._queue:

@@ -36,7 +36,7 @@ def judge_events(
     is_flawless: bool,
     defaults: BatchDefaults = NO_DEFAULTS,
 ) -> tuple[list[AcceptedEvent], list[RefusedEvent]]:
-    """Each event by itself: one that cannot be accepted does not stop its neighbors.
+    """Each event separately: one that cannot be accepted does not stop its neighbors.
 
     Of the refusals, at most ``MAX_REFUSALS`` are made; the last of them counts the others. Raises RequestRefused 413 for more of them than one request may hold.
     """

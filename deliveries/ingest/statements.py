@@ -1,7 +1,7 @@
 """The writes of ingest: one statement on PostgreSQL, one short transaction elsewhere.
 
 On PostgreSQL a round trip costs more than the rows it carries. So events, what is owed for those
-of them that are new, and refusals go out as one statement, which is a transaction by itself.
+of them that are new, and refusals go out as one statement, which is a transaction of its own.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ orjson is fast and keeps the last of two equal keys, turns whole numbers beyond 
 floats, and refuses a whole batch for one ``NaN``, one half of a surrogate pair or one byte that is
 no UTF-8. So its result is trusted only where none of that can be; else the standard library reads
 the body again. ``find_flaw`` then says which event nobody can know the meaning of, and
-``repairs.repair_event`` mends what does not matter so much.
+``repairs.repair_event`` repairs what does not matter so much.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from deliveries.models.actions import BulkAction, SavedLink
 from deliveries.models.counters import JobCursor, LogContents, SearchKey, Tally, locked_cursor
 from deliveries.models.log import Attempt, Batch, Delivery, Event, Refusal
 from deliveries.models.people import Person, SecondChance
-from deliveries.models.queue import Circuit, Claim, Pulse
+from deliveries.models.queue import Circuit, Claim, Heartbeat
 
 __all__ = [
     "Attempt",
@@ -14,10 +14,10 @@ __all__ = [
     "Claim",
     "Delivery",
     "Event",
+    "Heartbeat",
     "JobCursor",
     "LogContents",
     "Person",
-    "Pulse",
     "Refusal",
     "SavedLink",
     "SearchKey",

@@ -61,7 +61,7 @@ class Tally(models.Model):
 
 
 class SearchKey(models.Model):
-    """By which order, e-mail address or user ID can an event be found? Keyed hashes, no values."""
+    """By which order, email address or user ID can an event be found? Keyed hashes, no values."""
 
     digest = models.BigIntegerField(
         help_text=gettext_lazy("8 bytes of a keyed hash (deliveries.search.search_keys).")

@@ -252,7 +252,7 @@ class Delivery(models.Model):
 
 
 class Attempt(models.Model):
-    """What did one try do to one delivery?"""
+    """What did one request do to one delivery?"""
 
     delivery = models.ForeignKey(
         Delivery, on_delete=models.DO_NOTHING, db_constraint=False, related_name="attempts"

@@ -51,11 +51,14 @@ class Circuit(models.Model):
         return f"Circuit of {self.destination_id}"
 
 
-class Pulse(models.Model):
+class Heartbeat(models.Model):
     """When was a part of the system last seen at work?"""
 
     name = models.CharField(max_length=30, primary_key=True)
     seen_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "deliveries_pulse"  # as it was called: older workers still run on it
 
     def __str__(self) -> str:
         return f"{self.name} at {self.seen_at:%Y-%m-%d %H:%M:%S}"

@@ -190,15 +190,15 @@ def _listed(wanted: Wanted, first: int, last: int, newest_first: bool) -> Iterat
             (max(low, high - size + 1), high) if newest_first else (low, min(high, low + size - 1))
         )
         here = rows.filter(block__gte=begin, block__lte=end)
-        walked = set(
+        scanned = set(
             here.filter(places__isnull=True).order_by().values_list("block", flat=True).distinct()
         )
         ids: defaultdict[int, list[int]] = defaultdict(list)
-        for block, places in here.exclude(block__in=walked).values_list("block", "places"):
+        for block, places in here.exclude(block__in=scanned).values_list("block", "places"):
             ids[block] += (block * BLOCK + place for place in _unpack(places))
-        for block in sorted(walked | set(ids), reverse=newest_first):
+        for block in sorted(scanned | set(ids), reverse=newest_first):
             lowest, highest = max(first, block * BLOCK), min(last, (block + 1) * BLOCK - 1)
-            if block in walked:
+            if block in scanned:
                 yield Stretch(lowest, highest)
             else:
                 kept = sorted(pk for pk in ids[block] if lowest <= pk <= highest)

@@ -89,7 +89,7 @@ def count_deliveries(
     by_range = set(wanted - OPEN)
     given = [one for _, one, _ in selection.given()]
     if any(one.has_index for one in given) or last - first < WIDTH // 4:
-        by_range = set(wanted)  # an index knows them, or there is little to walk through
+        by_range = set(wanted)  # an index knows them, or there is little to scan
     if by_range:
         plan = plan_scan(selection, first, last, statuses=frozenset(by_range - OPEN))
         looks = any(one.reads_event for one in given)

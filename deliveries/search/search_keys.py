@@ -1,4 +1,4 @@
-"""Finding events by order, e-mail address or user ID, without storing any of them in plain text.
+"""Finding events by order, email address or user ID, without storing any of them in plain text.
 
 A key is 8 bytes of a keyed hash of the value, spelled as it is when it is sent to Pinterest. Keys
 are written after the events, in steps of a task of the lowest priority: ingest and delivery pay

@@ -20,7 +20,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError
 
-from deliveries.models import Delivery, Pulse
+from deliveries.models import Delivery, Heartbeat
 from deliveries.stats.storage import write_all
 from destinations.models import Destination
 
@@ -33,11 +33,11 @@ SWEEP = "sweep"
 
 def note_sweep(now: datetime) -> None:
     """A worker is at work: write it down, every few seconds at most."""
-    known = Pulse.objects.filter(name=SWEEP).values_list("seen_at", flat=True).first()
+    known = Heartbeat.objects.filter(name=SWEEP).values_list("seen_at", flat=True).first()
     if known is None:
-        Pulse.objects.update_or_create(name=SWEEP, defaults={"seen_at": now})
+        Heartbeat.objects.update_or_create(name=SWEEP, defaults={"seen_at": now})
     elif now - known >= NOTED_EVERY:
-        Pulse.objects.filter(name=SWEEP, seen_at__lt=now).update(seen_at=now)
+        Heartbeat.objects.filter(name=SWEEP, seen_at__lt=now).update(seen_at=now)
 
 
 def oldest_due_at(now: datetime) -> datetime | None:
@@ -64,7 +64,7 @@ def check_readiness(now: datetime) -> dict[str, Any]:
             oldest_due_at(now), now, settings.READY_OLDEST_DUE_SECONDS, missing_is_fine=True
         )
         parts["worker"] = _age(
-            Pulse.objects.filter(name=SWEEP).values_list("seen_at", flat=True).first(),
+            Heartbeat.objects.filter(name=SWEEP).values_list("seen_at", flat=True).first(),
             now,
             settings.READY_WORKER_SECONDS,
             missing_is_fine=False,

@@ -14,14 +14,14 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from django.utils import timezone
 
-from deliveries.models import Pulse
+from deliveries.models import Heartbeat
 
 logger = logging.getLogger(__name__)
 
 LOOK_AGAIN_SECONDS = 5.0
 """Probes may ask more often, and from several sides."""
 _FILE_BYTES = 65_536
-_PULSE = "write check"
+_WRITE_CHECK = "write check"
 
 
 class StorageWatch:
@@ -65,8 +65,10 @@ watch = StorageWatch()
 def write_all() -> None:
     """Write a row, and a file where files are used. Raises django.db.Error or OSError."""
     now = timezone.now()
-    if not Pulse.objects.filter(name=_PULSE).update(seen_at=now):
-        Pulse.objects.bulk_create([Pulse(name=_PULSE, seen_at=now)], ignore_conflicts=True)
+    if not Heartbeat.objects.filter(name=_WRITE_CHECK).update(seen_at=now):
+        Heartbeat.objects.bulk_create(
+            [Heartbeat(name=_WRITE_CHECK, seen_at=now)], ignore_conflicts=True
+        )
     write_file()
 
 

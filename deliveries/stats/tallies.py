@@ -8,7 +8,7 @@ received            new events of a source
 refused             what reached ingest for a source and could not become an event
 delivered           conversions that Pinterest took, of a destination
 rejected:CODE       conversions that can never succeed; also dead:CODE and filtered:CODE
-retryable:CODE      failed tries after which another follows
+retryable:CODE      failed attempts after which another follows
 latency:N           delivered ones by the time from receipt to settling (``latency_step``)
 match:KEY           delivered ones with what Pinterest matches people by (``MATCH_BITS``)
 remembered:KEY      those of them that have it from identity memory

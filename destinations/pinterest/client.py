@@ -128,7 +128,7 @@ class PinterestClient:
         self._session.close()
 
     def send(self, body: bytes) -> Reply | NoReply:
-        """POST ``body`` (see ``encode_request``) once; there is no hidden second try."""
+        """POST ``body`` (see ``encode_request``) once; there is no hidden second attempt."""
         if self._unusable is not None:
             return self._unusable
         started = time.monotonic()

@@ -20,7 +20,7 @@ asked, with an event that is beyond doubt:
 
 | the made-up event is | then |
 |---|---|
-| judged by itself | the account is in order and the events are to blame: the search goes on to each |
+| evaluated | the account is in order and the events are to blame: the search goes on to each |
 | refused whole, as they were, or the token or account with it | all are PAUSED |
 | anything else: 429, 5xx, no answer, an unreadable one | nobody knows: all are tried again later |
 
@@ -191,7 +191,7 @@ class Isolation:
     def _learn_acceptance(
         self, span: PositionRange, outcomes: tuple[Outcome, ...]
     ) -> list[Decided]:
-        # Also results of which some are "failed": Pinterest looked at each event by itself.
+        # Also results of which some are "failed": Pinterest looked at each event separately.
         if self._parts and self._parts[-1].left_sibling == span:
             self._parts[-1].presumed_bad = True
         self._step *= 2

@@ -1,4 +1,4 @@
-"""What one try did to one conversion, in one vocabulary whatever went wrong and wherever."""
+"""What one attempt did to one conversion, in one vocabulary whatever went wrong and wherever."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class OutcomeKind(StrEnum):
-    """Where a conversion stands after a try; what follows from it is the retry policy's to say."""
+    """Where a conversion stands after an attempt; what follows from it is the retry policy's to say."""
 
     DELIVERED = "delivered"
     """Pinterest says it processed this one."""
@@ -40,7 +40,7 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of one try for one conversion.
+    """The result of one attempt for one conversion.
 
     ``code`` is for machines ("" when delivered; else ``deliveries.error_codes`` has its meaning),
     ``field`` is a path in the sender's event ("" if none), ``message`` is for a person: Pinterest's own words where it had any. ``warning`` is Pinterest's remark on a

@@ -56,7 +56,7 @@ class Reading:
 
     ``retry_after_seconds`` is set when the reply asks to hold requests back (at most 3600),
     ``status`` is 0 without a reply, ``refused_whole`` is True for every 400, 413 and unreadable
-    422 whatever the size: no conversion was looked at by itself.
+    422 whatever the size: no conversion was looked at separately.
     """
 
     follow_up: FollowUp

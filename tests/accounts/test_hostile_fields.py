@@ -44,7 +44,7 @@ class Fields(HTMLParser):
 
 
 def parameters() -> set[str]:
-    """Every name that the product reads of a query or a form by itself, and those of Django's lists."""
+    """Every name that the product reads of a query or a form, and those of Django's lists."""
     found = {
         "zone",
         "q",

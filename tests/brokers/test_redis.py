@@ -35,8 +35,8 @@ def connect(server: OwnRedis) -> Connection:
 
 def test_a_message_is_confirmed_in_redis(server: OwnRedis) -> None:
     with connect(server) as connection:
-        queue = connection.SimpleQueue("bell")
-        queue.put("ring")
+        queue = connection.SimpleQueue("wakeups")
+        queue.put("wake")
         message = queue.get(timeout=5)
         client = redis.Redis.from_url(server.url)
         assert client.hlen("unacked") == 1
@@ -48,7 +48,7 @@ def test_a_channel_that_lost_its_redis_closes_and_confirms_without_an_error(
     server: OwnRedis,
 ) -> None:
     connection = connect(server)
-    queue = connection.SimpleQueue("bell")
+    queue = connection.SimpleQueue("wakeups")
     for word in ("one", "two"):
         queue.put(word)
     message = queue.get(timeout=5)

@@ -36,7 +36,7 @@ class Place:
     """Who looks at it; "" for somebody who has not signed in."""
     status: int = 200
     markup_of: str = ""
-    """Whose its markup is, if not ours: then what axe says of it is theirs to mend."""
+    """Whose its markup is, if not ours: then what axe says of it is theirs to fix."""
 
     @property
     def is_for_strangers(self) -> bool:

@@ -101,7 +101,7 @@ class Visitors:
         return event
 
     def till(self, count: int, moment: datetime) -> Iterator[dict[str, Any]]:
-        """Sales in shops: no browser, but often a customer card with an e-mail address."""
+        """Sales in shops: no browser, but often a customer card with an email address."""
         for _ in range(count):
             event = self._event(moment)
             price = self._random.choice(PRODUCTS)[2]

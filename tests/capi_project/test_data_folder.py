@@ -75,7 +75,7 @@ def test_what_an_older_version_left_open_is_closed_at_the_next_start(tmp_path: P
 
     run(data, "-c", "import django; django.setup()")
 
-    # Behind a closed door.
+    # In a closed folder.
     below = {"broker/queue", "broker/control", "cache/logins"}
     assert set(open_to_others(data)) <= below
 

@@ -32,7 +32,7 @@ def https_only() -> Iterator[None]:
 
 
 def ask(method: str, path: str, how: dict[str, object], body: bytes = b"") -> HttpResponse:
-    """A request that came as ``how`` says; a new client, which reads the settings anew."""
+    """A request that came as ``how`` says; a new client, which reads the settings again."""
     count = int(str(how["TRUSTED_PROXY_COUNT"]))
     meta = {
         name: value for name, value in how.items() if name not in ("said", "TRUSTED_PROXY_COUNT")

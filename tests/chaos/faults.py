@@ -108,7 +108,7 @@ class ProcessFaults(Faults):
         for name in self._stack.parts():
             if not self._stack.is_running(name):
                 said = " | ".join(self._stack.output(name)[-3:])
-                self.surprises.append(f"{name} ended by itself: {said}")
+                self.surprises.append(f"{name} ended unexpectedly: {said}")
                 self._start(name)
 
     def _start(self, name: str) -> None:

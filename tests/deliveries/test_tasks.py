@@ -1,4 +1,4 @@
-"""The doors of Celery, and the wake-ups that open them."""
+"""Celery's entry points, and the wake-ups that call them."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def sha256(text: str) -> str:
 
 
 def event(message_id: str, **fields: Any) -> dict[str, Any]:
-    """A track call with an e-mail, as a server SDK posts it in a batch."""
+    """A track call with an email, as a server SDK posts it in a batch."""
     return {
         "type": "track",
         "event": "Order Completed",

@@ -74,7 +74,7 @@ class Front:
         return [exchange.status for exchange in self.exchanges if exchange.carries_events]
 
     def wait_for_a_failure(self, seconds: float) -> bool:
-        """Whether a request with events met a closed door within ``seconds``."""
+        """Whether a request with events was refused within ``seconds``."""
         with self._changed:
             return self._changed.wait_for(lambda: 0 in self.statuses, seconds)
 

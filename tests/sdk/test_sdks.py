@@ -1,4 +1,4 @@
-"""The official SDKs, unmodified, over HTTP against the running server, down to Pinterest's door."""
+"""The official SDKs, unmodified, over HTTP against the running server, up to Pinterest."""
 
 from __future__ import annotations
 

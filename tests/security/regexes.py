@@ -111,7 +111,7 @@ CATEGORIES = {
 
 
 def _collect(part: Any, letters: dict[str, None]) -> None:
-    """Walk through what ``re`` made of a pattern."""
+    """Go through what ``re`` made of a pattern."""
     if isinstance(part, parser.SubPattern | list):
         for one in part:
             _collect(one, letters)

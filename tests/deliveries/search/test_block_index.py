@@ -1,4 +1,4 @@
-"""The table of contents of the log: what it lists, what it leaves out, and that walks trust it."""
+"""The table of contents of the log: what it lists, what it leaves out, and that scans trust it."""
 
 from __future__ import annotations
 

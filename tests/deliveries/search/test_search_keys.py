@@ -1,4 +1,4 @@
-"""An order, an e-mail address or a user ID leads to its deliveries, and none of them is stored."""
+"""An order, an email address or a user ID leads to its deliveries, and none of them is stored."""
 
 from __future__ import annotations
 

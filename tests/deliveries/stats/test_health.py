@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from deliveries import tasks
-from deliveries.models import Circuit, Pulse
+from deliveries.models import Circuit, Heartbeat
 from deliveries.stats import health
 from tests.factories import make_deliveries, make_destination
 
@@ -25,7 +25,7 @@ def look() -> tuple[int, dict[str, Any]]:
 
 @pytest.fixture
 def worker_seen() -> None:
-    Pulse.objects.create(name=health.SWEEP, seen_at=timezone.now())
+    Heartbeat.objects.create(name=health.SWEEP, seen_at=timezone.now())
 
 
 @pytest.mark.usefixtures("worker_seen")
@@ -80,20 +80,20 @@ def test_workers_that_are_away_are_not_ready_until_one_sweeps() -> None:
     assert (status, answer["worker"]["seconds"]) == (503, None)
     tasks.sweep()
     assert look()[0] == 200
-    Pulse.objects.update(seen_at=timezone.now() - timedelta(seconds=61))
+    Heartbeat.objects.update(seen_at=timezone.now() - timedelta(seconds=61))
     status, answer = look()
     assert (status, answer["worker"]["ok"]) == (503, False)
     tasks.sweep()
     assert look()[0] == 200
 
 
-def test_the_pulse_is_written_every_few_seconds_only() -> None:
+def test_the_heartbeat_is_written_every_few_seconds_only() -> None:
     now = timezone.now()
     health.note_sweep(now)
     health.note_sweep(now + timedelta(seconds=4))
-    assert Pulse.objects.get().seen_at == now
+    assert Heartbeat.objects.get().seen_at == now
     health.note_sweep(now + timedelta(seconds=5))
-    assert Pulse.objects.get().seen_at == now + timedelta(seconds=5)
+    assert Heartbeat.objects.get().seen_at == now + timedelta(seconds=5)
 
 
 @pytest.mark.usefixtures("worker_seen")

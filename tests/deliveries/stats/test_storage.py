@@ -10,7 +10,7 @@ from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
-from deliveries.models import Pulse
+from deliveries.models import Heartbeat
 from deliveries.stats import health, storage
 from tests.deliveries.no_room import read_only
 from tests.factories import make_event, make_source
@@ -59,7 +59,7 @@ def test_health_says_no_from_the_first_event_that_cannot_be_stored_until_one_can
 
 @pytest.mark.django_db(transaction=True)
 def test_readiness_writes_each_time() -> None:
-    Pulse.objects.create(name=health.SWEEP, seen_at=timezone.now())
+    Heartbeat.objects.create(name=health.SWEEP, seen_at=timezone.now())
     for _ in range(2):
         answer = health.check_readiness(timezone.now())
         assert (answer["ready"], answer["storage"]["ok"]) == (True, True)

@@ -37,7 +37,7 @@ def installation() -> Iterator[Stack]:
         yield stack
 
 
-class Walk:
+class Journey:
     """One person, step by step."""
 
     def __init__(self, stack: Stack, visitor: Visitor) -> None:
@@ -120,14 +120,14 @@ def test_from_the_first_login_to_an_export(
     installation: Stack, open_visitor: Callable[[str], Visitor]
 ) -> None:
     visitor = open_visitor(installation.url)
-    walk, page = Walk(installation, visitor), visitor.page
+    journey, page = Journey(installation, visitor), visitor.page
 
-    walk.sign_in()
-    walk.add_source()
-    walk.add_destination()
+    journey.sign_in()
+    journey.add_source()
+    journey.add_destination()
 
-    walk.post_order(1)
-    walk.wait_for_rows("delivered", 1)
+    journey.post_order(1)
+    journey.wait_for_rows("delivered", 1)
     page.get_by_role("link", name="Order Completed").click()
     expect(page.get_by_role("heading", name="Answered")).to_be_visible()
     expect(page.get_by_text("checkout").first).to_be_visible()
@@ -135,11 +135,11 @@ def test_from_the_first_login_to_an_export(
     expect(page.get_by_role("heading", name="Get started")).to_have_count(0)
 
     # Somebody breaks the mapping: Pinterest fails the conversions that this makes.
-    walk.set_dedup_key("properties.reference")
+    journey.set_dedup_key("properties.reference")
     installation.sandbox.add_fault("fail=broken-1,broken-2")
-    walk.post_order(2, reference="broken-1")
-    walk.post_order(3, reference="broken-2")
-    walk.wait_for_rows("rejected", 2)
+    journey.post_order(2, reference="broken-1")
+    journey.post_order(3, reference="broken-2")
+    journey.wait_for_rows("rejected", 2)
     page.get_by_role("link", name="Order Completed").first.click()
     expect(
         page.get_by_text("Pinterest processed the request but rejected this event.")
@@ -147,7 +147,7 @@ def test_from_the_first_login_to_an_export(
     expect(page.get_by_text("What to do:")).to_be_visible()
 
     # It is mended, and everything that failed is sent again.
-    walk.set_dedup_key("")
+    journey.set_dedup_key("")
     visitor.open(f"{LOG}?status=rejected")
     page.get_by_role("link", name="Retry all with status rejected").click()
     expect(page.get_by_role("heading", name="Retry 2 deliveries?")).to_be_visible()
@@ -156,7 +156,7 @@ def test_from_the_first_login_to_an_export(
     done = page.locator(".relay-badge", has_text="Done")
     expect(done).to_be_visible(timeout=WAIT_MILLISECONDS)
     expect(page.get_by_text(re.compile("2 made pending again"))).to_be_visible()
-    walk.wait_for_rows("delivered", 3)
+    journey.wait_for_rows("delivered", 3)
 
     with page.expect_download() as download:
         page.get_by_role("link", name="CSV").click()
