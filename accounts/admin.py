@@ -111,13 +111,13 @@ class UserAdmin(TickedChoices, DjangoUserAdmin, StrictModelAdmin):
     def shown_groups(self, user: User) -> str:
         return ", ".join(group.name for group in user.groups.all()) or "–"
 
-    @display(description=gettext_lazy("Two-factor login"))
+    @display(description=gettext_lazy("Two-factor authentication"))
     def shown_two_factor(self, user: User) -> SafeString:
         if find_two_factor(user) is None:
             return show_badge("discarded", "lock_open", gettext("Off"))
         return show_badge("delivered", "lock", gettext("On"))
 
-    @display(description=gettext_lazy("Two-factor login"))
+    @display(description=gettext_lazy("Two-factor authentication"))
     def shown_switch(self, user: User) -> SafeString:
         if find_two_factor(user) is None:
             return self.shown_two_factor(user)

@@ -34,8 +34,8 @@ class TwoFactor(models.Model):
 
     class Meta:
         default_permissions = ()
-        verbose_name = gettext_lazy("two-factor login")
-        verbose_name_plural = gettext_lazy("two-factor logins")
+        verbose_name = gettext_lazy("two-factor authentication")
+        verbose_name_plural = gettext_lazy("two-factor authentication")
 
     def __str__(self) -> str:
-        return f"Two-factor login of {self.user}"
+        return f"Two-factor authentication of {self.user}"

@@ -1,4 +1,4 @@
-"""Signing in: name and password, then a code for those who turned two-factor login on."""
+"""Signing in: name and password, then a code for those who turned two-factor authentication on."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ class CodeView(RedirectURLMixin, FormView):
         return {
             **super().get_context_data(**kwargs),
             **admin.site.each_context(self.request),
-            "title": gettext("Two-factor login"),
+            "title": gettext("Two-factor authentication"),
             "app_path": self.request.get_full_path(),
         }
 
@@ -185,8 +185,8 @@ def _warn_of_few(request: HttpRequest, left: int) -> None:
         messages.warning(
             request,
             ngettext(
-                "%(count)s recovery code left. Create new ones under “Two-factor login”.",
-                "%(count)s recovery codes left. Create new ones under “Two-factor login”.",
+                "%(count)s recovery code left. Create new ones under “Two-factor authentication”.",
+                "%(count)s recovery codes left. Create new ones under “Two-factor authentication”.",
                 left,
             )
             % {"count": left},

@@ -30,7 +30,7 @@ def mark_session(request: HttpRequest, two_factor: TwoFactor) -> None:
 class TwoFactorGate:
     """Looks at the pages of the admin only: nothing else asks who somebody is.
 
-    Turning two-factor login on ends the person's other sessions here: they lack the mark.
+    Turning two-factor authentication on ends the person's other sessions here: they lack the mark.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

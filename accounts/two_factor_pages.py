@@ -1,4 +1,4 @@
-"""The pages under "Two-factor login": a person's own, and switching off somebody else's."""
+"""The pages under "Two-factor authentication": a person's own, and switching off somebody else's."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class SetUpForm(forms.Form):
 
 
 class ConfirmForm(forms.Form):
-    """Password and code, before anything about two-factor login is changed."""
+    """Password and code, before anything about two-factor authentication is changed."""
 
     password = forms.CharField(
         label=gettext_lazy("Password"),
@@ -86,15 +86,17 @@ def own_view(request: HttpRequest) -> HttpResponse:
             return _show_codes(request, codes)
         if request.POST.get("verb") == "off" and not settings.REQUIRE_TWO_FACTOR:
             turn_off(request.user.pk)
-            _note(request, request.user, gettext("Two-factor login turned off."))
+            _note(request, request.user, gettext("Two-factor authentication turned off."))
             messages.success(
                 request,
-                gettext("Two-factor login is off. You now sign in with your password only."),
+                gettext(
+                    "Two-factor authentication is off. You now sign in with your password only."
+                ),
             )
             return HttpResponseRedirect(reverse("two_factor"))
     context = {
         **admin.site.each_context(request),
-        "title": gettext("Two-factor login"),
+        "title": gettext("Two-factor authentication"),
         "two_factor": two_factor,
         "left": len(two_factor.recovery_digests) if two_factor else 0,
         "form": form,
@@ -125,7 +127,7 @@ def set_up_view(request: HttpRequest) -> HttpResponse:
     qr = segno.make(url, micro=False, error="m")
     context = {
         **admin.site.each_context(request),
-        "title": gettext("Set up two-factor login"),
+        "title": gettext("Set up two-factor authentication"),
         "secret": " ".join(secret[start : start + 4] for start in range(0, len(secret), 4)),
         # Dark on light, with the white border that the standard asks for.
         "qr_code": qr.svg_inline(light="#fff", omitsize=True),
@@ -140,15 +142,16 @@ def switch_off_view(request: HttpRequest, user: User) -> HttpResponse:
     url = reverse("admin:auth_user_change", args=[user.pk])
     if request.method == "POST":
         if turn_off(user.pk):
-            _note(request, user, gettext("Two-factor login turned off for this user."))
+            _note(request, user, gettext("Two-factor authentication turned off for this user."))
             messages.success(
                 request,
-                gettext("Two-factor login is off for “%(user)s”.") % {"user": user.get_username()},
+                gettext("Two-factor authentication is off for “%(user)s”.")
+                % {"user": user.get_username()},
             )
         return HttpResponseRedirect(url)
     context = {
         **admin.site.each_context(request),
-        "title": gettext("Turn off two-factor login"),
+        "title": gettext("Turn off two-factor authentication"),
         "opts": User._meta,
         "original": user,
         "back_url": url,
@@ -174,7 +177,7 @@ def _after_turning_on(request: HttpRequest, codes: list[str]) -> HttpResponse:
     request.session.pop(NEW_SECRET, None)
     request.session.cycle_key()
     mark_session(request, TwoFactor.objects.get(user=request.user))
-    _note(request, request.user, gettext("Two-factor login turned on."))
+    _note(request, request.user, gettext("Two-factor authentication turned on."))
     return _show_codes(request, codes)
 
 

@@ -1,4 +1,4 @@
-"""`bin/bench transform`: events/s of parse + transform + serialise on one core, beside its floor.
+"""`bin/bench transform`: events/s of parse + transform + serialize on one core, beside its floor.
 
 The floor is what no transform can do without: ``orjson.loads``, twelve SHA-256 hex digests and
 ``orjson.dumps`` of the same events, and nothing else (the digests are of the message ID, which is
@@ -32,7 +32,7 @@ _HASHED_TEXTS = 12
 
 
 def transform_batch(lines: Iterable[bytes], config: TransformConfig) -> bytes:
-    """The body of one request: every line parsed, transformed and serialised."""
+    """The body of one request: every line parsed, transformed and serialized."""
     conversions = []
     for line in lines:
         event = orjson.loads(line)
@@ -139,10 +139,10 @@ def main(arguments: list[str] | None = None) -> None:
     if options.json:
         print(orjson.dumps(result).decode())
         return
-    print(f"{result['events_per_second']:>9,} events/s  parse + transform + serialise, one core")
+    print(f"{result['events_per_second']:>9,} events/s  parse + transform + serialize, one core")
     if not options.memory:
         print(
-            f"{result['floor_events_per_second']:>9,} events/s  floor: parse, 12 digests, serialise"
+            f"{result['floor_events_per_second']:>9,} events/s  floor: parse, 12 digests, serialize"
         )
         print(f"{result['share_of_floor']:>9.0%} of the floor")
     print(f"{result['peak_rss_mb']:>9} MB peak memory")

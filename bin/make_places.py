@@ -76,7 +76,7 @@ def variants(name: str) -> Iterator[str]:
     yield from forms
 
 
-# Codes come first: ČR is no name of Costa Rica, but CR is its code.
+# Codes come first: ČR isn't a name of Costa Rica, but CR is its code.
 CODES = -1
 
 

@@ -47,7 +47,10 @@ UNFOLD: dict[str, Any] = {
                 "title": gettext_lazy("Change password"),
                 "link": reverse_lazy("admin:password_change"),
             },
-            {"title": gettext_lazy("Two-factor login"), "link": reverse_lazy("two_factor")},
+            {
+                "title": gettext_lazy("Two-factor authentication"),
+                "link": reverse_lazy("two_factor"),
+            },
         ],
     },
     "DASHBOARD_CALLBACK": "deliveries.admin.home.add_overview",

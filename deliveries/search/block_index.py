@@ -35,7 +35,7 @@ FIRST_SPAN = 8
 """Blocks whose contents are read at once in the beginning; four times as many each time."""
 
 MAX_JOINED = 1000
-MAX_WALKED = 64 * BLOCK
+MAX_SCANNED = 64 * BLOCK
 CURSOR = "log contents"
 
 Kind = tuple[int, int | None, str | None, str | None]
@@ -233,7 +233,7 @@ def _join(one: Stretch, other: Stretch) -> Stretch | None:
         if len(one.listed) + len(other.listed) > MAX_JOINED:
             return None
         return Stretch(first, last, (*one.listed, *other.listed))
-    if one.listed is None and other.listed is None and last - first < MAX_WALKED:
+    if one.listed is None and other.listed is None and last - first < MAX_SCANNED:
         is_next = one.last + 1 == other.first or other.last + 1 == one.first
         return Stretch(first, last) if is_next else None
     return None

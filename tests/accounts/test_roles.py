@@ -189,7 +189,7 @@ def may_use(client: Client, entry_point: str, rows: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("role", LETTERS)
-def test_every_door_opens_for_those_who_may_and_for_nobody_else(
+def test_every_entry_point_is_for_those_who_may_and_for_nobody_else(
     role: str, rows: dict[str, Any]
 ) -> None:
     client = client_of(role)

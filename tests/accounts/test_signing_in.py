@@ -36,7 +36,7 @@ def sign_in(password: str, name: str = "somebody", address: str = "203.0.113.1")
     return "throttled" if "Too many attempts. Try again in 15 minutes" in text else "wrong"
 
 
-def test_five_tries_in_vain_and_even_the_right_password_must_wait() -> None:
+def test_five_attempts_in_vain_and_even_the_right_password_must_wait() -> None:
     assert [sign_in("no") for _ in range(6)] == ["wrong"] * 5 + ["throttled"]
     assert sign_in("right") == "throttled"
     assert sign_in("right", name="SOMEBODY") == "throttled"
@@ -48,7 +48,7 @@ def test_the_same_person_gets_in_from_elsewhere() -> None:
     assert sign_in("right", address="203.0.113.2") == "in"
 
 
-def test_signing_in_forgets_the_tries_before() -> None:
+def test_signing_in_resets_the_attempts_before() -> None:
     for _ in range(3):
         assert [sign_in("no") for _ in range(4)] == ["wrong"] * 4
         assert sign_in("right") == "in"
@@ -91,7 +91,7 @@ def test_behind_a_proxy_the_address_is_the_one_the_proxy_saw() -> None:
 
 
 @override_settings(TRUSTED_PROXY_COUNT=1, TRUSTED_PROXY_HEADER="X-Real-IP")
-def test_with_another_trusted_header_a_forged_one_brings_no_more_tries() -> None:
+def test_with_another_trusted_header_a_forged_one_brings_no_more_attempts() -> None:
     def try_from(forged: str) -> str:
         response = Client().post(
             URL,
@@ -122,9 +122,9 @@ def test_while_the_disk_is_full_people_still_get_in() -> None:
         assert sign_in("no") == "wrong"
 
 
-def test_tries_at_the_same_moment_all_count() -> None:
+def test_attempts_at_the_same_moment_all_count() -> None:
     with ThreadPoolExecutor(16) as pool:
-        let_through = list(pool.map(lambda _: throttle._take_try("login:test", 5), range(64)))
+        let_through = list(pool.map(lambda _: throttle._use_attempt("login:test", 5), range(64)))
     assert let_through.count(True) == 5
 
 

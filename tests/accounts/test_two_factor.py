@@ -1,4 +1,4 @@
-"""Two-factor login: turned on by a person, asked for at sign-in, and never got around."""
+"""Two-factor authentication: turned on by a person, asked for at sign-in, and never got around."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_person_turns_it_on_and_sees_ten_recovery_codes_once(person: User) -> 
         assert secret not in again.replace(" ", "")
         assert not any(code in again for code in codes)
     assert [str(entry.get_change_message()) for entry in LogEntry.objects.all()] == [
-        "Two-factor login turned on."
+        "Two-factor authentication turned on."
     ]
 
 
@@ -198,7 +198,7 @@ def test_codes_are_throttled_together_with_passwords(person: User) -> None:
     assert give_password(Client()) == ""  # the right password must wait as well
 
 
-def test_the_right_password_alone_forgets_no_tries(person: User) -> None:
+def test_the_right_password_alone_resets_no_attempts(person: User) -> None:
     enable(person)
     for _ in range(4):
         give_password(Client(), "wrong")
@@ -206,7 +206,7 @@ def test_the_right_password_alone_forgets_no_tries(person: User) -> None:
     assert give_password(Client()) == ""
 
 
-def test_guessing_codes_ends_even_where_no_tries_can_be_counted(person: User) -> None:
+def test_guessing_codes_ends_even_where_no_attempts_can_be_counted(person: User) -> None:
     row = enable(person)
     now = timezone.now()
     checks = [check_code(person.pk, "000000", now) for _ in range(MAX_WRONG + 1)]
@@ -243,7 +243,9 @@ def test_turning_it_off(person: User) -> None:
     assert not TwoFactor.objects.exists()
     assert is_signed_in(client)
     assert give_password(Client()) == "/admin/"
-    assert str(LogEntry.objects.get().get_change_message()) == "Two-factor login turned off."
+    assert (
+        str(LogEntry.objects.get().get_change_message()) == "Two-factor authentication turned off."
+    )
 
 
 def test_new_recovery_codes_take_the_place_of_the_old_ones(person: User) -> None:
@@ -278,7 +280,7 @@ def test_an_administrator_switches_it_off_for_somebody_else_and_history_tells(pe
             assert not TwoFactor.objects.exists()
     entry = LogEntry.objects.get()
     assert (entry.user.username, entry.object_repr) == (ADMINISTRATOR, "somebody")
-    assert str(entry.get_change_message()) == "Two-factor login turned off for this user."
+    assert str(entry.get_change_message()) == "Two-factor authentication turned off for this user."
 
 
 def test_one_s_own_cannot_be_switched_off_without_password_and_code() -> None:

@@ -198,7 +198,7 @@ def test_a_link_fills_in_no_form() -> None:
 
 
 @pytest.mark.parametrize("path", ["autocomplete/", "search/"])
-def test_the_doors_of_the_site_that_nothing_uses_find_nothing(path: str) -> None:
+def test_the_views_of_the_site_that_nothing_uses_find_nothing(path: str) -> None:
     (delivery,) = make_deliveries(make_destination())
     for user in (viewer(), User.objects.create_superuser("root")):
         response = client_of(user).get(

@@ -40,7 +40,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> RecordingApp:
     return app
 
 
-def test_the_bell_rings_the_task_that_delivers(broker: RecordingApp) -> None:
+def test_a_wake_up_runs_the_task_that_delivers(broker: RecordingApp) -> None:
     wakeups.wake([7])
     assert broker.sent == [(tasks.deliver.name, (7,))]
 
@@ -100,12 +100,14 @@ def test_a_wake_up_that_fails_in_any_way_is_logged_and_forgiven(
     wake_up()
     assert type(error).__name__ in caplog.text
     assert f"raised in {__name__}:" in caplog.text
-    assert "the sweep will find the work" in caplog.text
+    assert "the next sweep will find the deliveries" in caplog.text
     assert "password" not in caplog.text
 
 
 @pytest.mark.django_db
-def test_the_sweep_rings_for_every_destination_with_something_due(broker: RecordingApp) -> None:
+def test_the_sweep_wakes_a_worker_for_every_destination_with_something_due(
+    broker: RecordingApp,
+) -> None:
     due = make_destination()
     make_deliveries(due, 1)
     make_destination()

@@ -66,7 +66,7 @@ def test_events_are_delivered_with_rabbitmq_as_broker(rabbit_stack: Stack, broke
     assert ready["broker"]["ok"]
 
 
-def test_the_bell_goes_through_rabbitmq_without_beat(rabbit_stack: Stack, broker_url: str) -> None:
+def test_a_wake_up_goes_through_rabbitmq_without_beat(rabbit_stack: Stack, broker_url: str) -> None:
     shop = rabbit_stack.add_shop()
     rabbit_stack.kill("beat")
     rabbit_stack.wait_until(lambda: not sum(queue_sizes(broker_url).values()))

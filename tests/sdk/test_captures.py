@@ -26,7 +26,7 @@ def capture(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def no_bell(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_wake_ups(monkeypatch: pytest.MonkeyPatch) -> None:
     """No broker is asked."""
     monkeypatch.setattr("deliveries.ingest.store.wake", lambda ids: None)
 

@@ -34,7 +34,7 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(autouse=True)
-def silent_bell(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+def recorded_wake_ups(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     rung: list[tuple[Any, ...]] = []
     monkeypatch.setattr(wakeups, "_send", lambda task, keys, _: rung.append((task, *keys)))
     return rung
@@ -266,18 +266,18 @@ def test_a_lost_database_is_no_fault_of_the_action(
 
 
 def test_the_sweep_takes_up_an_action_whose_worker_died(
-    small_steps: None, silent_bell: list[tuple[Any, ...]]
+    small_steps: None, recorded_wake_ups: list[tuple[Any, ...]]
 ) -> None:
     make_dead(make_destination(), 23)
     action = start_bulk_action(BulkVerb.RETRY, Selection())
     run_step(action.pk)
-    silent_bell.clear()
+    recorded_wake_ups.clear()
     tasks.sweep()
-    assert (tasks.run_bulk_action.name, action.pk) in silent_bell
+    assert (tasks.run_bulk_action.name, action.pk) in recorded_wake_ups
     assert tasks.run_bulk_action(action.pk) == 1
-    silent_bell.clear()
+    recorded_wake_ups.clear()
     tasks.sweep()
-    assert tasks.run_bulk_action.name not in dict(silent_bell)
+    assert tasks.run_bulk_action.name not in dict(recorded_wake_ups)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -27,7 +27,7 @@ LOG = "/admin/deliveries/delivery/"
 
 
 @pytest.fixture(autouse=True)
-def silent_bell(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_wake_ups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wakeups, "_send", lambda *_: None)
 
 

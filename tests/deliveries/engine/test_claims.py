@@ -102,7 +102,7 @@ def test_a_failing_destination_gets_one_probe_at_a_time() -> None:
     assert claim(destination.pk, RULES, now, "b") is None
 
 
-def test_a_held_lane_gives_no_claim_until_its_time() -> None:
+def test_a_held_circuit_gives_no_claim_until_its_time() -> None:
     destination = make_destination()
     make_deliveries(destination, 3)
     now = timezone.now()

@@ -247,7 +247,7 @@ def test_a_failed_result_rejects_just_that_event(sandbox: Sandbox) -> None:
     assert (batch.delivered_count, batch.rejected_count) == (2, 1)
 
 
-def test_a_rate_limit_holds_the_lane_and_the_deliveries_back(sandbox: Sandbox) -> None:
+def test_a_rate_limit_holds_the_circuit_and_the_deliveries_back(sandbox: Sandbox) -> None:
     destination = make_destination()
     make_deliveries(destination, 1)
     sandbox.add_fault("status=429")

@@ -217,7 +217,7 @@ def test_a_nul_in_an_event_name_vanishes_before_it_is_sent(
     assert stored(Event.objects.get())["event"] == "a\x00b"
 
 
-def test_the_bell_rings_after_the_commit_for_destinations_with_something_to_send(
+def test_the_wake_up_comes_after_the_commit_for_destinations_with_something_to_send(
     post: Post,
     source: Source,
     destination: Destination,

@@ -58,7 +58,7 @@ def make_some() -> dict[str, list[int]]:
     return ids
 
 
-def test_what_is_wanted_is_found_whether_it_is_listed_walked_or_too_new() -> None:
+def test_what_is_wanted_is_found_whether_it_is_listed_scanned_or_too_new() -> None:
     ids = make_some()
     small = Delivery.objects.get(pk=ids["small"][0])
     wanted = Wanted((small.destination_id,))
