@@ -86,7 +86,7 @@ RULES = (
         "Turn test mode on. It's turned off. Switch to the other page.",
     ),
     Rule(
-        r"\blog(?:s|ged|ging)? in\b|\b(?:first|two-factor) login\b|\blogins?\b(?= of a)",
+        r"\blog(?:s|ged|ging)? in\b(?! (?:a|its|the)\b)|\b(?:first|two-factor) logins?\b",
         "sign in, two-factor authentication",
         "Log in first.",
         "Sign in first, then open the delivery log in the admin.",
@@ -101,13 +101,10 @@ RULES = (
     ),
     Rule(r"\d %(?![(\w])", "no space before %", "100 % of them", "100% of them"),
     Rule(r"\bas it (?:is|stands)\b(?! (?:now|stored))", "as is", "Sent as it is.", "Sent as is."),
-    Rule(
-        r"\bno matter of\b|\bnobody knows\b|\ban? uplink\b", "plain words", "Nobody knows.", "Ok."
-    ),
 )
 PATTERNS = [re.compile(rule.pattern, re.IGNORECASE) for rule in RULES]
 
-ALLOWED: dict[tuple[str, str], str] = {}
+ALLOWED = {("benchmarks/workload.py", "Road"): "the address of a made-up customer"}
 """(file, what is found there) → why it may stay."""
 
 
@@ -208,9 +205,13 @@ def texts_of_code(source: str, *, shows_docstring: bool = False) -> Iterator[tup
             parts = [part.value if isinstance(part, ast.Constant) else "‥" for part in node.values]
             unseen |= {id(part) for part in node.values}
             yield node.lineno, "".join(map(str, parts))
-        elif isinstance(node, ast.Constant) and id(node) not in unseen:
-            if isinstance(node.value, str) and " " in node.value.strip():
-                yield node.lineno, node.value
+        elif (
+            isinstance(node, ast.Constant)
+            and id(node) not in unseen
+            and isinstance(node.value, str)
+            and " " in node.value.strip()
+        ):
+            yield node.lineno, node.value
 
 
 def python_files(*folders: str) -> list[Path]:
@@ -290,10 +291,10 @@ def test_every_kind_of_place_is_read() -> None:
         '"""Anew."""\nnumber = 1\n"""Anew."""\n'
         "a = gettext('counted anew')\nb = f'{number} tries left'\nc = 'anew'\n"
     )
-    assert [(line, bad) for line, text in texts_of_code(code) for bad, _ in broken_rules(text)] == [
+    assert {(line, bad) for line, text in texts_of_code(code) for bad, _ in broken_rules(text)} == {
         (4, "anew"),
         (5, "tries left"),
-    ]
+    }
     assert [line for line, _ in texts_of_code('"""Anew."""\nprint(__doc__)')] == [1]
 
 
