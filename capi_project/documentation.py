@@ -27,6 +27,7 @@ PAGES = {
     "identity": gettext_lazy("Identity memory"),
     "errors": gettext_lazy("Error codes"),
     "operations": gettext_lazy("Operations"),
+    "security": gettext_lazy("Security"),
     "architecture": gettext_lazy("How it works"),
     "glossary": gettext_lazy("Glossary"),
     "benchmarks": gettext_lazy("Benchmarks"),

@@ -188,6 +188,17 @@ def may_use(client: Client, entry_point: str, rows: dict[str, Any]) -> bool:
     return response.status_code != 403
 
 
+def test_no_entry_point_accepts_a_post_without_the_token_of_a_form(rows: dict[str, Any]) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(User.objects.create_superuser("root"))
+    before = LogEntry.objects.count()
+    urls = [url_of(entry_point, rows) for entry_point in ENTRY_POINTS]
+    urls += [reverse("admin:login"), reverse("admin:logout"), reverse("login_code")]
+    answers = {url: client.post(url, {"confirmed": "1"}).status_code for url in urls}
+    assert {url: status for url, status in answers.items() if status != 403} == {}
+    assert LogEntry.objects.count() == before
+
+
 @pytest.mark.parametrize("role", LETTERS)
 def test_every_entry_point_is_for_those_who_may_and_for_nobody_else(
     role: str, rows: dict[str, Any]
