@@ -107,6 +107,13 @@ def show_outcome(outcome: str) -> SafeString:
     return show_status(look, look, label)
 
 
+def show_last_outcome(outcome: str) -> SafeString:
+    """The badge of the attempt after which no more are left."""
+    if outcome == "retryable":
+        return show_status("dead", "dead", gettext("Failed, no attempts left"))
+    return show_outcome(outcome)
+
+
 def show_answer(batch: Batch) -> SafeString:
     """A badge for how Pinterest answered one request."""
     good = batch.status_code is not None and batch.status_code < 300 and not batch.error_code

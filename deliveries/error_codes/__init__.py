@@ -18,7 +18,7 @@ from deliveries.statuses import DeliveryStatus
 
 __all__ = ["ERROR_CODES", "REFUSAL_CODES", "CodeHelp", "meaning_of", "remedy_of"]
 
-_SENT_AGAIN = "Nothing. It's sent again"
+_SENT_AGAIN = "No action needed. It's sent again"
 """Starts the remedies of temporary errors; for a failed delivery it no longer holds."""
 
 ERROR_CODES: dict[str, CodeHelp] = {**TRANSFORM_CODES, **REPLY_CODES, **ENGINE_CODES}

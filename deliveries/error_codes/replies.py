@@ -69,23 +69,23 @@ REPLY_CODES: dict[str, CodeHelp] = {
     # Temporary: attempted again automatically.
     "rate_limited": CodeHelp(
         gettext_noop("Pinterest's rate limit was reached."),
-        gettext_noop("Nothing. It's sent again when Pinterest allows it."),
+        gettext_noop("No action needed. It's sent again when Pinterest allows it."),
     ),
     "server_error": CodeHelp(
         gettext_noop("Pinterest couldn't process the request because of a server error."),
         gettext_noop(
-            "Nothing. It's sent again later. If it persists, contact Pinterest with the request ID."
+            "No action needed. It's sent again later. If it persists, contact Pinterest with the request ID."
         ),
     ),
     "request_timeout": CodeHelp(
         gettext_noop("Pinterest timed out while waiting for the request."),
         gettext_noop(
-            "Nothing. It's sent again later. If it persists, check this server's connection."
+            "No action needed. It's sent again later. If it persists, check this server's connection."
         ),
     ),
     "temporarily_refused": CodeHelp(
         gettext_noop("Pinterest temporarily refused the request (409, 423, 424 or 425)."),
-        gettext_noop("Nothing. It's sent again later."),
+        gettext_noop("No action needed. It's sent again later."),
     ),
     "redirected": CodeHelp(
         gettext_noop(
@@ -102,7 +102,7 @@ REPLY_CODES: dict[str, CodeHelp] = {
             "the account is OK."
         ),
         gettext_noop(
-            "Nothing. It's sent again later. If it persists, read Pinterest's message "
+            "No action needed. It's sent again later. If it persists, read Pinterest's message "
             "and check the destination's connection."
         ),
     ),
@@ -110,7 +110,7 @@ REPLY_CODES: dict[str, CodeHelp] = {
         gettext_noop(
             "Pinterest rejected the batch, and the search for the invalid events didn't finish."
         ),
-        gettext_noop("Nothing. It's sent again and the search continues."),
+        gettext_noop("No action needed. It's sent again and the search continues."),
     ),
     # Nobody answered.
     "connection_refused": CodeHelp(
@@ -118,12 +118,14 @@ REPLY_CODES: dict[str, CodeHelp] = {
             "The connection to Pinterest's address was refused, for example by a firewall."
         ),
         gettext_noop(
-            "Nothing. It's sent again later. If it persists, check the firewall and the base URL."
+            "No action needed. It's sent again later. If it persists, check the firewall and the base URL."
         ),
     ),
     "dns_failure": CodeHelp(
         gettext_noop("Pinterest's host name couldn't be resolved."),
-        gettext_noop("Nothing. It's sent again later. If it persists, check this server's DNS."),
+        gettext_noop(
+            "No action needed. It's sent again later. If it persists, check this server's DNS."
+        ),
     ),
     "tls_failure": CodeHelp(
         gettext_noop("A trusted TLS connection couldn't be established."),
@@ -133,12 +135,14 @@ REPLY_CODES: dict[str, CodeHelp] = {
     ),
     "connect_timeout": CodeHelp(
         gettext_noop("The connection timed out."),
-        gettext_noop("Nothing. It's sent again later. If it persists, check the firewall."),
+        gettext_noop(
+            "No action needed. It's sent again later. If it persists, check the firewall."
+        ),
     ),
     "unreachable": CodeHelp(
         gettext_noop("This server has no network route to Pinterest."),
         gettext_noop(
-            "Nothing. It's sent again later. If it persists, check the network and its routes."
+            "No action needed. It's sent again later. If it persists, check the network and its routes."
         ),
     ),
     "proxy_failure": CodeHelp(
@@ -147,11 +151,15 @@ REPLY_CODES: dict[str, CodeHelp] = {
     ),
     "connection_lost": CodeHelp(
         gettext_noop("The connection closed before a response arrived."),
-        gettext_noop("Nothing. It's sent again; Pinterest drops duplicates by their event ID."),
+        gettext_noop(
+            "No action needed. It's sent again; Pinterest drops duplicates by their event ID."
+        ),
     ),
     "read_timeout": CodeHelp(
         gettext_noop("Pinterest received the request but didn't respond in time."),
-        gettext_noop("Nothing. It's sent again; Pinterest drops duplicates by their event ID."),
+        gettext_noop(
+            "No action needed. It's sent again; Pinterest drops duplicates by their event ID."
+        ),
     ),
     # The answer tells nothing.
     "unreadable_reply": CodeHelp(
@@ -159,7 +167,7 @@ REPLY_CODES: dict[str, CodeHelp] = {
             "The response couldn't be read, so it's unknown whether the events were processed."
         ),
         gettext_noop(
-            "Nothing. It's sent again. If it persists, check the batch's response for a "
+            "No action needed. It's sent again. If it persists, check the batch's response for a "
             "proxy's error page."
         ),
     ),
@@ -168,16 +176,20 @@ REPLY_CODES: dict[str, CodeHelp] = {
             "The number of results in the response doesn't match the number of events "
             "sent, so results can't be assigned."
         ),
-        gettext_noop("Nothing. It's sent again. If it persists, check the batch's response."),
+        gettext_noop(
+            "No action needed. It's sent again. If it persists, check the batch's response."
+        ),
     ),
     "unreadable_result": CodeHelp(
         gettext_noop("The response says neither “processed” nor “failed” for this event."),
-        gettext_noop("Nothing. It's sent again. If it persists, check the batch's response."),
+        gettext_noop(
+            "No action needed. It's sent again. If it persists, check the batch's response."
+        ),
     ),
     "unexpected_status": CodeHelp(
         gettext_noop("The response has an invalid HTTP status."),
         gettext_noop(
-            "Nothing. It's sent again. If it persists, check for a proxy between this "
+            "No action needed. It's sent again. If it persists, check for a proxy between this "
             "server and Pinterest."
         ),
     ),

@@ -9,7 +9,7 @@ from deliveries.error_codes.code_help import CodeHelp
 FILTER_CODES: dict[str, CodeHelp] = {
     "unsupported_type": CodeHelp(
         gettext_noop("The event isn't a track, page or screen call."),
-        gettext_noop("Nothing. Identify, alias and group calls don't create conversions."),
+        gettext_noop("No action needed. Identify, alias and group calls don't create conversions."),
     ),
     "integration_disabled": CodeHelp(
         gettext_noop("The event's integrations object turns this destination off."),
@@ -94,7 +94,7 @@ WARNING_CODES: dict[str, CodeHelp] = {
     ),
     "number_as_text": CodeHelp(
         gettext_noop("An integer doesn't fit into 64 bits, so it was kept as text."),
-        gettext_noop("Nothing, if it's an ID. Send such IDs as strings."),
+        gettext_noop("No action needed if it's an ID. Send such IDs as strings."),
     ),
     "clock_corrected": CodeHelp(
         gettext_noop(
@@ -139,7 +139,7 @@ WARNING_CODES: dict[str, CodeHelp] = {
             "An email contained extra text (a name, mailto:, quotes, spaces) or several "
             "addresses. The addresses were sent."
         ),
-        gettext_noop("Nothing. Ideally, send only the address."),
+        gettext_noop("No action needed. Ideally, send only the address."),
     ),
     "phone_invalid": CodeHelp(
         gettext_noop(
@@ -152,7 +152,9 @@ WARNING_CODES: dict[str, CodeHelp] = {
             "A phone number had no country code. One was assumed from the event's "
             "country, its locale or the destination's default."
         ),
-        gettext_noop("Nothing, if the country is right. Ideally, send + and the country code."),
+        gettext_noop(
+            "No action needed if the country is right. Ideally, send + and the country code."
+        ),
     ),
     "phone_without_country_code": CodeHelp(
         gettext_noop(
@@ -166,7 +168,7 @@ WARNING_CODES: dict[str, CodeHelp] = {
             "A phone number had an extension, a (0), a second number or spreadsheet "
             "formatting. Only its digits were sent."
         ),
-        gettext_noop("Nothing. Ideally, send one number with + and the country code."),
+        gettext_noop("No action needed. Ideally, send one number with + and the country code."),
     ),
     "gender_unknown": CodeHelp(
         gettext_noop("A gender isn't a known value."),
@@ -203,14 +205,16 @@ WARNING_CODES: dict[str, CodeHelp] = {
         gettext_noop(
             "The sender asked not to collect an IP address (0.0.0.0 or ::). None was sent."
         ),
-        gettext_noop("Nothing, if that's intended."),
+        gettext_noop("No action needed if that's intended."),
     ),
     "ip_address_repaired": CodeHelp(
         gettext_noop(
             "An IP address arrived as a list, with a port or in another format. The "
             "first public one was sent."
         ),
-        gettext_noop("Nothing. Ideally, send only the visitor's IP address in context.ip."),
+        gettext_noop(
+            "No action needed. Ideally, send only the visitor's IP address in context.ip."
+        ),
     ),
     "currency_invalid": CodeHelp(
         gettext_noop("A currency isn't a three-letter code."),
@@ -225,18 +229,18 @@ WARNING_CODES: dict[str, CodeHelp] = {
             "A number contained a currency, separators or a decimal comma. It was sent "
             "as a plain number."
         ),
-        gettext_noop("Nothing. Ideally, send a plain number such as 1234.50."),
+        gettext_noop("No action needed. Ideally, send a plain number such as 1234.50."),
     ),
     "value_zero": CodeHelp(
         gettext_noop("A value of zero wasn't sent: Pinterest doesn't accept it."),
-        gettext_noop("Nothing, if the order was free. Otherwise, send the order's value."),
+        gettext_noop("No action needed if the order was free. Otherwise, send the order's value."),
     ),
     "value_negative": CodeHelp(
         gettext_noop(
             "A negative value, such as a refund, wasn't sent: Pinterest doesn't accept it."
         ),
         gettext_noop(
-            "Nothing, if it's a refund. To exclude refunds, change how the event map "
+            "No action needed if it's a refund. To exclude refunds, change how the event map "
             "handles their event."
         ),
     ),
@@ -249,7 +253,7 @@ WARNING_CODES: dict[str, CodeHelp] = {
             "The products aren't a plain list of objects. They were read from an object, "
             "JSON text or a nested list."
         ),
-        gettext_noop("Nothing. Ideally, send products as a list of objects."),
+        gettext_noop("No action needed. Ideally, send products as a list of objects."),
     ),
     "ldp_incomplete": CodeHelp(
         gettext_noop(

@@ -7,11 +7,19 @@ from django.utils.html import json_script
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
-from deliveries.phrases import group_digits, show_answer, show_outcome, show_status, show_time
+from deliveries.phrases import (
+    group_digits,
+    show_answer,
+    show_last_outcome,
+    show_outcome,
+    show_status,
+    show_time,
+)
 
 register = template.Library()
 register.filter("status_badge", show_status)
 register.filter("outcome_badge", show_outcome)
+register.filter("last_outcome_badge", show_last_outcome)
 register.filter("answer_badge", show_answer)
 register.filter("moment", show_time)
 register.filter("grouped", group_digits)

@@ -113,7 +113,9 @@ def test_an_unknown_code_has_no_words() -> None:
 
 
 def test_nobody_is_told_to_wait_for_a_dead_delivery() -> None:
-    assert remedy_of("server_error", "pending").startswith("Nothing. It's sent again later.")
+    assert remedy_of("server_error", "pending").startswith(
+        "No action needed. It's sent again later."
+    )
     assert remedy_of("server_error", "dead").startswith("No attempts are left.")
     assert remedy_of("worker_lost", "dead") == remedy_of("worker_lost")
     told = [code for code in ERROR_CODES if "sent again" in remedy_of(code, "dead")]

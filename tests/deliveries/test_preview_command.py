@@ -268,7 +268,7 @@ def test_a_reader_that_stops_early_ends_the_run_quietly(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there_is_said_in_a_sentence() -> None:
     with pytest.raises(
-        CommandError, match=r"^/nowhere cannot be read: No such file or directory\.$"
+        CommandError, match=r"^/nowhere can't be read: No such file or directory\.$"
     ):
         call_command("preview", "/nowhere")
 

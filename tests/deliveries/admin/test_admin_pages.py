@@ -142,6 +142,16 @@ def test_the_attempts_are_a_timeline_that_ends_with_the_next_try(admin_client):
     assert positions == sorted(positions)
 
 
+def test_the_attempt_after_which_none_is_left_does_not_promise_another(admin_client):
+    (delivery,) = make_deliveries(make_destination())
+    Delivery.objects.update(status="dead", due_at=None, settled_at=timezone.now())
+    for number in (1, 2):
+        Attempt.objects.create(delivery=delivery, number=number, outcome="retryable")
+    page = page_of(admin_client, delivery).content.decode()
+    assert page.count("Failed, will retry") == 1
+    assert page.index("Failed, will retry") < page.index("Failed, no attempts left")
+
+
 def test_tries_after_a_retry_stand_after_those_before_it(admin_client):
     (delivery,) = make_deliveries(make_destination())
     for number, message in ((1, "First."), (2, "Second."), (1, "Third."), (2, "Fourth.")):
