@@ -27,6 +27,8 @@ NOTHING_COLLECTED = 5
 NAMED = {
     "RabbitMQ": "rabbitmq",
     "PgBouncer": "pgbouncer",
+    "nginx": "nginx",
+    "Caddy": "caddy",
     "Chromium": "browser",
     "npm": "npm",
 }
