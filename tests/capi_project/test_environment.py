@@ -53,8 +53,8 @@ def test_all_mistakes_are_reported_at_once_and_the_defaults_hold_until_then() ->
     assert env.url("E", "", ("https",)) == ""
     assert mistakes_of(env) == (
         "Some environment variables aren't valid:\n"
-        "  - A='maybe' is neither true nor false.\n"
-        "  - B='many' is not a whole number.\n"
+        "  - A='maybe' must be true or false.\n"
+        "  - B='many' must be a whole number.\n"
         "  - C=99 must be from 0 to 10.\n"
         "  - D='purple' must be one of red, blue.\n"
         "  - E must start with one of https://."
@@ -92,7 +92,7 @@ def test_a_value_and_its_file_together_are_a_mistake(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     env = Environment({"A_FILE": str(tmp_path / "absent")})
     assert env.text("A", "default") == "default"
-    assert f"A_FILE={tmp_path}/absent cannot be read" in mistakes_of(env)
+    assert f"A_FILE={tmp_path}/absent can't be read" in mistakes_of(env)
 
 
 def test_a_secret_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
@@ -135,9 +135,7 @@ def test_a_secret_that_cannot_be_kept_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     env = Environment({})
     env.secret("SECRET_KEY", tmp_path / "file" / "secret_key", lambda: "x")
-    assert "set SECRET_KEY, or point CAPI_DATA_DIR at a folder that can be written" in mistakes_of(
-        env
-    )
+    assert "Set SECRET_KEY, or set CAPI_DATA_DIR to a writable folder" in mistakes_of(env)
 
 
 def settings_with(
@@ -203,9 +201,9 @@ def test_nonsense_in_several_variables_is_one_message(tmp_path: Path) -> None:
     assert done.returncode != 0
     for mistake in (
         "BATCH_MAX_CONVERSIONS=2000 must be from 1 to 1000.",
-        "DEBUG='perhaps' is neither true nor false.",
-        "LANGUAGE_CODE='klingon' is no language that Django knows, such as de or pt-br.",
-        "TOKEN_ENCRYPTION_KEYS: key 1 is not a Fernet key",
+        "DEBUG='perhaps' must be true or false.",
+        "LANGUAGE_CODE='klingon' isn't a language that Django knows, such as de or pt-br.",
+        "TOKEN_ENCRYPTION_KEYS: key 1 isn't a Fernet key",
     ):
         assert mistake in done.stderr
     assert "short" not in done.stderr
@@ -236,7 +234,7 @@ def test_a_header_of_a_proxy_is_one_that_proxies_write_and_needs_a_proxy(tmp_pat
     given = {"TRUSTED_PROXY_HEADER": "X-Real-IP", "TRUSTED_PROXY_COUNT": "1"}
     assert settings_with(tmp_path, code, **given).stdout.strip() == "X-Real-IP"
     for variables, words in (
-        ({"TRUSTED_PROXY_HEADER": "X-Real-IP"}, "set TRUSTED_PROXY_COUNT to at least 1."),
+        ({"TRUSTED_PROXY_HEADER": "X-Real-IP"}, "Set TRUSTED_PROXY_COUNT to at least 1."),
         (
             {"TRUSTED_PROXY_HEADER": "X_Forwarded_For", "TRUSTED_PROXY_COUNT": "1"},
             "TRUSTED_PROXY_HEADER='X_Forwarded_For' must be one of X-Forwarded-For, X-Real-IP,",
@@ -260,9 +258,9 @@ def test_the_retry_schedule_can_be_given_as_a_list(tmp_path: Path) -> None:
 
 def test_a_retry_schedule_of_nonsense_is_a_mistake(tmp_path: Path) -> None:
     for nonsense, words in (
-        ("5,soon", "RETRY_DELAYS_SECONDS='5,soon' is not a list of numbers."),
-        ("5,-1", "Each number of RETRY_DELAYS_SECONDS must be from 0 to 86400."),
-        ("nan", "Each number of RETRY_DELAYS_SECONDS must be from 0 to 86400."),
+        ("5,soon", "RETRY_DELAYS_SECONDS='5,soon' must be a comma-separated list of numbers."),
+        ("5,-1", "Each number in RETRY_DELAYS_SECONDS must be from 0 to 86400."),
+        ("nan", "Each number in RETRY_DELAYS_SECONDS must be from 0 to 86400."),
     ):
         done = settings_with(tmp_path, RETRY_DELAYS_SECONDS=nonsense)
         assert done.returncode != 0
