@@ -114,7 +114,7 @@ def banner(options: Options, settings: Any, admin: Any, demo: Demo) -> list[str]
             "  WARNING: anybody can send events to your ad account. A source has the",
         ]
         lines += ["  publicly known write key demo-write-key. Rotate it in the admin (Sources, the"]
-        lines += ["  source, Rotate write key) and use the new one in your site or app."]
+        lines += ["  source, Rotate the write key) and use the new one in your site or app."]
     if demo.write_key:
         lines += ["", "Send a first event, then open the delivery log in the admin:", ""]
         lines += [curl_line(url, demo.write_key)]

@@ -211,7 +211,7 @@ def test_what_is_said_of_the_demo_to_whom() -> None:
     options = read_options({"HOST": "0.0.0.0"})
     said = "\n".join(banner(options, settings, None, warned))
     assert "WARNING: anybody can send events to your ad account." in said
-    assert "Rotate write key" in said
+    assert "Rotate the write key" in said
     assert "curl" not in said
 
 
