@@ -27,4 +27,5 @@ class Command(BaseCommand):
             now=now,
         )
         for name, count in counts.items():
-            self.stdout.write(f"{name}: {count:,}")
+            shown = name.replace("refusals", "invalid events")  # the job's cursor has its name
+            self.stdout.write(f"{shown}: {count:,}")

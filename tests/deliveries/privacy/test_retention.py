@@ -252,6 +252,8 @@ def test_the_command_prunes_to_the_end_and_says_what() -> None:
     said = io.StringIO()
     call_command("prune", stdout=said)
     assert "events: 6\n" in said.getvalue()
+    assert "invalid events: 0\n" in said.getvalue()
+    assert "refusals" not in said.getvalue()
     assert not Event.objects.exists()
 
 
