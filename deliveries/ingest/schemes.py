@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 from django.conf import settings
 from django.http import HttpRequest
 
@@ -15,7 +17,10 @@ _WRITTEN_BY_PROXIES = (
 
 
 def came_in_clear(request: HttpRequest) -> bool:
-    """A proxy said http, or there is no proxy. False when a proxy doesn't say which it was.
+    """A proxy said http, or the client itself is on the internet, so that there is no proxy.
+
+    False when nobody can know: what ends TLS may hand on the bare connection (stunnel, a load
+    balancer for TCP) from an address of its own network, and say nothing.
 
     What a client writes into X-Forwarded-Proto itself is no danger: all that it can do is to send
     its own key in clear. So the header counts even where no proxy is configured, and nobody is
@@ -26,6 +31,9 @@ def came_in_clear(request: HttpRequest) -> bool:
     said = request.META.get("HTTP_X_FORWARDED_PROTO", "").partition(",")[0].strip().lower()
     if said:
         return bool(said == "http")
-    return not (
-        settings.TRUSTED_PROXY_COUNT or any(name in request.META for name in _WRITTEN_BY_PROXIES)
-    )
+    if settings.TRUSTED_PROXY_COUNT or any(name in request.META for name in _WRITTEN_BY_PROXIES):
+        return False
+    try:
+        return ip_address(request.META.get("REMOTE_ADDR", "")).is_global
+    except ValueError:
+        return False

@@ -14,9 +14,16 @@ from tests.factories import make_source
 
 pytestmark = pytest.mark.django_db
 PROXY_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-CLEAR = ({"TRUSTED_PROXY_COUNT": 0}, {"TRUSTED_PROXY_COUNT": 0, "said": "http"})
+PUBLIC = "93.184.216.34"
+CLEAR = (
+    {"TRUSTED_PROXY_COUNT": 0, "REMOTE_ADDR": PUBLIC},
+    {"TRUSTED_PROXY_COUNT": 0, "said": "http"},
+)
 CLEAR += ({"TRUSTED_PROXY_COUNT": 1, "said": "http"}, {"TRUSTED_PROXY_COUNT": 1, "said": "HTTP"})
 UNKNOWN_OR_SECURE = (
+    {"TRUSTED_PROXY_COUNT": 0},  # the own machine or network: what ends TLS there may be silent
+    {"TRUSTED_PROXY_COUNT": 0, "REMOTE_ADDR": "10.0.0.7"},
+    {"TRUSTED_PROXY_COUNT": 0, "REMOTE_ADDR": "fd00::7"},
     {"TRUSTED_PROXY_COUNT": 1},  # a proxy that says nothing
     {"TRUSTED_PROXY_COUNT": 1, "said": "https"},
     {"TRUSTED_PROXY_COUNT": 0, "said": "https"},  # one that nobody counted
