@@ -129,7 +129,7 @@ def test_from_the_first_login_to_an_export(
     journey.post_order(1)
     journey.wait_for_rows("delivered", 1)
     page.get_by_role("link", name="Order Completed").click()
-    expect(page.get_by_role("heading", name="Answered")).to_be_visible()
+    expect(page.get_by_role("heading", name="Response")).to_be_visible()
     expect(page.get_by_text("checkout").first).to_be_visible()
     visitor.open("/admin/")
     expect(page.get_by_role("heading", name="Get started")).to_have_count(0)
@@ -146,7 +146,7 @@ def test_from_the_first_login_to_an_export(
     ).to_be_visible()
     expect(page.get_by_text("What to do:")).to_be_visible()
 
-    # It is mended, and everything that failed is sent again.
+    # It is fixed, and everything that failed is sent again.
     journey.set_dedup_key("")
     visitor.open(f"{LOG}?status=rejected")
     page.get_by_role("link", name="Retry all with status rejected").click()
@@ -155,7 +155,7 @@ def test_from_the_first_login_to_an_export(
     page.get_by_role("button", name="Retry 2").click()
     done = page.locator(".relay-badge", has_text="Done")
     expect(done).to_be_visible(timeout=WAIT_MILLISECONDS)
-    expect(page.get_by_text(re.compile("2 made pending again"))).to_be_visible()
+    expect(page.get_by_text(re.compile("2 queued"))).to_be_visible()
     journey.wait_for_rows("delivered", 3)
 
     with page.expect_download() as download:

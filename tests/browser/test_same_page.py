@@ -57,5 +57,5 @@ def test_a_destination_is_checked_and_previewed_before_it_is_saved(
     known = page.get_by_role("region", name="Connection")
     expect(known.get_by_text("The connection hasn't been checked yet.")).to_be_visible()
     page.get_by_role("button", name="Check now").click()
-    expect(known.get_by_text("fine.")).to_be_visible()
+    expect(known.get_by_text("Connected.")).to_be_visible()
     assert visitor.complaints == []
