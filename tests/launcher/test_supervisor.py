@@ -394,8 +394,8 @@ def test_a_python_that_is_too_old_is_one_sentence(tmp_path: Path) -> None:
     done = run_script(tmp_path, CAPI_DATA_DIR=f"{tmp_path}/data", PYTHON=str(old))
     assert done.returncode == 1
     assert done.stderr == (
-        f"CAPI Relay needs Python 3.11, 3.12, 3.13 or 3.14, but {old} is Python 3.9.2: "
-        "install one of them, or name it (PYTHON=/path/to/python3.12).\n"
+        f"CAPI Relay needs Python 3.11, 3.12, 3.13 or 3.14, but {old} is Python 3.9.2. "
+        "Install one of them, or set PYTHON=/path/to/python3.12.\n"
     )
 
 
