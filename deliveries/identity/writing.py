@@ -115,8 +115,17 @@ def forget_noted() -> None:
     _noted.clear()
 
 
-def note_of(event: dict[str, Any], source: SourceRoutes, received_at: datetime) -> Note | None:
-    """What is to be remembered of an event; None for what was written lately already."""
+Pending = dict[tuple[str, str, str], int]
+"""The fingerprint of each person's last statement in a request."""
+
+
+def note_of(
+    event: dict[str, Any], source: SourceRoutes, received_at: datetime, pending: Pending
+) -> Note | None:
+    """What is to be remembered of an event; None for what was said just before, or written lately.
+
+    ``pending`` is of the event's request; the note is added to it.
+    """
     if source.identity_space is None:
         return None
     user_id, anonymous_id = ids_of(event)
@@ -127,8 +136,9 @@ def note_of(event: dict[str, Any], source: SourceRoutes, received_at: datetime) 
     fingerprint = hash((day, parts))
     space = source.identity_space
     name = (space + ("+" if parts else ""), user_id, anonymous_id)
-    if _noted.has(name, fingerprint):
+    if pending.get(name) == fingerprint or _noted.has(name, fingerprint):
         return None
+    pending[name] = fingerprint
     said = None
     if parts:
         countries = {route.config.default_country for route in source.routes}

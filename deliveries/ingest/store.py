@@ -14,6 +14,7 @@ from deliveries.engine.planning import PlannedDelivery, plan_deliveries
 from deliveries.engine.wakeups import wake
 from deliveries.identity.writing import (
     Note,
+    Pending,
     PeopleChanged,
     confirm,
     draft_people,
@@ -86,11 +87,12 @@ def prepare_intake(
     doubles: list[Planned] = []
     firsts: dict[str, AcceptedEvent] = {}
     notes: list[Note] = []
+    pending: Pending = {}
     for one in accepted:
         first = firsts.setdefault(one.message_id, one)
         if first is not one and is_same_event(first.event, one.event):
             continue
-        if note := note_of(one.event, source, received_at):
+        if note := note_of(one.event, source, received_at, pending):
             notes.append(note)
         row = EventRow(source_id, one.message_id, one.type, one.name, received_at, pack(one.body))
         planned = (row, plan_deliveries(one.event, source.routes))

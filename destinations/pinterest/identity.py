@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from .cleaning import LONGEST_PLACEHOLDER
 from .consent import denies_consent
 from .event import PROPERTIES, Sections, read_sections
 from .event_fields import channel_of
@@ -104,7 +105,14 @@ def ids_of(event: Mapping[str, Any]) -> tuple[str, str]:
 
 def _id(value: Any) -> str:
     # The usual ID does without a call.
-    if type(value) is str and 36 <= len(value) <= 64 and value.isascii() and value.isalnum():
+    if (
+        type(value) is str
+        and LONGEST_PLACEHOLDER < len(value) <= _MAX_ID
+        and value[0] not in "0-"
+        and value.isascii()
+        and " " not in value
+        and value.isprintable()
+    ):
         return value
     text = None if type(value) is bool else usable_text(value)
     return "" if text is None or is_no_id(text) or len(text) > _MAX_ID else text
