@@ -122,7 +122,12 @@ def test_a_source_tells_its_destinations_before_and_after(admin_client: Client) 
     source.destinations.set([first])
     response = admin_client.post(
         reverse("admin:destinations_source_change", args=[source.pk]),
-        {"name": "Web", "enabled": "on", "destinations": [first.pk, second.pk]},
+        {
+            "name": "Web",
+            "enabled": "on",
+            "identity_memory": "on",
+            "destinations": [first.pk, second.pk],
+        },
     )
     assert response.status_code == 302
     entry = LogEntry.objects.latest("pk")
