@@ -32,6 +32,37 @@ FILTER_CODES: dict[str, CodeHelp] = {
             "events for 7 days."
         ),
     ),
+    "consent_denied": CodeHelp(
+        gettext_noop(
+            "The person denied consent that the destination needs, or opted out of the sale of "
+            "their data."
+        ),
+        gettext_noop(
+            "No action needed. If it should have been sent, check the destination's consent settings."
+        ),
+    ),
+    "consent_missing": CodeHelp(
+        gettext_noop(
+            "The destination's consent mode is strict, and the event doesn't grant the consent it needs."
+        ),
+        gettext_noop(
+            "Send consent with your events, or choose another consent mode in the destination. "
+            "Then retry."
+        ),
+    ),
+    "filtered_by_rule": CodeHelp(
+        gettext_noop("An event rule or event list of the destination excludes the event."),
+        gettext_noop("To send it, change the destination's rules or event list, then retry."),
+    ),
+    "bot": CodeHelp(
+        gettext_noop(
+            "The event comes from a known crawler, or from a browser without a user agent."
+        ),
+        gettext_noop(
+            "No action needed. If it was a person, send the visitor's user agent in "
+            "context.userAgent, or let the destination send or mark bots."
+        ),
+    ),
 }
 """The event is not meant for Pinterest; nothing is wrong with it."""
 
@@ -254,6 +285,13 @@ WARNING_CODES: dict[str, CodeHelp] = {
             "JSON text or a nested list."
         ),
         gettext_noop("No action needed. Ideally, send products as a list of objects."),
+    ),
+    "bot_suspected": CodeHelp(
+        gettext_noop(
+            "The event comes from a known crawler, or from a browser without a user agent. It was "
+            "sent because the destination only marks bots."
+        ),
+        gettext_noop("If it isn't a person, set the destination not to send bots."),
     ),
     "ldp_incomplete": CodeHelp(
         gettext_noop(

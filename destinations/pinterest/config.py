@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .bot_gate import BotGate
 from .cleaning import clean
+from .consent_gate import ConsentBlock, ConsentGate
 from .event import split_path
 from .event_names import target_name
+from .gates import Gates
 from .integrations import integration_names
+from .rule_gate import EventRule, RuleGate
 
 ACTION_SOURCES = ("web", "app_ios", "app_android", "offline")
 """https://developers.pinterest.com/docs/api/v5/events-create/, action_source."""
@@ -48,6 +52,10 @@ class TransformConfig:
     ``ACTION_SOURCES``. ``default_country``, alpha-2 or "", is where phone numbers without a country code
     are from when the event names no country. ``event_map`` holds (from, to) pairs; several rows with the same ``from``
     give several conversions of one event.
+
+    The gates (docs/consent.md): ``consent_mode`` is one of ``CONSENT_MODES``, ``us_privacy`` of
+    ``US_PRIVACY_CHOICES``, ``event_list`` of ``EVENT_LIST_CHOICES``, ``bots`` of ``BOT_CHOICES``, and
+    ``unmatched_events`` is send or filter. ``drops_unconsented``: of events without consent nothing is kept.
     """
 
     destination_name: str = ""
@@ -62,12 +70,23 @@ class TransformConfig:
     send_external_id: bool = True
     max_age_seconds: int | None = None
     event_map: tuple[tuple[str, str], ...] = ()
+    consent_mode: str = "off"
+    consent_categories: tuple[ConsentBlock, ...] = ()
+    us_privacy: str = "ignore"
+    drops_unconsented: bool = False
+    event_rules: tuple[EventRule, ...] = ()
+    unmatched_events: str = "send"
+    event_list: str = "off"
+    listed_events: tuple[str, ...] = ()
+    bots: str = "send"
 
     # Prepared once: what an event costs must not grow with the event map.
     targets: dict[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
     dedup_steps: tuple[str, ...] = field(init=False, repr=False, compare=False)
     dedup_is_personal: bool = field(init=False, repr=False, compare=False)
     integration_names: frozenset[str] = field(init=False, repr=False, compare=False)
+    # None when every event passes: then they cost nothing.
+    gates: Gates | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         steps = split_path(self.dedup_key)
@@ -79,6 +98,25 @@ class TransformConfig:
         prepare(self, "dedup_steps", steps)
         prepare(self, "dedup_is_personal", not _PERSONAL_KEYS.isdisjoint(map(str.lower, steps)))
         prepare(self, "integration_names", integration_names(self.destination_name))
+        prepare(self, "gates", _gates_of(self))
+
+
+def _gates_of(config: TransformConfig) -> Gates | None:
+    asks_consent = config.consent_mode != "off" or config.us_privacy != "ignore"
+    has_rules = bool(config.event_rules) or config.event_list != "off"
+    if not asks_consent and not has_rules and config.bots == "send":
+        return None
+    return Gates(
+        ConsentGate(config.consent_mode, config.consent_categories, config.us_privacy)
+        if asks_consent
+        else None,
+        RuleGate(
+            config.event_rules, config.unmatched_events, config.event_list, config.listed_events
+        )
+        if has_rules
+        else None,
+        None if config.bots == "send" else BotGate(config.bots),
+    )
 
 
 def _targets_by_name(event_map: tuple[tuple[str, str], ...]) -> dict[str, tuple[str, ...]]:

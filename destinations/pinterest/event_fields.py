@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .cleaning import clean
 from .config import ACTION_SOURCES, TransformConfig
 from .event import DEVICE, NETWORK, Sections, Step, paths
 from .findings import EventRejected, Finding
@@ -51,14 +50,6 @@ EVENT_FIELDS: tuple[TextField, ...] = (
     TextField("partner_name", paths("properties.partnerName"), is_shared=True),
 )
 """The texts of a conversion."""
-
-
-def channel_of(event: dict[str, Any]) -> str:
-    """The event's channel in lower case: web, mobile, server, sources …; "" without one."""
-    channel = event.get("channel")
-    if channel == "web":
-        return "web"
-    return clean(channel).lower() if type(channel) is str else ""
 
 
 def read_action_source(

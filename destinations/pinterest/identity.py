@@ -16,9 +16,8 @@ from typing import Any, NamedTuple
 from .cleaning import LONGEST_PLACEHOLDER
 from .consent import denies_consent
 from .event import PROPERTIES, Sections, read_sections
-from .event_fields import channel_of
 from .plans import plan_for
-from .senders import SERVER, is_an_app, is_the_visitors_own, library_kind
+from .senders import SERVER, channel_of, is_an_app, is_the_visitors_own, library_kind
 from .user_data import read_user_data
 from .values import is_no_id, usable_text
 

@@ -43,6 +43,14 @@ _MAX_NAME = 100
 _APP_KEYS = ("advertisingId", "adTrackingEnabled", "attTrackingStatus", "trackingStatus", "token")
 
 
+def channel_of(event: dict[str, Any]) -> str:
+    """The event's channel in lower case: web, mobile, server, sources …; "" without one."""
+    channel = event.get("channel")
+    if channel == "web":
+        return "web"
+    return clean(channel).lower() if type(channel) is str else ""
+
+
 def platform_of(sections: Sections) -> str | None:
     """``app_ios`` or ``app_android`` by the system, the device or the library; None for others."""
     stated = False

@@ -16,14 +16,14 @@ from .cleaning import LONGEST_PLACEHOLDER, clean, is_placeholder
 from .config import TransformConfig
 from .custom_data import OPT_OUT_PATHS, read_custom_data
 from .event import ROOT, Sections, read_path, read_sections
-from .event_fields import channel_of, read_action_source, read_event_fields
+from .event_fields import read_action_source, read_event_fields
 from .event_names import ECOMMERCE_NAMES, is_own_name, standard_name
 from .findings import EventFiltered, EventRejected, Finding
 from .identity import Completed, Memory, complete
 from .integrations import integration_settings, is_switched_off
 from .plans import plan_for
 from .repairs import REPAIRS_KEY, read_repairs
-from .senders import is_an_app, is_the_visitors_own
+from .senders import channel_of, is_an_app, is_the_visitors_own
 from .texts import SEEN, seen_text
 from .times import unix_seconds
 from .user_data import read_user_data, require_person
@@ -55,14 +55,16 @@ class Conversion(NamedTuple):
 def conversion_names(event: dict[str, Any], config: TransformConfig) -> tuple[str, ...]:
     """The Pinterest names this event goes out under, never empty.
 
-    Raises EventFiltered ``unsupported_type``, ``integration_disabled`` or ``unmapped_event``, and
-    EventRejected ``event_name_missing``.
+    Raises EventFiltered ``unsupported_type``, ``integration_disabled`` or ``unmapped_event``, or what the
+    destination's gates say, and EventRejected ``event_name_missing``.
     """
     kind = event.get("type")
     if kind not in DELIVERABLE_TYPES:
         kind = clean(kind).lower() if type(kind) is str else ""
     if kind not in DELIVERABLE_TYPES:
         raise EventFiltered("unsupported_type", "Only track, page, and screen calls are delivered.")
+    if config.gates is not None:
+        config.gates.check(event)
     integrations = event.get("integrations")
     if integrations and is_switched_off(integrations, config.integration_names):
         raise EventFiltered(
@@ -127,9 +129,11 @@ def transform(
     """The conversion of ``event`` under one of its ``conversion_names``; ``now`` in Unix seconds.
 
     ``remembered``: what earlier events said of the person, for what this one lacks.
-    Raises EventRejected with the reasons it can never be one, or EventFiltered ``event_too_old``.
+    Raises EventRejected with the reasons it can never be one, or EventFiltered ``event_too_old`` or what
+    the destination's gates say.
     """
     warnings = read_repairs(event[REPAIRS_KEY]) if REPAIRS_KEY in event else []
+    is_limited = config.gates is not None and config.gates.check(event, warnings)
     sections, present = read_sections(event)
     plan = plan_for(sections, present)
     event_time = _read_event_time(sections, config, now, warnings)
@@ -159,6 +163,8 @@ def transform(
     completed = complete(user_data, remembered, event_time) if remembered is not None else ()
     require_person(user_data, warnings)
     custom_data = read_custom_data(plan.custom_data, plan.amounts, sections, warnings)
+    if is_limited:
+        _ask_for_limited_processing(custom_data)
     if custom_data:
         fields["custom_data"] = custom_data
         if "opt_out_type" in custom_data:
@@ -286,6 +292,18 @@ def _generated_id(fields: dict[str, Any]) -> str:
     return str(uuid.UUID(bytes=digest[:16], version=5))
 
 
+def _ask_for_limited_processing(custom_data: dict[str, Any]) -> None:
+    stated = custom_data.get("opt_out_type")
+    if not stated:
+        custom_data["opt_out_type"] = "LDP"
+    elif not _says_ldp(stated):
+        custom_data["opt_out_type"] = f"{stated},LDP"
+
+
+def _says_ldp(opt_out_type: str) -> bool:
+    return "LDP" in (part.strip() for part in opt_out_type.upper().split(","))
+
+
 def _check_limited_processing(
     sections: Sections,
     custom_data: dict[str, Any],
@@ -294,11 +312,14 @@ def _check_limited_processing(
 ) -> None:
     if "st" in user_data and "country" in user_data:
         return
-    if "LDP" in (part.strip() for part in custom_data["opt_out_type"].upper().split(",")):
+    if _says_ldp(custom_data["opt_out_type"]):
         asked_at = next(
-            path.text
-            for path in OPT_OUT_PATHS
-            if usable_text(sections[path.section].get(path.key)) is not None
+            (
+                path.text
+                for path in OPT_OUT_PATHS
+                if usable_text(sections[path.section].get(path.key)) is not None
+            ),
+            "",  # the destination asks for it
         )
         message = "Pinterest ignores the limited data processing flag if an event has no state and country."
         warnings.append(Finding("ldp_incomplete", asked_at, message))

@@ -301,6 +301,7 @@ RULES: dict[str, str] = {
     "num_items": "sum null not_a_number negative",
     "custom_data": "page screen unknown page_products",
     "": "unsupported_type integration_disabled event_name_missing unmapped_event "
+    "consent_denied consent_missing filtered_by_rule bot bot_suspected "
     "event_time_missing event_too_old action_source_invalid missing_user_data "
     "rejected_with_warnings event_map number list equal_digests hashed utf8 no_product broken_objects",
 }

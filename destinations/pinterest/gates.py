@@ -1,0 +1,48 @@
+"""The three gates before a destination: consent, event rules, bots. Pure.
+
+Each looks at the event as its sender sent it, when it is planned and again before every attempt.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .bot_gate import BotGate
+from .consent_gate import ConsentGate
+from .findings import Finding
+from .rule_gate import RuleGate
+
+CONSENT_CODES = frozenset({"consent_denied", "consent_missing"})
+
+_NOTHING: dict[str, Any] = {}
+
+
+class Gates:
+    """The gates of one destination that are on, prepared once."""
+
+    __slots__ = ("_bots", "_consent", "_rules")
+
+    def __init__(
+        self, consent: ConsentGate | None, rules: RuleGate | None, bots: BotGate | None
+    ) -> None:
+        self._consent = consent
+        self._rules = rules
+        self._bots = bots
+
+    def check(self, event: dict[str, Any], warnings: list[Finding] | None = None) -> bool:
+        """Whether the conversion asks for limited data processing; may add warnings.
+
+        Raises EventFiltered ``consent_denied``, ``consent_missing``, ``filtered_by_rule`` or ``bot``, with
+        the path and value that decided.
+        """
+        context = event.get("context")
+        if type(context) is not dict:
+            context = _NOTHING
+        is_limited = False
+        if self._consent is not None:
+            is_limited = self._consent.check(event, context)
+        if self._rules is not None:
+            self._rules.check(event)
+        if self._bots is not None:
+            self._bots.check(event, context, warnings)
+        return is_limited
