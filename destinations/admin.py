@@ -25,12 +25,14 @@ from destinations.event_map_advice import advise_event_map
 from destinations.event_purposes import EVENT_PURPOSES
 from destinations.forms import (
     DATALIST_ID,
+    WHO_IS_SENT,
     DestinationForm,
     EventMappingForm,
     EventMappingFormSet,
 )
-from destinations.models import Destination, EventMapping
+from destinations.models import Destination, EventMapping, EventRuleRow
 from destinations.pinterest.event_names import STANDARD_NAMES
+from destinations.rule_forms import EventRuleForm, EventRuleFormSet, number_rows
 from destinations.source_admin import SourceAdmin
 
 __all__ = ["DestinationAdmin", "SourceAdmin"]
@@ -46,9 +48,19 @@ class EventMappingInline(TabularInline):
     verbose_name_plural = gettext_lazy("Event map: your event → Pinterest event")
 
 
+class EventRuleInline(TabularInline):
+    model = EventRuleRow
+    form = EventRuleForm
+    formset = EventRuleFormSet
+    extra = 1
+    hide_title = True
+    verbose_name = gettext_lazy("event rule row")
+    verbose_name_plural = gettext_lazy("Event rules: the first that matches decides")
+
+
 class DestinationAdmin(DestinationPages):
     form = DestinationForm
-    inlines = (EventMappingInline,)
+    inlines = (EventRuleInline, EventMappingInline)
     list_display = ("name", "shown_state", "shown_account", "shown_sources", "shown_resume")
     ordering = ("name",)
     readonly_fields = ("shown_token",)
@@ -78,6 +90,7 @@ class DestinationAdmin(DestinationPages):
                 )
             },
         ),
+        (gettext_lazy("Who is sent"), {"fields": WHO_IS_SENT}),
         (
             gettext_lazy("Advanced"),
             {
@@ -153,6 +166,9 @@ class DestinationAdmin(DestinationPages):
     ) -> None:
         super().save_related(request, form, formsets, change)
         destination: Destination = form.instance
+        for formset in formsets:
+            if isinstance(formset, EventRuleFormSet):
+                number_rows(row.instance for row in formset.rows())
         if destination.api_version == Destination.ApiVersion.V3:
             messages.warning(
                 request,

@@ -186,5 +186,14 @@ def _dummy_conversion(destination: Destination, now: datetime) -> bytes:
         "timestamp": now.isoformat(),
         "context": {"traits": {"email": "connection-check@example.com"}},
     }
-    config = replace(destination.transform_config(()), dedup_key="", max_age_seconds=None)
+    config = replace(
+        destination.transform_config((), ()),
+        dedup_key="",
+        max_age_seconds=None,
+        # It has nobody's consent, and no rule is about it.
+        consent_mode="off",
+        us_privacy="ignore",
+        event_list="off",
+        bots="send",
+    )
     return orjson.dumps(transform(event, "custom", config, now.timestamp()).fields)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 
 from destinations.connection_check import advise, check_and_record, check_connection
 from destinations.forms import DestinationForm
-from destinations.models import ConnectionCheck, Destination, EventMapping
+from destinations.models import ConnectionCheck, Destination, EventMapping, EventRuleRow
 from destinations.routed_admin import RoutedAdmin
 
 CHECKED_FIELDS = ("service", "api_version", "advertiser_id", "conversion_token")
@@ -79,8 +79,8 @@ class DestinationPages(RoutedAdmin):
         messages.success(
             request,
             gettext(
-                "This is a copy of “%(name)s”, including its token, sources and event "
-                "map. It's off: make your changes, then turn it on."
+                "This is a copy of “%(name)s”, including its token, sources, event map "
+                "and event rules. It's off: make your changes, then turn it on."
             )
             % {"name": original.name},
         )
@@ -90,8 +90,9 @@ class DestinationPages(RoutedAdmin):
 
 
 def copy_destination(original: Destination) -> Destination:
-    """A copy under a free name, switched off and not paused, with sources and event map."""
+    """A copy under a free name, switched off and not paused, with sources, event map and event rules."""
     rows = list(original.event_mappings.all())
+    rules = list(original.event_rules.all())
     source_ids = list(original.sources.values_list("pk", flat=True))
     copy = Destination.objects.get(pk=original.pk)
     copy.pk = None
@@ -110,6 +111,9 @@ def copy_destination(original: Destination) -> Destination:
         )
         for row in rows
     )
+    for rule in rules:
+        rule.pk, rule.destination = None, copy
+    EventRuleRow.objects.bulk_create(rules)
     return copy
 
 

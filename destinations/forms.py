@@ -11,6 +11,7 @@ from unfold.forms import PaginationInlineFormSet
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminPasswordWidget,
+    UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
 )
@@ -23,6 +24,18 @@ from destinations.pinterest.regions import country_code
 from destinations.secrets import Secret
 
 DATALIST_ID = "pinterest-event-names"
+WHO_IS_SENT = (
+    "consent_mode",
+    "consent_categories",
+    "drops_unconsented",
+    "us_privacy",
+    "bots",
+    "event_list",
+    "listed_events",
+    "unmatched_events",
+)
+"""Fields of the gates, in the order of the form."""
+GATE_CHOICES = ("consent_mode", "us_privacy", "bots", "event_list", "unmatched_events")
 
 
 class SourceForm(forms.ModelForm):
@@ -98,6 +111,7 @@ class DestinationForm(forms.ModelForm):
             "default_country",
             "send_external_id",
             "test_mode",
+            *WHO_IS_SENT,
             "api_version",
             "dedup_key",
             "max_age_hours",
@@ -110,6 +124,11 @@ class DestinationForm(forms.ModelForm):
             "enabled": UnfoldBooleanSwitchWidget,
             "send_external_id": UnfoldBooleanSwitchWidget,
             "test_mode": UnfoldBooleanSwitchWidget,
+            "drops_unconsented": UnfoldBooleanSwitchWidget,
+            "consent_categories": UnfoldAdminTextareaWidget(
+                attrs={"rows": 3, "spellcheck": "false"}
+            ),
+            "listed_events": UnfoldAdminTextareaWidget(attrs={"rows": 3, "spellcheck": "false"}),
         }
         help_texts = {
             "name": gettext_lazy("A name for this destination, e.g. the shop or the market."),
@@ -128,6 +147,9 @@ class DestinationForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if "sources" in self.fields:  # they are made on a page of their own
             self.fields["sources"].widget.can_add_related = False
+        for name in self.fields.keys() & GATE_CHOICES:
+            # A form that has been open since before an update says nothing of them.
+            self.fields[name].required = False
         if "conversion_token" not in self.fields:  # a person who may only look
             return
         self.initial["conversion_token"] = ""  # so that only a typed token counts as a change
@@ -156,6 +178,17 @@ class DestinationForm(forms.ModelForm):
                 gettext("This isn't a valid country. Enter a code or name, such as GB.")
             )
         return code.upper()
+
+    def clean(self) -> None:
+        super().clean()
+        for name in GATE_CHOICES:
+            if name in self.cleaned_data and not self.cleaned_data[name]:
+                self.cleaned_data[name] = getattr(self.instance, name)
+
+    def clean_listed_events(self) -> str:
+        """Each name once, as a reader sees it."""
+        names = map(clean, self.cleaned_data["listed_events"].splitlines())
+        return "\n".join(dict.fromkeys(name for name in names if name))
 
     def clean_conversion_token(self) -> Secret:
         typed = self.cleaned_data["conversion_token"]

@@ -7,19 +7,43 @@ from datetime import datetime
 from typing import Self
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxLengthValidator, MinValueValidator, RegexValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models.functions import Lower, Trim
 from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy
 
+from destinations.pinterest.consent_gate import CategoryError, read_categories
+from destinations.pinterest.rule_gate import Condition, EventRule, RuleRow, rules_of
 from destinations.pinterest.transform import TransformConfig
+from destinations.row_models import (
+    EVENT_NAME_VALIDATOR,
+    ConnectionCheck,
+    EventMapping,
+    EventRuleRow,
+)
 from destinations.secrets import Secret, SecretField
 
-EVENT_NAME_VALIDATOR = RegexValidator(
-    r"^[A-Za-z0-9_-]{1,100}\Z",
-    gettext_lazy("Use letters, digits, _ and - only, up to 100 characters."),
-)
+__all__ = [
+    "EVENT_NAME_VALIDATOR",
+    "ConnectionCheck",
+    "Destination",
+    "DestinationQuerySet",
+    "EventMapping",
+    "EventRuleRow",
+    "Source",
+    "generate_write_key",
+]
+
+
+def validate_categories(text: str) -> None:
+    """Raises ValidationError that names the line that isn't “provider: ID, ID”."""
+    try:
+        read_categories(text)
+    except CategoryError as error:
+        raise ValidationError(
+            gettext("Line %(line)s isn't a provider, a colon and IDs, such as oneTrust: C0002."),
+            params={"line": error.line},
+        ) from error
 
 
 def generate_write_key() -> str:
@@ -139,6 +163,10 @@ class DestinationQuerySet(models.QuerySet):  # type: ignore[type-arg]
             paused_at__isnull=True,
         )
 
+    def with_rows(self) -> Self:
+        """With what ``transform_config`` needs of other tables: a query each for all of them."""
+        return self.prefetch_related("event_mappings", "event_rules")
+
 
 class Destination(models.Model):
     """Which Pinterest ad account gets conversions, and how are they made?"""
@@ -161,6 +189,30 @@ class Destination(models.Model):
         BY_NAME = "by_name", gettext_lazy("Send under their own name (custom event name)")
         AS_CUSTOM = "as_custom", gettext_lazy("Send as the Pinterest event “custom”")
         FILTER = "filter", gettext_lazy("Don't send (filtered)")
+
+    class ConsentMode(models.TextChoices):
+        OFF = "off", gettext_lazy("Off")
+        AS_SENDER = "as_sender", gettext_lazy("As the sender says")
+        STRICT = "strict", gettext_lazy("Strict: only with explicit consent")
+
+    class UsPrivacy(models.TextChoices):
+        IGNORE = "ignore", gettext_lazy("No effect")
+        LIMIT = "limit", gettext_lazy("Limit data processing (LDP)")
+        FILTER = "filter", gettext_lazy("Don't send (filtered)")
+
+    class EventList(models.TextChoices):
+        OFF = "off", gettext_lazy("No list")
+        ALLOW = "allow", gettext_lazy("Send only these events")
+        DENY = "deny", gettext_lazy("Don't send these events")
+
+    class UnmatchedEvents(models.TextChoices):
+        SEND = "send", gettext_lazy("Send")
+        FILTER = "filter", gettext_lazy("Don't send (filtered)")
+
+    class Bots(models.TextChoices):
+        FILTER = "filter", gettext_lazy("Don't send (filtered)")
+        MARK = "mark", gettext_lazy("Send with a warning")
+        SEND = "send", gettext_lazy("Send")
 
     name = models.CharField(gettext_lazy("name"), max_length=100, unique=True)
     service = models.CharField(
@@ -277,6 +329,82 @@ class Destination(models.Model):
         validators=[MinValueValidator(1)],
         help_text=gettext_lazy("Maximum parallel requests. Leave blank for the server's default."),
     )
+    # Who is sent. Every db_default keeps what destinations from before do, and what the release before adds.
+    consent_mode = models.CharField(
+        gettext_lazy("consent mode"),
+        max_length=20,
+        choices=ConsentMode,
+        default=ConsentMode.OFF,
+        db_default=ConsentMode.OFF,
+        help_text=gettext_lazy(
+            "Whether events need consent. “Strict” also filters events that say nothing about it."
+        ),
+    )
+    consent_categories = models.TextField(
+        gettext_lazy("consent categories"),
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_categories],
+        help_text=gettext_lazy(
+            "The consent IDs this destination needs, one provider per line, e.g. oneTrust: C0002, "
+            "C0004 or segment: Advertising. For custom (or): a, b one of them is enough. Google "
+            "Consent Mode needs none."
+        ),
+    )
+    drops_unconsented = models.BooleanField(
+        gettext_lazy("keep nothing of events without consent"),
+        default=False,
+        db_default=False,
+        help_text=gettext_lazy(
+            "The body of an event that's filtered for consent isn't stored, so it can't be sent "
+            "later, unless another destination sends it."
+        ),
+    )
+    us_privacy = models.CharField(
+        gettext_lazy("US privacy opt-outs"),
+        max_length=20,
+        choices=UsPrivacy,
+        default=UsPrivacy.IGNORE,
+        db_default=UsPrivacy.IGNORE,
+        help_text=gettext_lazy(
+            "For events with Global Privacy Control or an opt-out in us_privacy. Pinterest ignores "
+            "LDP without state and country."
+        ),
+    )
+    bots = models.CharField(
+        gettext_lazy("bots"),
+        max_length=20,
+        choices=Bots,
+        default=Bots.FILTER,
+        db_default=Bots.SEND,
+        help_text=gettext_lazy(
+            "Known crawlers, what RudderStack marks as a bot, and web events without a user agent."
+        ),
+    )
+    event_list = models.CharField(
+        gettext_lazy("event list"),
+        max_length=20,
+        choices=EventList,
+        default=EventList.OFF,
+        db_default=EventList.OFF,
+        help_text=gettext_lazy("For track and screen calls. It's applied before the event rules."),
+    )
+    listed_events = models.TextField(
+        gettext_lazy("listed events"),
+        blank=True,
+        default="",
+        db_default="",
+        help_text=gettext_lazy("Your event names, one per line. Case is ignored."),
+    )
+    unmatched_events = models.CharField(
+        gettext_lazy("events that match no rule"),
+        max_length=20,
+        choices=UnmatchedEvents,
+        default=UnmatchedEvents.SEND,
+        db_default=UnmatchedEvents.SEND,
+        help_text=gettext_lazy("Only if there are event rules, below."),
+    )
     sources = models.ManyToManyField(
         Source, verbose_name=gettext_lazy("sources"), blank=True, related_name="destinations"
     )
@@ -311,6 +439,10 @@ class Destination(models.Model):
         return self.name
 
     def clean(self) -> None:
+        if self.event_list != self.EventList.OFF and not self.listed_events.strip():
+            raise ValidationError(
+                {"listed_events": gettext("Enter event names, or choose “No list”.")}
+            )
         if self.api_version == self.ApiVersion.V5 and not self.conversion_token:
             raise ValidationError(
                 {
@@ -321,12 +453,20 @@ class Destination(models.Model):
             )
 
     def transform_config(
-        self, event_map: tuple[tuple[str, str], ...] | None = None
+        self,
+        event_map: tuple[tuple[str, str], ...] | None = None,
+        event_rules: tuple[EventRule, ...] | None = None,
     ) -> TransformConfig:
         """How the pure transform sees this destination.
 
-        Reads the event map (one query) unless other rows (from, to) are given to be tried.
+        Reads the event map and the event rules (a query each, unless ``with_rows`` has read them)
+        where no other rows are given to be tried.
         """
+        if event_rules is None:
+            event_rules = rules_of(
+                RuleRow(row.action, Condition(row.path, row.operator, row.value))
+                for row in self.event_rules.all()
+            )
         if event_map is None:
             event_map = tuple(
                 (row.source_event_name, row.pinterest_event_name)
@@ -345,65 +485,13 @@ class Destination(models.Model):
             send_external_id=self.send_external_id,
             max_age_seconds=self.max_age_hours * 3600 if self.max_age_hours else None,
             event_map=event_map,
+            consent_mode=self.consent_mode,
+            consent_categories=read_categories(self.consent_categories),
+            us_privacy=self.us_privacy,
+            drops_unconsented=self.drops_unconsented,
+            event_rules=event_rules,
+            unmatched_events=self.unmatched_events,
+            event_list=self.event_list,
+            listed_events=tuple(self.listed_events.splitlines()),
+            bots=self.bots,
         )
-
-
-class EventMapping(models.Model):
-    """Under which Pinterest event name does a destination send a source's event?"""
-
-    destination = models.ForeignKey(
-        Destination, on_delete=models.CASCADE, related_name="event_mappings"
-    )
-    source_event_name = models.CharField(
-        gettext_lazy("your event"),
-        max_length=255,
-        validators=[MaxLengthValidator(255)],
-        help_text=gettext_lazy("Case and surrounding spaces are ignored."),
-    )
-    pinterest_event_name = models.CharField(
-        gettext_lazy("Pinterest event"), max_length=100, validators=[EVENT_NAME_VALIDATOR]
-    )
-
-    class Meta:
-        verbose_name = gettext_lazy("event mapping")
-        verbose_name_plural = gettext_lazy("event mappings")
-        ordering = ("id",)
-        constraints = [
-            models.UniqueConstraint(
-                "destination",
-                Lower(Trim("source_event_name")),
-                "pinterest_event_name",
-                name="event_mapping_once",
-                violation_error_message=gettext_lazy("This mapping already exists."),
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.source_event_name} → {self.pinterest_event_name}"
-
-
-class ConnectionCheck(models.Model):
-    """What did the last check of a destination's token and account come to?"""
-
-    class Verdict(models.TextChoices):
-        FINE = "fine", gettext_lazy("Connected")
-        BAD_TOKEN = "bad_token", gettext_lazy("Token not accepted")
-        FORBIDDEN_ACCOUNT = "forbidden_account", gettext_lazy("No access to account")
-        UNKNOWN_ACCOUNT = "unknown_account", gettext_lazy("Account not found")
-        UNREACHABLE = "unreachable", gettext_lazy("Not reachable")
-        BUSY = "busy", gettext_lazy("Service busy or down")
-        UNCLEAR = "unclear", gettext_lazy("Unexpected response")
-        UNREADABLE_TOKEN = "unreadable_token", gettext_lazy("Token can't be decrypted")
-
-    destination = models.OneToOneField(
-        Destination, on_delete=models.CASCADE, primary_key=True, related_name="connection_check"
-    )
-    checked_at = models.DateTimeField()
-    verdict = models.CharField(max_length=20, choices=Verdict)
-    detail = models.TextField(blank=True, help_text=gettext_lazy("The service's own message."))
-    status_code = models.PositiveSmallIntegerField(
-        null=True, help_text=gettext_lazy("NULL means no response was received.")
-    )
-
-    def __str__(self) -> str:
-        return f"{self.get_verdict_display()} ({self.checked_at:%Y-%m-%d %H:%M})"

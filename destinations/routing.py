@@ -63,7 +63,7 @@ def forget_routes() -> None:
 
 
 def routes_of(destinations: list[Destination]) -> tuple[Route, ...]:
-    """Routes to these destinations (``event_mappings`` should be prefetched)."""
+    """Routes to these destinations (read ``with_rows``)."""
     return tuple(
         Route(destination.pk, destination.transform_config()) for destination in destinations
     )
@@ -73,7 +73,7 @@ def _read(write_key: str) -> SourceRoutes | None:
     source = Source.objects.filter(write_key=write_key).first()
     if source is None:
         return None
-    destinations = source.destinations.filter(enabled=True).prefetch_related("event_mappings")
+    destinations = source.destinations.filter(enabled=True).with_rows()
     return SourceRoutes(
         source_id=source.pk,
         name=source.name,

@@ -16,6 +16,7 @@ from django.db import transaction
 
 from destinations.models import Destination, EventMapping, Source
 from destinations.pinterest.cleaning import clean
+from destinations.pinterest.consent_gate import write_categories
 from destinations.pinterest.rudderstack_config import (
     ImportedConfig,
     config_from_rudderstack,
@@ -143,6 +144,10 @@ def _new_destination(
         send_external_id=transform.send_external_id,
         test_mode=imported.test_mode,
         enabled=enabled,
+        consent_mode=transform.consent_mode,
+        consent_categories=write_categories(transform.consent_categories),
+        event_list=transform.event_list,
+        listed_events="\n".join(transform.listed_events),
     )
 
 

@@ -262,6 +262,7 @@ UNTRANSLATED = {
     "message-",
     "checkout",
     "click_id is missing",
+    "properties.total",
     "CSV",  # from here on: names of formats, tools and keys
     "JSONL",
     "curl",

@@ -139,5 +139,5 @@ def _events(event_ids: Collection[int]) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _routes(destination_ids: set[int]) -> Mapping[int, Route]:
-    found = Destination.objects.filter(pk__in=destination_ids).prefetch_related("event_mappings")
+    found = Destination.objects.filter(pk__in=destination_ids).with_rows()
     return {route.destination_id: route for route in routes_of(list(found))}

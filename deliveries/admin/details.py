@@ -29,6 +29,7 @@ from deliveries.privacy.masked_rows import mask_pretty, mask_row
 from deliveries.privacy.masking import HIDDEN, mask_body, mask_text, personal_values
 from deliveries.statuses import OPEN, RETRYABLE_BY_A_PERSON, DeliveryStatus
 from destinations.models import Destination, Source
+from destinations.pinterest.gates import CONSENT_CODES
 from destinations.pinterest.identity import read_completed
 
 MAX_SIBLINGS = 50
@@ -117,7 +118,7 @@ def read_details(delivery: Delivery, now: datetime, is_masked: bool = False) -> 
         delivery.conversion_event_id, destination.dedup_key if destination else ""
     )
     panes = (
-        _received_pane(event),
+        _received_pane(event, delivery),
         _sent_pane(delivery, batch, hides_event_id),
         _answered_pane(delivery, batch),
     )
@@ -248,10 +249,18 @@ def _mask_pane(pane: Pane, known: KnownValues) -> Pane:
     )
 
 
-def _received_pane(event: Event | None) -> Pane:
+def _received_pane(event: Event | None, delivery: Delivery) -> Pane:
     title = gettext("Received")
     if event is None:
         return Pane(title, absence=gettext("The event has been deleted."))
+    if event.body is None and delivery.error_code in CONSENT_CODES:
+        return Pane(
+            title,
+            absence=gettext(
+                "The event isn't stored: a destination keeps nothing of events without consent, or "
+                "its retention period has ended."
+            ),
+        )
     if event.body is None:
         return Pane(
             title, absence=gettext("The event was deleted at the end of its retention period.")

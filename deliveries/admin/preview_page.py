@@ -32,11 +32,13 @@ from destinations.connections import send_as_test
 from destinations.event_map_advice import advise_event_map
 from destinations.examples import EXAMPLES
 from destinations.forms import DestinationForm, EventMappingForm
-from destinations.models import Destination, EventMapping, Source
+from destinations.models import Destination, EventMapping, EventRuleRow, Source
 from destinations.pinterest.client import Reply
 from destinations.pinterest.match_advice import Advice, missing_for_a_match
 from destinations.pinterest.replies import read_reply
 from destinations.pinterest.transform import TransformConfig
+from destinations.rule_forms import EventRuleForm, say_problems
+from destinations.rule_forms import EventRuleFormSet as RuleFormSet
 from destinations.secrets import SecretUnreadable
 
 RECENT_COUNT = 15
@@ -62,6 +64,9 @@ MATCHABLE_BY = [
 
 EventMappingFormSet = inlineformset_factory(
     Destination, EventMapping, form=EventMappingForm, extra=0
+)
+EventRuleFormSet = inlineformset_factory(
+    Destination, EventRuleRow, form=EventRuleForm, formset=RuleFormSet, extra=0
 )
 
 
@@ -98,6 +103,11 @@ def preview_view(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     config, problems, is_unsaved = _read_config(request, destination)
     recent = _recent_events(destination)
     text, problem, is_real = _event_text(request, recent)
+    if is_real and is_unsaved and config is not None and _asks_too_much(request, config):
+        problem = problem or gettext(
+            "You can't try unsaved event rules on a received event, because you may not see its "
+            "personal data. Paste an event instead."
+        )
     trials: list[Trial] = []
     sent: dict[str, Any] | None = None
     if problem:
@@ -150,6 +160,15 @@ def preview_view(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     return TemplateResponse(request, "admin/destinations/destination/preview.html", context)
 
 
+def _asks_too_much(request: HttpRequest, config: TransformConfig) -> bool:
+    """Whether a rule that this person typed would answer questions on values that are hidden."""
+    return (
+        bool(config.event_rules)
+        and not sees_personal_data(request.user)
+        and not request.user.has_perm("destinations.change_destination")
+    )
+
+
 def _read_config(
     request: HttpRequest, destination: Destination
 ) -> tuple[TransformConfig | None, list[str], bool]:
@@ -162,6 +181,7 @@ def _read_config(
     posted.pop("conversion_token", None)  # a preview needs none, and a test event has the saved one
     form = DestinationForm(posted, instance=destination)
     rows = EventMappingFormSet(request.POST, instance=destination)
+    rules = EventRuleFormSet(data=request.POST, instance=destination)
     # A new destination has no token yet, and the preview needs none.
     form.instance.clean = lambda: None  # type: ignore[method-assign]
     problems = [
@@ -179,6 +199,8 @@ def _read_config(
             for messages in errors.values()
             for message in messages
         ]
+    if rules.management_form.is_valid() and not rules.is_valid():
+        problems += say_problems(rules)
     if problems:
         return None, problems, True
     event_map = tuple(
@@ -186,7 +208,8 @@ def _read_config(
         for row in (rows.forms if rows.management_form.is_valid() else ())
         if row.cleaned_data.get("source_event_name") and not row.cleaned_data.get("DELETE")
     )
-    return form.instance.transform_config(event_map), [], True
+    event_rules = rules.rules() if rules.management_form.is_valid() else ()
+    return form.instance.transform_config(event_map, event_rules), [], True
 
 
 def _event_text(request: HttpRequest, recent: list[Event]) -> tuple[str, str, bool]:

@@ -65,12 +65,7 @@ def deliver_batch(
     attempt, and waits for the end of the lease.
     """
     now = clock()
-    destination = (
-        Destination.objects.sendable(now)
-        .filter(pk=destination_id)
-        .prefetch_related("event_mappings")
-        .first()
-    )
+    destination = Destination.objects.sendable(now).filter(pk=destination_id).with_rows().first()
     if destination is None:
         return 0
     try:

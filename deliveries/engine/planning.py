@@ -8,6 +8,7 @@ from typing import Any
 
 from deliveries.statuses import DeliveryStatus
 from destinations.pinterest.findings import EventFiltered, EventRejected
+from destinations.pinterest.gates import CONSENT_CODES
 from destinations.pinterest.outcomes import Stage
 from destinations.pinterest.transform import conversion_names
 from destinations.routing import Route
@@ -26,6 +27,18 @@ class PlannedDelivery:
     error_code: str = ""
     error_field: str = ""
     error_message: str = ""
+    drops_body: bool = False
+    """Its destination keeps nothing of such an event."""
+
+
+def keeps_body(planned: Iterable[PlannedDelivery]) -> bool:
+    """Whether an event's body is stored: no destination asks to drop it, or another one sends it."""
+    is_dropped = False
+    for one in planned:
+        if one.status is DeliveryStatus.PENDING:
+            return True
+        is_dropped = is_dropped or one.drops_body
+    return not is_dropped
 
 
 def plan_deliveries(event: dict[str, Any], routes: Iterable[Route]) -> list[PlannedDelivery]:
@@ -44,6 +57,7 @@ def plan_deliveries(event: dict[str, Any], routes: Iterable[Route]) -> list[Plan
                     filtered.code,
                     "",
                     filtered.message,
+                    route.config.drops_unconsented and filtered.code in CONSENT_CODES,
                 )
             )
         except EventRejected as rejected:

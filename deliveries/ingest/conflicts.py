@@ -74,13 +74,14 @@ def _read(keys: Collection[tuple[int, str]]) -> dict[tuple[int, str], tuple[Any,
 
 
 def _is_kept_as(row: EventRow, body: bytes | memoryview | None, event_type: str, name: str) -> bool:
-    if body is None:  # its retention is over: that is all that is left to compare
+    if body is None or row.body is None:  # that is all that is left to compare
         return (row.type, row.name) == (event_type, name)
     return bytes(body) == row.body or is_same_event(_parse(body), _parse(row.body))
 
 
 def _make_conflict(position: int, row: EventRow) -> Conflict:
-    event = _parse(row.body)
+    # Of an event without consent, nothing may be kept but these two.
+    event = _parse(row.body) if row.body is not None else {"type": row.type, "event": row.name}
     # Keyed: who knows an event's content cannot take this ID as well.
     digest = blake2b(
         orjson.dumps(_content(event), option=orjson.OPT_SORT_KEYS),

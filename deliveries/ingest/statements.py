@@ -32,7 +32,8 @@ class EventRow(NamedTuple):
     type: str
     name: str
     received_at: datetime
-    body: bytes
+    body: bytes | None
+    """None: nothing of it is kept."""
 
 
 class OwedRow(NamedTuple):
@@ -157,8 +158,10 @@ def _write_at_once(rows: Rows) -> Written:
     sources, message_ids, types, names, times, bodies = _columns(rows.events, EventRow)
     positions, destinations, *owed_texts = _columns(rows.owed, OwedRow)
     refusing_sources, refusal_times, *refusal_texts = _columns(rows.refusals, RefusalRow)
-    lengths = [len(body) for body in bodies]
-    starts = list(accumulate(lengths[:-1], initial=1)) if lengths else []
+    sizes = [len(body or b"") for body in bodies]
+    starts = list(accumulate(sizes[:-1], initial=1)) if sizes else []
+    # A part of a length that is NULL is NULL.
+    lengths = [size or "NULL" for size in sizes]
     connection.ensure_connection()
     # psycopg's own cursor sends the parameters apart from the statement; Django's writes every value
     # into it. Nothing is prepared (Django's default): behind PgBouncer each transaction may get
@@ -174,7 +177,7 @@ def _write_at_once(rows: Rows) -> Written:
                 text_array(times),
                 plain_array(starts),
                 plain_array(lengths),
-                b"".join(bodies),
+                b"".join(filter(None, bodies)),
                 plain_array(positions),
                 plain_array(destinations),
                 *map(text_array, owed_texts),
@@ -192,8 +195,11 @@ def _columns(rows: Sequence[tuple[Any, ...]], kind: Any) -> list[Sequence[Any]]:
     return list(zip(*rows, strict=True)) or [()] * len(kind._fields)
 
 
-def plain_array(numbers: Sequence[int]) -> str:
-    """PostgreSQL's text for an array. psycopg's own way costs microseconds for each element."""
+def plain_array(numbers: Sequence[int | str]) -> str:
+    """PostgreSQL's text for an array of numbers (or "NULL").
+
+    psycopg's own way costs microseconds for each element.
+    """
     return "{" + ",".join(map(str, numbers)) + "}"
 
 

@@ -10,7 +10,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from deliveries.db.compression import pack
-from deliveries.engine.planning import PlannedDelivery, plan_deliveries
+from deliveries.engine.planning import PlannedDelivery, keeps_body, plan_deliveries
 from deliveries.engine.wakeups import wake
 from deliveries.identity.writing import (
     Note,
@@ -26,6 +26,7 @@ from deliveries.ingest.envelope import AcceptedEvent
 from deliveries.ingest.group_commit import GroupCommit
 from deliveries.ingest.refusals import RefusedEvent
 from deliveries.ingest.statements import EventRow, OwedRow, RefusalRow, Rows, Written, write_rows
+from destinations.pinterest.consent import denies_consent
 from destinations.routing import SourceRoutes
 
 EventKey = tuple[int, str]
@@ -56,7 +57,7 @@ class Intake:
 
     def size_bytes(self) -> int:
         """The bytes of the events' bodies as stored."""
-        return sum(len(event.body) for event, _ in self.events.values())
+        return sum(len(event.body or b"") for event, _ in self.events.values())
 
 
 def store_request(
@@ -92,10 +93,14 @@ def prepare_intake(
         first = firsts.setdefault(one.message_id, one)
         if first is not one and is_same_event(first.event, one.event):
             continue
-        if note := note_of(one.event, source, received_at, pending):
+        deliveries = plan_deliveries(one.event, source.routes)
+        body = pack(one.body) if keeps_body(deliveries) else None
+        if (body is not None or denies_consent(one.event)) and (
+            note := note_of(one.event, source, received_at, pending)
+        ):
             notes.append(note)
-        row = EventRow(source_id, one.message_id, one.type, one.name, received_at, pack(one.body))
-        planned = (row, plan_deliveries(one.event, source.routes))
+        row = EventRow(source_id, one.message_id, one.type, one.name, received_at, body)
+        planned = (row, deliveries)
         if first is one:
             events[source_id, one.message_id] = planned
         else:

@@ -11,6 +11,12 @@ from typing import Any
 from .cleaning import clean
 from .config import TransformConfig
 from .event_names import is_own_name, standard_name, target_name
+from .rudderstack_gates import (
+    CONSENT_SETTINGS,
+    EVENT_LIST_SETTINGS,
+    read_consent,
+    read_event_list,
+)
 from .values import boolean, usable_text
 
 API_VERSIONS = {"newapi": "v5", "v5": "v5", "legacyapi": "v3", "v3": "v3"}
@@ -22,13 +28,7 @@ IGNORED: dict[str, str] = {
     "enhancedMatch": "it only applies to the browser tag",
     "customProperties": "they only apply to the browser tag",
     "useNativeSDK": "it only applies to the browser tag",
-    "eventFilteringOption": "it only applies to the browser tag",
-    "whitelistedEvents": "they only apply to the browser tag",
-    "blacklistedEvents": "they only apply to the browser tag",
     "connectionMode": "every event is delivered from the server",
-    "consentManagement": "CAPI Relay doesn't evaluate consent",
-    "oneTrustCookieCategories": "CAPI Relay doesn't evaluate consent",
-    "ketchConsentPurposes": "CAPI Relay doesn't evaluate consent",
 }
 """Settings without a meaning here, and why."""
 
@@ -56,6 +56,8 @@ def config_from_rudderstack(
     account_keys = ("adAccountId", "advertiserId")
     if api_version == "v3":
         account_keys = ("advertiserId", "adAccountId")
+    categories = read_consent(config, notes)
+    event_list, listed_events = read_event_list(config, notes)
     imported = ImportedConfig(
         transform=TransformConfig(
             destination_name=name,
@@ -67,6 +69,11 @@ def config_from_rudderstack(
             # RudderStack's own default is off.
             send_external_id=read.flag("sendExternalId"),
             event_map=_event_map(config.get("eventsMapping"), notes),
+            # RudderStack evaluates consent as soon as there are categories.
+            consent_mode="as_sender" if categories else "off",
+            consent_categories=categories,
+            event_list=event_list,
+            listed_events=listed_events,
         ),
         token=read.text("conversionToken"),
         test_mode=read.flag("sendAsTestEvent"),
@@ -91,6 +98,8 @@ _TAKEN = frozenset(
         "sendAsCustomEvent",
         "sendAsTestEvent",
         "sendExternalId",
+        *CONSENT_SETTINGS,
+        *EVENT_LIST_SETTINGS,
     }
 )
 

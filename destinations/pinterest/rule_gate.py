@@ -88,6 +88,22 @@ class EventRule(NamedTuple):
     conditions: tuple[Condition, ...]
 
 
+class RuleRow(NamedTuple):
+    """A row as people write rules: ``block`` or ``send`` begins one, ``and`` or ``or`` goes on with it."""
+
+    action: str
+    condition: Condition
+
+
+class RowError(ValueError):
+    """A row that goes on with nothing (``first``), or with an “and” among “or”s (``mixed``)."""
+
+    def __init__(self, position: int, problem: str) -> None:
+        super().__init__(f"row {position}: {problem}")
+        self.position = position
+        self.problem = problem
+
+
 class _Prepared(NamedTuple):
     number: int
     sends: bool
@@ -125,6 +141,23 @@ def problem_with(condition: Condition) -> str:
         except re2.error:
             return "pattern_invalid"
     return ""
+
+
+def rules_of(rows: Iterable[RuleRow]) -> tuple[EventRule, ...]:
+    """The rules of rows in their order. Raises RowError, with the row's place from 0."""
+    rules: list[EventRule] = []
+    for position, (action, condition) in enumerate(rows):
+        if action in ("block", "send"):
+            rules.append(EventRule(action == "send", False, (condition,)))
+            continue
+        if not rules:
+            raise RowError(position, "first")
+        last = rules[-1]
+        is_or = action == "or"
+        if len(last.conditions) > 1 and last.any_of is not is_or:
+            raise RowError(position, "mixed")
+        rules[-1] = EventRule(last.sends, is_or, (*last.conditions, condition))
+    return tuple(rules)
 
 
 class RuleGate:

@@ -15,6 +15,7 @@ from destinations.event_purposes import EVENT_PURPOSES
 from destinations.forms import EventMappingForm
 from destinations.models import Destination, EventMapping, Source
 from destinations.pinterest.event_names import STANDARD_NAMES
+from destinations.rule_forms import EventRuleForm
 from tests.factories import make_destination, make_source
 
 SOURCES = "/admin/destinations/source/"
@@ -24,6 +25,8 @@ NO_ROWS = {
     "event_mappings-INITIAL_FORMS": "0",
     "event_mappings-MIN_NUM_FORMS": "0",
     "event_mappings-MAX_NUM_FORMS": "1000",
+    "event_rules-TOTAL_FORMS": "0",
+    "event_rules-INITIAL_FORMS": "0",
 }
 
 pytestmark = pytest.mark.django_db
@@ -217,10 +220,11 @@ def test_the_22_names_are_offered_with_what_each_is_for(admin_client):
 def test_every_field_of_a_destination_has_its_help_on_the_page(admin_client):
     response = admin_client.get(f"{DESTINATIONS}add/")
     page = unescape(response.content.decode())
-    (rows,) = response.context["inline_admin_formsets"]
+    rules, rows = response.context["inline_admin_formsets"]
     fields = {
         **response.context["adminform"].form.fields,
         **{name: rows.formset.empty_form.fields[name] for name in EventMappingForm.Meta.fields},
+        **{name: rules.formset.empty_form.fields[name] for name in EventRuleForm.Meta.fields},
     }
     assert {"name", "sources", "concurrency_limit", "pinterest_event_name"} <= fields.keys()
     helps = {name: str(field.help_text) for name, field in fields.items()}

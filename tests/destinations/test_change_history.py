@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from deliveries.models import Delivery
+from destinations.forms import GATE_CHOICES
 from destinations.models import Destination, EventMapping
 from tests.deliveries.log_rows import make_rejected
 from tests.factories import make_destination, make_source
@@ -30,10 +31,13 @@ def posted(destination: Destination, **changes: Any) -> dict[str, Any]:
         "default_action_source": destination.default_action_source,
         "send_external_id": "on",
         "api_version": "v5",
+        **{name: getattr(destination, name) for name in GATE_CHOICES},
         "event_mappings-TOTAL_FORMS": len(rows) + 1,
         "event_mappings-INITIAL_FORMS": len(rows),
         "event_mappings-MIN_NUM_FORMS": 0,
         "event_mappings-MAX_NUM_FORMS": 1000,
+        "event_rules-TOTAL_FORMS": 0,
+        "event_rules-INITIAL_FORMS": 0,
     }
     for position, row in enumerate(rows):
         prefix = f"event_mappings-{position}"

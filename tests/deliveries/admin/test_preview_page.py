@@ -14,9 +14,11 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
+from accounts.roles import VIEWER
 from deliveries.models import Delivery, Event
 from destinations.models import Destination
 from pinterest_sandbox.sandbox import Sandbox
+from tests.deliveries.admin.test_masked_event_ids import client_of
 from tests.deliveries.identity.people import remember_email
 from tests.factories import make_deliveries, make_destination, make_event, make_source
 
@@ -303,3 +305,67 @@ def test_a_chosen_event_is_completed_as_a_delivery_would_be(admin_client: Client
         url_of(destination), {"event": event_text(userId="u1", context={})}
     ).content.decode()
     assert "missing_user_data" in pasted  # nobody knows which source would send it
+
+
+RULES = {
+    "event_rules-TOTAL_FORMS": "2",
+    "event_rules-INITIAL_FORMS": "0",
+    "event_rules-0-action": "block",
+    "event_rules-0-path": "context.traits.email",
+    "event_rules-0-operator": "starts_with",
+    "event_rules-0-value": "a",
+    "event_rules-1-action": "",
+    "event_rules-1-path": "",
+    "event_rules-1-operator": "",
+    "event_rules-1-value": "",
+}
+
+
+def test_typed_rules_and_consent_settings_are_tried(admin_client: Client) -> None:
+    destination = make_destination()
+    event = event_text(context={"traits": {"email": "ann@example.com"}})
+    form = FORM | RULES | {"event": event, "unmapped_events": "by_name"}
+    trial = admin_client.post(url_of(destination), form).context["trials"][0]
+    assert trial.answer["reason"] == {
+        "code": "filtered_by_rule",
+        "message": "Rule 1 doesn't send it: context.traits.email starts with the rule's value.",
+    }
+    form |= {"event_rules-0-value": "b", "consent_mode": "strict"}
+    trial = admin_client.post(url_of(destination), form).context["trials"][0]
+    assert trial.answer["reason"]["code"] == "consent_missing"
+    assert Destination.objects.get().event_rules.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"event_rules-0-path": ""}, "Event rules, row 1: This field is required."),
+        ({"event_rules-0-value": ""}, "Event rules, row 1: Enter a value."),
+        (
+            {"event_rules-0-action": "and"},
+            "Event rules, row 1: A rule starts with “Don't send when” or “Send when”. This row has "
+            "no rule above it.",
+        ),
+        (
+            {"consent_categories": "oneTrust"},
+            "Consent categories: Line 1 isn't a provider, a colon and IDs, such as oneTrust: C0002.",
+        ),
+    ],
+)
+def test_a_mistake_in_the_gates_is_told(
+    admin_client: Client, fields: dict[str, str], problem: str
+) -> None:
+    form = FORM | RULES | {"event": event_text()} | fields
+    assert admin_client.post(url_of(make_destination()), form).context["problems"] == [problem]
+
+
+def test_a_rule_is_no_way_to_ask_about_values_that_are_hidden() -> None:
+    destination = make_destination()
+    (delivery,) = make_deliveries(destination)
+    form = FORM | RULES | {"recent": str(delivery.event_id)}
+    client = client_of(VIEWER)
+    response = client.post(url_of(destination), form)
+    assert response.context["trials"] == []
+    assert "You can't try unsaved event rules" in response.context["problems"][0]
+    without_rules = {key: value for key, value in form.items() if "event_rules" not in key}
+    assert client.post(url_of(destination), without_rules).context["trials"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from destinations.pinterest.consent_gate import ConsentBlock
 from destinations.pinterest.rudderstack_config import config_from_rudderstack
 from destinations.pinterest.transform import TransformConfig
 
@@ -93,3 +94,96 @@ def test_what_has_no_meaning_here_is_noted_with_the_reason() -> None:
         "tagId is ignored: it only applies to the browser tag.",
         "colour is ignored: unknown setting.",
     )
+
+
+def test_consent_settings_become_categories_in_the_mode_of_the_sender() -> None:
+    imported, notes = config_from_rudderstack(
+        {
+            "consentManagement": [
+                {"provider": "ketch", "consents": [{"consent": "ads"}, {"consent": "ads"}]},
+                {"consents": [{"consent": " C0002"}, {"consent": ""}, {}, None]},
+                {
+                    "provider": "custom",
+                    "resolutionStrategy": "or",
+                    "consents": [{"consent": "a"}, {"consent": "b"}],
+                },
+                {"provider": "iubenda", "consents": []},
+            ],
+            "oneTrustCookieCategories": [{"oneTrustCookieCategory": "C0004"}],
+            "ketchConsentPurposes": {"web": [{"purpose": "ads"}]},
+        }
+    )
+    assert imported.transform.consent_mode == "as_sender"
+    assert imported.transform.consent_categories == (
+        ConsentBlock("ketch", "and", ("ads",)),
+        ConsentBlock("oneTrust", "and", (" C0002",)),
+        ConsentBlock("custom", "or", ("a", "b")),
+        ConsentBlock("oneTrustCookieCategories", "and", ("C0004",)),
+        ConsentBlock("ketchConsentPurposes", "or", ("ads",)),
+    )
+    assert notes == ()
+
+
+def test_of_consent_settings_by_kind_of_source_those_of_the_cloud_are_taken() -> None:
+    def block(consent: str) -> list[dict[str, Any]]:
+        return [{"provider": "oneTrust", "consents": [{"consent": consent}]}]
+
+    imported, notes = config_from_rudderstack(
+        {"consentManagement": {"web": block("1"), "cloud": block("2"), "amp": []}}
+    )
+    assert imported.transform.consent_categories == (ConsentBlock("oneTrust", "and", ("2",)),)
+    assert notes == ("consentManagement differs by source: that of cloud sources was used.",)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, ()),
+        ("", ()),
+        ([], ()),
+        ({}, ()),
+        ({"web": []}, ()),
+        ("x", ("consentManagement was omitted: it isn't a list.",)),
+        ([7], ("Row 1 of consentManagement was omitted: it isn't an object.",)),
+        (
+            [{"provider": "a: b", "consents": [{"consent": "x"}]}],
+            ("Row 1 of consentManagement was omitted: it has no known provider.",),
+        ),
+    ],
+)
+def test_consent_settings_that_say_nothing_leave_consent_off(
+    value: Any, said: tuple[str, ...]
+) -> None:
+    imported, notes = config_from_rudderstack({"consentManagement": value})
+    assert (imported.transform.consent_mode, imported.transform.consent_categories) == ("off", ())
+    assert notes == said
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"eventFilteringOption": "disable", "whitelistedEvents": [{"eventName": "A"}]}, "off"),
+        ({"whitelistedEvents": [{"eventName": "A"}]}, "off"),
+        ({"eventFilteringOption": "whitelistedEvents", "whitelistedEvents": [{}]}, "off"),
+        (
+            {
+                "eventFilteringOption": "whitelistedEvents",
+                "whitelistedEvents": [{"eventName": " A "}, {"eventName": "A"}],
+                "blacklistedEvents": [{"eventName": "B"}],
+            },
+            "allow",
+        ),
+        (
+            {
+                "eventFilteringOption": "blacklistedEvents",
+                "blacklistedEvents": [{"eventName": "A"}],
+            },
+            "deny",
+        ),
+    ],
+)
+def test_the_list_of_events_that_is_on_is_taken(config: dict[str, Any], expected: str) -> None:
+    imported, notes = config_from_rudderstack(config)
+    names = () if expected == "off" else ("A",)
+    assert (imported.transform.event_list, imported.transform.listed_events) == (expected, names)
+    assert all("unknown setting" not in note for note in notes)
