@@ -39,11 +39,11 @@ BATCH_SIZE = 100
 START_SECONDS = 30
 
 
-def measure(seconds: float) -> dict[str, Any]:
+def measure(seconds: float, memory: str = "on") -> dict[str, Any]:
     """All figures. Raises RuntimeError when an answer was not 200 OK or an event is missing."""
     with scratch_database() as url, data_folder() as folder:
         environment = make_environment(url, folder)
-        prepare_installation(environment)
+        prepare_installation(environment, memory)
         with web_server(environment) as port:
             run(port, "/v1/track", seconds=2)  # caches, connections, prepared statements
             single = run(port, "/v1/track", seconds=seconds)
@@ -81,11 +81,12 @@ def make_environment(url: str, folder: str) -> dict[str, str]:
     return {**kept, "DATABASE_URL": url, "CAPI_DATA_DIR": folder}
 
 
-def prepare_installation(environment: dict[str, str]) -> None:
-    """Migrate; one source with one destination."""
+def prepare_installation(environment: dict[str, str], memory: str) -> None:
+    """Migrate; one source with one destination, and its identity memory on or off."""
     script = (
         "from destinations.models import *\n"
-        f"source = Source.objects.create(name='Bench', write_key={WRITE_KEY!r})\n"
+        f"source = Source.objects.create(name='Bench', write_key={WRITE_KEY!r}, "
+        f"identity_memory={memory!r})\n"
         "destination = Destination.objects.create(name='Sandbox', service='sandbox', "
         "advertiser_id='1', conversion_token='token')\n"
         "destination.sources.add(source)\n"
@@ -156,8 +157,9 @@ def main() -> int:
     parser.add_argument(
         "--seconds", type=float, default=10, help="length of each of the three runs"
     )
+    parser.add_argument("--memory", choices=("on", "off"), default="on", help="identity memory")
     options = parser.parse_args()
-    figures = measure(options.seconds)
+    figures = measure(options.seconds, options.memory)
     met = (
         figures["single_requests_per_second"] >= TARGETS["single_requests_per_second"]
         and figures["p99_ms_at_half"] < TARGETS["p99_ms_at_half"]

@@ -45,16 +45,19 @@ class Measured:
     first_error: str = ""
 
 
-def make_event(message_id: str) -> str:
-    """An order as a browser SDK sends it, about 1 KB."""
+EVENTS_OF_A_VISIT = 6
+
+
+def make_event(message_id: str, visit: str) -> str:
+    """An order as a browser SDK sends it, about 1 KB; a visit is a person with a device."""
     return json.dumps(
         {
             "type": "track",
             "event": "Order Completed",
             "messageId": message_id,
             "channel": "web",
-            "anonymousId": message_id,
-            "userId": "user-4711",
+            "anonymousId": f"device-of-{visit}",
+            "userId": f"user-{visit}",
             "originalTimestamp": "2026-11-23T17:29:23.896Z",
             "sentAt": "2026-11-23T17:29:24.012Z",
             "integrations": {"All": True},
@@ -80,7 +83,7 @@ def make_event(message_id: str) -> str:
                     "referrer": "https://www.pinterest.com/",
                     "title": "Thank you",
                 },
-                "traits": {"email": "alex@example.com", "firstName": "Alex"},
+                "traits": {"email": f"alex.{visit}@example.com", "firstName": "Alex"},
             },
         },
         separators=(",", ":"),
@@ -88,9 +91,10 @@ def make_event(message_id: str) -> str:
 
 
 def make_requests(orders: Orders) -> Iterator[bytes]:
-    """Endless different requests; only the message IDs differ."""
-    mark = str(uuid.UUID(int=0))
-    before, *between = make_event(mark).encode().split(mark.encode())
+    """Endless different requests; only the message IDs differ, and who it is after some events."""
+    mark, visit_mark = str(uuid.UUID(int=0)), str(uuid.UUID(int=1))
+    before, *between = make_event(mark, visit_mark).encode().split(mark.encode())
+    visit_of = visit_mark.encode()
     head = (
         f"POST {orders.path} HTTP/1.1\r\nHost: {orders.host}:{orders.port}\r\n"
         f"Authorization: {orders.authorization}\r\nContent-Type: application/json\r\n"
@@ -101,7 +105,8 @@ def make_requests(orders: Orders) -> Iterator[bytes]:
         events = []
         for _ in range(orders.batch_size):
             message_id = f"{prefix}-{number:019}".encode()
-            events.append(message_id.join([before, *between]))
+            visit = b"%s-%015d" % (prefix.encode(), number // EVENTS_OF_A_VISIT)
+            events.append(message_id.join([before, *between]).replace(visit_of, visit))
             number += 1
         body = events[0] if orders.batch_size == 1 else b'{"batch":[%s]}' % b",".join(events)
         yield b"%sContent-Length: %d\r\n\r\n%s" % (head, len(body), body)

@@ -36,13 +36,14 @@ def main() -> int:
         "--backlog", type=int, default=60_000, help="number of events in the drain phase"
     )
     command.add_argument("--only", choices=("drain", "sustained", "latency"))
+    command.add_argument("--memory", choices=("on", "off"), default="on", help="identity memory")
     options = command.read()
     lines = [_without_message_id(line) for line in make_lines(2000)]
     half = options.rate // 2
     phases = {
-        "drain": (_drain, (lines, options.backlog)),
-        "sustained": (_sustained, (lines, options.rate, options.seconds)),
-        "latency": (_sustained, (lines, half, min(options.seconds, 60))),
+        "drain": (_drain, (lines, options.backlog, options.memory)),
+        "sustained": (_sustained, (lines, options.rate, options.seconds, options.memory)),
+        "latency": (_sustained, (lines, half, min(options.seconds, 60), options.memory)),
     }
     figures: dict[str, Any] = {"settings": vars(options)}
     for phase, (measure, arguments) in phases.items():
@@ -60,11 +61,11 @@ def main() -> int:
     return 0
 
 
-def _drain(lines: list[bytes], count: int) -> dict[str, Any]:
+def _drain(lines: list[bytes], count: int, memory: str) -> dict[str, Any]:
     """How fast the workers alone empty a ready backlog."""
     with Rig(sandbox_faults=("latency=0.05",)) as rig:
         rig.configure_django()
-        destination_id = make_shop()
+        destination_id = make_shop(memory=memory)
         started = time.perf_counter()
         _store_backlog(lines, count)
         stored_seconds = time.perf_counter() - started
@@ -172,11 +173,11 @@ def _floor(rig: Rig, destination_id: int) -> float:
     return count / (copying + sending)
 
 
-def _sustained(lines: list[bytes], rate: int, seconds: float) -> dict[str, Any]:
+def _sustained(lines: list[bytes], rate: int, seconds: float, memory: str) -> dict[str, Any]:
     """Post at ``rate`` for ``seconds``; what was settled, how the backlog moved, how late it was."""
     with Rig(sandbox_faults=("latency=0.05",)) as rig:
         rig.configure_django()
-        make_shop()
+        make_shop(memory=memory)
         rig.start("sandbox", "web", "workers", "beat")
         cpu_before = rig.cpu_seconds()
         from deliveries.models import Delivery, Event

@@ -189,11 +189,11 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) ->
         time.sleep(0.05)
 
 
-def make_shop(name: str = "Bench", write_key: str = WRITE_KEY) -> int:
+def make_shop(name: str = "Bench", write_key: str = WRITE_KEY, memory: str = "on") -> int:
     """One source and one sandbox destination; returns the destination's ID."""
     from destinations.models import Destination, Source
 
-    source = Source.objects.create(name=f"{name} shop", write_key=write_key)
+    source = Source.objects.create(name=f"{name} shop", write_key=write_key, identity_memory=memory)
     destination = Destination.objects.create(
         name=name,
         service=Destination.Service.SANDBOX,

@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 ],
                 db_default="off",
                 default="on",
-                help_text="Remembers what a person's events said, hashed, and completes later events that say less. Events that deny consent are not remembered.",
+                help_text="Remembers what a person's events said, hashed, and completes later events that say less. Events that deny consent aren't remembered.",
                 max_length=20,
                 verbose_name="identity memory",
             ),
@@ -31,9 +31,19 @@ class Migration(migrations.Migration):
             field=models.CharField(
                 blank=True,
                 db_default="",
-                help_text="Sources with the same identity space share what is known of a person, e.g. your website and your server. Leave blank to keep this source on its own.",
+                help_text="Sources with the same identity space share what's known about a person, e.g. your website and your server. Leave blank to keep this source on its own.",
                 max_length=100,
                 verbose_name="identity space",
+            ),
+        ),
+        migrations.AlterField(
+            model_name="source",
+            name="is_public",
+            field=models.BooleanField(
+                db_default=False,
+                default=False,
+                help_text="Turn on if the key is in a website or app, where anyone can read it. Each visitor is then rate limited, and what is sent with it never replaces what a source with a secret key said about a person. Use a separate source for your server.",
+                verbose_name="public write key",
             ),
         ),
     ]
