@@ -35,7 +35,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(User)
-class UserAdmin(TickedChoices, DjangoUserAdmin, StrictModelAdmin):
+class UserAdmin(TickedChoices, DjangoUserAdmin, StrictModelAdmin):  # type: ignore[misc]  # what these say of each other's options
     """Who stands in the history is not deleted, because the history would go with them."""
 
     form = UserChangeForm
@@ -62,7 +62,7 @@ class UserAdmin(TickedChoices, DjangoUserAdmin, StrictModelAdmin):
         if obj is None:
             return self.add_fieldsets
         return (
-            *self.fieldsets,
+            *(self.fieldsets or ()),
             (
                 gettext_lazy("Sign-in and deletion"),
                 {"fields": ("shown_switch", "shown_deleting")},
@@ -140,7 +140,7 @@ class UserAdmin(TickedChoices, DjangoUserAdmin, StrictModelAdmin):
 
 
 @admin.register(Group)
-class GroupAdmin(TickedChoices, DjangoGroupAdmin, StrictModelAdmin):
+class GroupAdmin(TickedChoices, DjangoGroupAdmin, StrictModelAdmin):  # type: ignore[misc]  # as above
     list_display = ("name", "shown_users")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:

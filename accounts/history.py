@@ -50,7 +50,7 @@ class HistoryAdmin(StrictModelAdmin):
         )
 
     @display(description=gettext_lazy("When"))
-    def shown_time(self, entry: LogEntry) -> SafeString:
+    def shown_time(self, entry: LogEntry) -> SafeString | str:
         return show_time(entry.action_time)
 
     @display(description=gettext_lazy("Who"))

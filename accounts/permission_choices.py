@@ -37,7 +37,9 @@ class TickedChoices:
         kwargs["widget"] = UnfoldAdminCheckboxSelectMultipleWidget()
         if db_field.related_model is Permission:
             kwargs["form_class"] = PermissionField
-            kwargs["queryset"] = grantable(db_field.model._meta.model_name, _object_id(request))
+            kwargs["queryset"] = grantable(
+                str(db_field.model._meta.model_name), _object_id(request)
+            )
         field = super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[misc]
         return cast("Field | None", field)
 

@@ -9,10 +9,11 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth import login
 from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView, RedirectURLMixin
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
@@ -69,7 +70,7 @@ class SignInView(LoginView):
             "username": self.request.user.get_username(),
         }
 
-    def form_valid(self, form: ThrottledLoginForm) -> HttpResponse:
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         user = form.get_user()
         if find_two_factor(user) is None:
             return super().form_valid(form)
@@ -138,7 +139,7 @@ class CodeView(RedirectURLMixin, FormView):
     form_class = CodeForm
     next_page = "admin:index"
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self.user = _find_waiting(request)
         if self.user is None:
             if request.session.pop(WAITING, None):
@@ -161,6 +162,7 @@ class CodeView(RedirectURLMixin, FormView):
         url = self.get_success_url()
         self.request.session.pop(WAITING, None)
         login(self.request, self.user)
+        assert self.user is not None  # or nobody would have got past dispatch
         two_factor = find_two_factor(User.objects.get(pk=self.user.pk))
         if two_factor is not None:
             mark_session(self.request, two_factor)

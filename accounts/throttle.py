@@ -128,7 +128,7 @@ def _one_at_a_time() -> Iterator[None]:
     if "logins" not in settings.CACHES:
         yield  # Redis counts in one step
         return
-    folder = Path(settings.CACHES["logins"]["LOCATION"])
+    folder = Path(str(settings.CACHES["logins"]["LOCATION"]))
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -30,6 +30,7 @@ from accounts.two_factor import (
     turn_on,
 )
 from accounts.two_factor_gate import mark_session
+from admin_base.site import signed_in
 from destinations.secrets import Secret, SecretUnreadable
 
 NEW_SECRET = "new_two_factor_secret"
@@ -59,7 +60,7 @@ class ConfirmForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
         if {"password", "code"} <= cleaned.keys():
-            user = self.request.user
+            user = signed_in(self.request)
             if not user.check_password(cleaned["password"]):
                 # Asked first: a wrong password must not use up a code. Counted all the same.
                 cleaned["code"] = ""
@@ -81,11 +82,11 @@ def own_view(request: HttpRequest) -> HttpResponse:
     form = ConfirmForm(request, request.POST if request.method == "POST" else None)
     if two_factor is not None and request.method == "POST" and form.is_valid():
         if request.POST.get("verb") == "renew":
-            codes = renew_recovery_codes(request.user.pk)
+            codes = renew_recovery_codes(signed_in(request).pk)
             _note(request, request.user, gettext("New recovery codes created."))
             return _show_codes(request, codes)
         if request.POST.get("verb") == "off" and not settings.REQUIRE_TWO_FACTOR:
-            turn_off(request.user.pk)
+            turn_off(signed_in(request).pk)
             _note(request, request.user, gettext("Two-factor authentication turned off."))
             messages.success(
                 request,
@@ -113,7 +114,7 @@ def set_up_view(request: HttpRequest) -> HttpResponse:
     secret = _secret_of(request)
     form = SetUpForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        codes = turn_on(request.user.pk, secret, form.cleaned_data["code"], timezone.now())
+        codes = turn_on(signed_in(request).pk, secret, form.cleaned_data["code"], timezone.now())
         if codes is not None:
             return _after_turning_on(request, codes)
         form.add_error(
@@ -176,7 +177,7 @@ def _secret_of(request: HttpRequest) -> str:
 def _after_turning_on(request: HttpRequest, codes: list[str]) -> HttpResponse:
     request.session.pop(NEW_SECRET, None)
     request.session.cycle_key()
-    mark_session(request, TwoFactor.objects.get(user=request.user))
+    mark_session(request, TwoFactor.objects.get(user=signed_in(request)))
     _note(request, request.user, gettext("Two-factor authentication turned on."))
     return _show_codes(request, codes)
 
@@ -194,5 +195,5 @@ def _show_codes(request: HttpRequest, codes: list[str]) -> HttpResponse:
 def _note(request: HttpRequest, user: Any, message: str) -> None:
     """In the history: who, whose, what; never a code."""
     LogEntry.objects.log_actions(
-        request.user.pk, [user], CHANGE, change_message=message, single_object=True
+        signed_in(request).pk, [user], CHANGE, change_message=message, single_object=True
     )

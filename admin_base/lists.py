@@ -77,7 +77,7 @@ class StrictModelAdmin(ModelAdmin):
             names.update(self._parameters_of(request, item))
         return frozenset(names)
 
-    def _parameters_of(self, request: HttpRequest, item: Any) -> list[str | None]:
+    def _parameters_of(self, request: HttpRequest, item: Any) -> list[Any]:
         if isinstance(item, type) and issubclass(item, ListFilter):
             return [item.parameter_name]  # type: ignore[attr-defined]
         path, filter_class = item if isinstance(item, tuple | list) else (item, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.core.checks import CheckMessage, Error
 from django.http import Http404, HttpRequest
 from unfold.sites import UnfoldAdminSite
@@ -35,3 +36,9 @@ class RelayAdminSite(UnfoldAdminSite):
     def autocomplete_view(self, request: HttpRequest) -> Any:
         """No form asks it. It would run a list's search for whoever may see the list."""
         raise Http404
+
+
+def signed_in(request: HttpRequest) -> User:
+    """Who asks: only somebody who is signed in gets to a page of the admin."""
+    assert isinstance(request.user, User)
+    return request.user

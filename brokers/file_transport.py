@@ -61,14 +61,14 @@ class Channel(filesystem.Channel):
         # lost in between. Every queue here is bound under its own name.
         return super()._lookup(exchange, routing_key, default) or [routing_key]
 
-    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:
+    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:  # type: ignore[override]  # kombu's has names without types
         folder = Path(self.data_folder_out)
         name = f"{time.time_ns():020d}-{uuid.uuid4().hex}.{queue}.msg"
         _write(folder / name, dumps(payload))
         for old in _waiting(folder, queue)[:-MAX_MESSAGES]:
             (folder / old).unlink(missing_ok=True)
 
-    def _get(self, queue: str) -> Any:
+    def _get(self, queue: str) -> Any:  # type: ignore[override]  # the same
         folder = Path(self.data_folder_in)
         for name in _waiting(folder, queue):
             taken = folder / f".taken-{name}"

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 from django.conf import settings
 from django.http import HttpRequest, RawPostDataException, UnreadablePostError
 from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 
 from capi_project.log_lines import CLIENT_ERRORS
@@ -46,7 +47,7 @@ class Filter(SafeExceptionReporterFilter):
     def get_post_parameters(self, request: HttpRequest | None) -> dict[str, str]:
         return dict.fromkeys(request.POST if request else (), self.cleansed_substitute)
 
-    def get_traceback_frame_variables(
+    def get_traceback_frame_variables(  # type: ignore[override]  # Django's own returns a list, too
         self, request: HttpRequest, tb_frame: FrameType
     ) -> list[tuple[str, Any]]:
         """Numbers as they are, of all else the type."""
@@ -72,11 +73,11 @@ class Reporter(ExceptionReporter):
             data["request_insecure_uri"] = data["request_insecure_uri"].partition("?")[0]
         return data
 
-    def get_traceback_html(self) -> str:
-        return self._without_secrets(super().get_traceback_html())
+    def get_traceback_html(self) -> SafeString:
+        return mark_safe(self._without_secrets(super().get_traceback_html()))
 
-    def get_traceback_text(self) -> str:
-        return self._without_secrets(super().get_traceback_text())
+    def get_traceback_text(self) -> SafeString:
+        return mark_safe(self._without_secrets(super().get_traceback_text()))
 
     def _without_secrets(self, page: str) -> str:
         found = set(_secrets_of_settings()) | set(_secrets_of_request(self.request))
@@ -100,7 +101,7 @@ class _Type:
 def _can_be_read(request: HttpRequest) -> bool:
     """Whether its parameters are known: there may be too many of them, or the body is broken."""
     try:
-        return request.GET is not None and request.POST is not None
+        return len(request.GET) + len(request.POST) >= 0
     except (*CLIENT_ERRORS, RawPostDataException, UnreadablePostError):
         return False
 

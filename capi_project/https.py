@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponsePermanentRedirect
 from django.middleware.security import SecurityMiddleware
 
 from deliveries.ingest.schemes import came_in_clear
@@ -11,7 +11,7 @@ from deliveries.ingest.schemes import came_in_clear
 class HttpsMiddleware(SecurityMiddleware):
     """Django's, but not for a proxy that doesn't say how it was asked: that would never end."""
 
-    def process_request(self, request: HttpRequest) -> HttpResponseBase | None:
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
         if not (self.redirect and came_in_clear(request)):
             return None
         return super().process_request(request)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 def _static(path: str) -> Callable[[HttpRequest], str]:
@@ -19,7 +22,7 @@ def _allowed(permission: str) -> Callable[[HttpRequest], bool]:
     return lambda request: request.user.has_perm(permission)
 
 
-def _entry(title: str, icon: str, model: str) -> dict[str, Any]:
+def _entry(title: StrOrPromise, icon: str, model: str) -> dict[str, Any]:
     """A line of the side bar that leads to the list of ``app.model``, for those who may see it."""
     app, _, name = model.partition(".")
     return {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -25,7 +27,7 @@ def former_button(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
     return HttpResponseRedirect(url, preserve_request=True)
 
 
-pages = [
+pages: list[Any] = [
     path("", include("deliveries.ingest.urls")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     # As it was called before: a page that somebody left open posts there.

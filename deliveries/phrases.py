@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from django.utils import dateformat, timezone
@@ -15,6 +15,9 @@ from deliveries.models import Batch, Delivery
 from deliveries.statuses import DeliveryStatus
 from destinations.badges import show_badge
 from destinations.models import Destination
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 MAX_SHOWN_CHARACTERS = 200_000
 """A pretty-printed request of 1000 conversions is megabytes; the exact body can be downloaded."""
@@ -30,7 +33,7 @@ STATUS_ICONS: dict[str, str] = {
 }
 """With the word beside it: a state is never told by its colour alone."""
 
-OUTCOME_LOOKS: dict[str, tuple[str, str]] = {
+OUTCOME_LOOKS: dict[str, tuple[StrOrPromise, str]] = {
     "delivered": (gettext_lazy("Delivered"), "delivered"),
     "rejected": (gettext_lazy("Rejected"), "rejected"),
     "retryable": (gettext_lazy("Failed, will retry"), "pending"),
@@ -97,14 +100,14 @@ def show_status(status: str, look: str = "", label: str = "") -> SafeString:
     return show_badge(
         look,
         STATUS_ICONS.get(look, "help"),
-        label or dict(DeliveryStatus.choices).get(status, status),
+        str(label or dict(DeliveryStatus.choices).get(status, status)),
     )
 
 
 def show_outcome(outcome: str) -> SafeString:
     """A badge for what one attempt came to."""
     label, look = OUTCOME_LOOKS.get(outcome, (outcome, "discarded"))
-    return show_status(look, look, label)
+    return show_status(look, look, str(label))
 
 
 def show_last_outcome(outcome: str) -> SafeString:

@@ -61,6 +61,7 @@ def _say(value: Any, field: forms.Field) -> str:
     if isinstance(field, forms.ModelMultipleChoiceField):
         rows = value if isinstance(value, models.QuerySet | list | tuple) else ()
         if any(isinstance(row, int) for row in rows):
+            assert field.queryset is not None
             rows = field.queryset.filter(pk__in=rows)
         return ", ".join(sorted(f"“{row}”" for row in rows)) or "none"
     if isinstance(value, bool):

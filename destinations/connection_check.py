@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from django.utils import timezone
@@ -21,12 +21,15 @@ from destinations.pinterest.replies import read_reply
 from destinations.pinterest.transform import transform
 from destinations.secrets import SecretUnreadable
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 CHECK_AGAIN_AFTER = timedelta(hours=23)
 """A day, less what a task may come late after an outage."""
 
 Verdict = ConnectionCheck.Verdict
 
-_ADVICE: dict[str, tuple[str, str]] = {
+_ADVICE: dict[str, tuple[StrOrPromise, StrOrPromise]] = {
     Verdict.FINE: (gettext_lazy("Connected."), ""),
     Verdict.BAD_TOKEN: (
         gettext_lazy("Pinterest doesn't accept the conversion token."),
@@ -99,16 +102,17 @@ class CheckResult:
 
     @property
     def meaning(self) -> str:
-        return _ADVICE[self.verdict][0]
+        return str(_ADVICE[self.verdict][0])
 
     @property
     def remedy(self) -> str:
-        return _ADVICE[self.verdict][1]
+        return str(_ADVICE[self.verdict][1])
 
 
 def advise(verdict: str) -> tuple[str, str]:
     """What a stored verdict means, and what to do about it."""
-    return _ADVICE.get(verdict, _ADVICE[Verdict.UNCLEAR])
+    meaning, remedy = _ADVICE.get(verdict, _ADVICE[Verdict.UNCLEAR])
+    return str(meaning), str(remedy)
 
 
 def check_connection(destination: Destination, now: datetime) -> CheckResult:

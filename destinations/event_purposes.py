@@ -5,9 +5,14 @@ The names are those of https://developers.pinterest.com/docs/conversions/event/.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.utils.translation import gettext_lazy
 
-EVENT_PURPOSES: dict[str, str] = {
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+EVENT_PURPOSES: dict[str, StrOrPromise] = {
     "checkout": gettext_lazy("a completed purchase"),
     "add_to_cart": gettext_lazy("an item was added to the cart"),
     "page_visit": gettext_lazy("a page was viewed, such as a product"),

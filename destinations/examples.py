@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext_lazy
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 _TRAITS = {"email": "alex@example.com", "firstName": "Alex", "lastName": "Keener"}
 _PRODUCT = {"product_id": "123454387", "name": "Game", "price": 3.0, "quantity": 2}
@@ -20,7 +23,7 @@ _BROWSER = {
 @dataclass(frozen=True, slots=True)
 class Example:
     key: str
-    title: str
+    title: StrOrPromise
     event: dict[str, Any]
 
 

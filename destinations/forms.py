@@ -72,7 +72,7 @@ class SourceForm(forms.ModelForm):
             )
 
     def _save_m2m(self) -> None:
-        super()._save_m2m()
+        super()._save_m2m()  # type: ignore[misc]  # Django's, and called by save_m2m
         if "destinations" in self.cleaned_data:
             self.instance.destinations.set(self.cleaned_data["destinations"])
 

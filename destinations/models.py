@@ -155,7 +155,7 @@ class Source(models.Model):
         return f"={self.identity_space}" if self.identity_space else f"#{self.pk}"
 
 
-class DestinationQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class DestinationQuerySet(models.QuerySet):
     def sendable(self, now: datetime) -> Self:
         """On, not paused, and not held back by a rate limit or after failures."""
         return self.filter(

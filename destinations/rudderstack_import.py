@@ -108,7 +108,7 @@ def import_destination(found: FoundDestination, *, dry_run: bool = False) -> Imp
     except ValidationError as error:
         report.result = "skipped"
         report.notes = [
-            f"{Destination._meta.get_field(key).verbose_name}: {' '.join(messages)}"
+            f"{_label(Destination, key)}: {' '.join(messages)}"
             for key, messages in error.message_dict.items()
         ]
         return report
@@ -181,7 +181,7 @@ def _take_source(found: FoundSource, report: ImportReport) -> Source | None:
         Source(name=name, write_key=found.write_key).clean_fields()
     except ValidationError as error:
         reasons = [
-            f"{Source._meta.get_field(key).verbose_name}: {' '.join(messages)}"
+            f"{_label(Source, key)}: {' '.join(messages)}"
             for key, messages in error.message_dict.items()
         ]
         report.notes.append(f"Source “{name[:50]}” wasn't imported: {' '.join(reasons)}")
@@ -261,3 +261,8 @@ def _name(value: Any) -> str:
 
 def _text(value: Any) -> str:
     return value.strip() if isinstance(value, str) else ""
+
+
+def _label(model: type[Destination] | type[Source], field: str) -> str:
+    """What the form calls a field."""
+    return str(getattr(model._meta.get_field(field), "verbose_name", field))

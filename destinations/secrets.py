@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
@@ -67,7 +67,13 @@ class Secret:
     __str__ = __repr__
 
 
-class SecretField(models.TextField):
+if TYPE_CHECKING:
+    _SecretText = models.TextField[Secret | str, Secret]
+else:
+    _SecretText = models.TextField
+
+
+class SecretField(_SecretText):
     """Holds a Secret. A plain text that is assigned is encrypted on its way to the database."""
 
     description = gettext_lazy("Encrypted text")

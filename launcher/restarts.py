@@ -26,4 +26,4 @@ class RestartPolicy:
         if len(self._died_at) >= self.most_deaths:
             return None
         delay = self.first_delay_seconds * 2 ** (len(self._died_at) - 1)
-        return min(delay, self.longest_delay_seconds)
+        return float(min(delay, self.longest_delay_seconds))

@@ -171,7 +171,7 @@ class RequestReader:
             parsed = parse_url(url)
             if parsed.host is None:
                 raise RequestRefused(HTTPStatus.BAD_REQUEST, "The request has no path.")
-            host = parsed.host if parsed.port is None else b"%s:%d" % (parsed.host, parsed.port)
+            host = b"%s:%d" % (parsed.host, parsed.port) if parsed.port else parsed.host
             environ["HTTP_HOST"] = host.decode("latin-1")
             url = (parsed.path or b"/") + (b"?" + parsed.query if parsed.query else b"")
         path, _, query = url.partition(b"#")[0].partition(b"?")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
 from unfold.decorators import display
 
+from admin_base.site import signed_in
 from admin_base.typed import typed_line
 from deliveries.actions.bulk import TOUCHED, cancel_bulk_action, count_preview, start_bulk_action
 from deliveries.admin.log_admin import LogAdmin
@@ -28,6 +29,9 @@ from deliveries.search.query_params import has_times, read_in_own_zone
 from deliveries.search.zones import ZONE, zone_name, zone_of
 from deliveries.statuses import BulkVerb, DeliveryStatus
 from destinations.models import Destination, Source
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 MAY_OPERATE = "deliveries.operate_delivery"
 REPLAY_OPTIONS = ("retries_undelivered", "resends_delivered")
@@ -144,7 +148,7 @@ class BulkActionAdmin(LogAdmin):
         return TemplateResponse(request, "admin/deliveries/bulkaction/ask.html", context)
 
     def _start(
-        self, request: HttpRequest, verb: str, selection: Selection, options: dict[str, bool]
+        self, request: HttpRequest, verb: str, selection: Selection, options: dict[str, Any]
     ) -> HttpResponse:
         with transaction.atomic():
             action = start_bulk_action(
@@ -219,7 +223,7 @@ class BulkActionAdmin(LogAdmin):
         return action.requested_by or "–"
 
 
-TITLES: dict[str, str] = {
+TITLES: dict[str, StrOrPromise] = {
     BulkVerb.RETRY: gettext_lazy("Retry all matching"),
     BulkVerb.DISCARD: gettext_lazy("Discard all matching"),
     BulkVerb.REPLAY: gettext_lazy("Replay a time range"),
@@ -229,7 +233,7 @@ TITLES: dict[str, str] = {
 def _note(request: HttpRequest, action: BulkAction, message: str) -> None:
     """Who did it, in the history; the entry leads to the action's page with what came of it."""
     LogEntry.objects.log_actions(
-        request.user.pk, [action], CHANGE, change_message=message, single_object=True
+        signed_in(request).pk, [action], CHANGE, change_message=message, single_object=True
     )
 
 

@@ -24,6 +24,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 
+from admin_base.site import signed_in
 from admin_base.typed import typed_line
 from deliveries.actions.operations import discard, retry
 from deliveries.admin.bulk_pages import bulk_links
@@ -257,7 +258,7 @@ class BatchPages(LogAdmin):
 def note_deliveries(request: HttpRequest, ids: list[int], message: str) -> None:
     """Who did what with which deliveries: one entry, in the history of a single one."""
     LogEntry.objects.create(
-        user_id=request.user.pk,
+        user_id=signed_in(request).pk,
         content_type=ContentType.objects.get_for_model(Delivery),
         object_id=str(ids[0]) if len(ids) == 1 else None,
         object_repr=f"Delivery {ids[0]}" if len(ids) == 1 else _deliveries(len(ids)),

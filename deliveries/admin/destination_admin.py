@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext, ngettext
 
+from admin_base.site import signed_in
 from admin_base.typed import typed_line
 from deliveries.actions.operations import resume
 from deliveries.admin.preview_page import preview_view
@@ -85,7 +86,7 @@ class OperatedDestinationAdmin(DestinationAdmin):
     def _note(self, request: HttpRequest, destination: Destination, message: str) -> None:
         """Who did it, in the destination's history."""
         LogEntry.objects.log_actions(
-            request.user.pk, [destination], CHANGE, change_message=message, single_object=True
+            signed_in(request).pk, [destination], CHANGE, change_message=message, single_object=True
         )
 
 

@@ -127,7 +127,8 @@ def read_details(delivery: Delivery, now: datetime, is_masked: bool = False) -> 
         known = personal_values(_json_of(panes[0]), _json_of(panes[1]))
         if hides_event_id:
             known, event_id = known | {event_id}, HIDDEN
-        panes = tuple(_mask_pane(pane, known) for pane in panes)
+        received, sent, answered = (_mask_pane(pane, known) for pane in panes)
+        panes = (received, sent, answered)
         for row in (delivery, *attempts):
             mask_row(row, known)
     return DeliveryDetails(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.admin import ModelAdmin, SimpleListFilter
 from django.db import models
@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from deliveries.admin.paging import distinct_values
 from deliveries.db.id_ranges import within
 from deliveries.models import Delivery
+from deliveries.querysets import DeliveryQuerySet
 from deliveries.search import FILTERS, read_selection
 from deliveries.search.query_params import DAY
 from deliveries.search.readers import COMPLETED_FROM_MEMORY, day_bounds, read_day, read_id
@@ -34,17 +35,21 @@ class BarFilter(SimpleListFilter):
     def has_output(self) -> bool:
         return True
 
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Iterable[tuple[str, str]]:
+    def lookups(
+        self, request: HttpRequest, model_admin: ModelAdmin[Any]
+    ) -> Iterable[tuple[str, str]]:
         return ()
 
-    def queryset(self, request: HttpRequest, queryset: models.QuerySet) -> models.QuerySet:
+    def queryset(
+        self, request: HttpRequest, queryset: models.QuerySet[Any]
+    ) -> models.QuerySet[Any]:
         text = (self.value() or "").strip()
         if not text:
             return queryset
         # PostgreSQL has no text with NUL in it, so none can be meant.
         return queryset.none() if "\x00" in text else self.narrow(queryset, text)
 
-    def narrow(self, queryset: models.QuerySet, text: str) -> models.QuerySet:
+    def narrow(self, queryset: models.QuerySet[Any], text: str) -> models.QuerySet[Any]:
         """The rows that fit ``text``, which is not empty and was typed by anybody."""
         raise NotImplementedError
 
@@ -52,13 +57,17 @@ class BarFilter(SimpleListFilter):
 class LogFilter(BarFilter):
     """A filter of the delivery log; ``Selection`` says what it means."""
 
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Iterable[tuple[str, str]]:
+    def lookups(
+        self, request: HttpRequest, model_admin: ModelAdmin[Any]
+    ) -> Iterable[tuple[str, str]]:
         choices = CHOICES.get(str(self.parameter_name))
         return choices() if choices else ()
 
-    def narrow(self, queryset: models.QuerySet, text: str) -> models.QuerySet:
+    def narrow(self, queryset: models.QuerySet[Any], text: str) -> models.QuerySet[Any]:
         try:
-            return read_selection({str(self.parameter_name): text}, self.zone).narrow(queryset)
+            return read_selection({str(self.parameter_name): text}, self.zone).narrow(
+                cast(DeliveryQuerySet, queryset)
+            )
         except (ValueError, OverflowError):
             return queryset.none()
 
@@ -115,10 +124,12 @@ class DestinationFilter(BarFilter):
     title = gettext_lazy("destination")
     parameter_name = "destination"
 
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Iterable[tuple[str, str]]:
+    def lookups(
+        self, request: HttpRequest, model_admin: ModelAdmin[Any]
+    ) -> Iterable[tuple[str, str]]:
         return _destinations()
 
-    def narrow(self, queryset: models.QuerySet, text: str) -> models.QuerySet:
+    def narrow(self, queryset: models.QuerySet[Any], text: str) -> models.QuerySet[Any]:
         return queryset.filter(destination_id=pk) if (pk := read_id(text)) else queryset.none()
 
 
@@ -128,10 +139,12 @@ class SourceFilter(BarFilter):
     title = gettext_lazy("source")
     parameter_name = "source"
 
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> Iterable[tuple[str, str]]:
+    def lookups(
+        self, request: HttpRequest, model_admin: ModelAdmin[Any]
+    ) -> Iterable[tuple[str, str]]:
         return _sources()
 
-    def narrow(self, queryset: models.QuerySet, text: str) -> models.QuerySet:
+    def narrow(self, queryset: models.QuerySet[Any], text: str) -> models.QuerySet[Any]:
         return queryset.filter(source_id=pk) if (pk := read_id(text)) else queryset.none()
 
 
@@ -143,7 +156,7 @@ class DayFilter(BarFilter):
     control = "relay/filters/day.html"
     time_field = "created_at"
 
-    def narrow(self, queryset: models.QuerySet, text: str) -> models.QuerySet:
+    def narrow(self, queryset: models.QuerySet[Any], text: str) -> models.QuerySet[Any]:
         try:
             day = read_day(text)
         except ValueError:

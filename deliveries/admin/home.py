@@ -82,7 +82,7 @@ def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     sees_destinations = user.has_perm("destinations.view_destination")
     sees_log = user.has_perm("deliveries.view_delivery")
     context |= {"span": span, "spans": SPANS, "sees_log": sees_log}
-    destinations = list(
+    destinations: list[Destination] = list(
         Destination.objects.select_related("connection_check").annotate(
             source_count=Count("sources")
         )

@@ -60,7 +60,7 @@ class LogAdmin(StrictModelAdmin):
             "is_fullwidth": "1",
             **self.read_details(request, row),
         }
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         return TemplateResponse(request, self.detail_template, context)
 
     def read_details(self, request: HttpRequest, row: models.Model) -> dict[str, Any]:

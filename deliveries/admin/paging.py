@@ -12,6 +12,7 @@ from django.db.models import Prefetch, prefetch_related_objects
 from django.http import HttpRequest
 
 from admin_base.lists import StrictChangeList
+from deliveries.db.id_ranges import column_of
 from deliveries.privacy.masked_rows import mask_row, sees_personal_data
 from deliveries.search.readers import read_id
 from deliveries.search.zones import zone_name, zone_of
@@ -104,7 +105,7 @@ def distinct_values(model: type[models.Model], field: str) -> list[str]:
     """Every non-empty text in an indexed ``field``, by hopping through the index: one query."""
     connection = connections[model.objects.db]  # type: ignore[attr-defined]
     quote = connection.ops.quote_name
-    table, column = quote(model._meta.db_table), quote(model._meta.get_field(field).column)
+    table, column = quote(model._meta.db_table), quote(column_of(model, field))
     sql = f"""
         WITH RECURSIVE hops(value) AS (
             SELECT MIN({column}) FROM {table} WHERE NOT ({column} = '')

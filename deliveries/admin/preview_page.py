@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from django.conf import settings
@@ -183,7 +183,7 @@ def _read_config(
     rows = EventMappingFormSet(request.POST, instance=destination)
     rules = EventRuleFormSet(data=request.POST, instance=destination)
     # A new destination has no token yet, and the preview needs none.
-    form.instance.clean = lambda: None  # type: ignore[method-assign]
+    form.instance.clean = lambda: None
     problems = [
         f"{form.fields[name].label if name in form.fields else gettext('Form')}: {message}"
         for name, messages in form.errors.items()
@@ -196,7 +196,7 @@ def _read_config(
                 % {"number": number, "message": message}
             )
             for number, errors in enumerate(rows.errors, start=1)
-            for messages in errors.values()
+            for messages in cast(dict[str, list[str]], errors).values()
             for message in messages
         ]
     if rules.management_form.is_valid() and not rules.is_valid():

@@ -73,7 +73,9 @@ class SavedLinkPages(LogAdmin):
         return {
             "saved_links": links_for(request.user),
             "this_query": query.urlencode(),
-            "this_link": _clean_or_empty(query.dict()),
+            "this_link": _clean_or_empty(
+                {name: str(value) for name, value in query.dict().items()}
+            ),
             "may_share": request.user.has_perm(MAY_SHARE),
         }
 

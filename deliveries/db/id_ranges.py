@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection, models
 
@@ -18,7 +19,7 @@ def first_id_since(model: type[models.Model], field: str, moment: datetime) -> i
     the exact condition on ``field`` too.
     """
     quote = connection.ops.quote_name
-    table, column = quote(model._meta.db_table), quote(model._meta.get_field(field).column)
+    table, column = quote(model._meta.db_table), quote(column_of(model, field))
     is_before = (
         f"(SELECT {column} FROM {table} WHERE id >= (low + high) / 2 ORDER BY id LIMIT 1) < %s"
     )
@@ -52,9 +53,16 @@ def id_range(
     return before, newest or 0
 
 
+def column_of(model: type[models.Model], field: str) -> str:
+    """The column of a field of a table's own."""
+    found = model._meta.get_field(field)
+    assert isinstance(found, models.Field)
+    return str(found.column)
+
+
 def within(
-    queryset: models.QuerySet, field: str, start: datetime, end: datetime | None = None
-) -> models.QuerySet:
+    queryset: models.QuerySet[Any], field: str, start: datetime, end: datetime | None = None
+) -> models.QuerySet[Any]:
     """Rows with ``start <= field < end``, found through their ids (see first_id_since)."""
     model = queryset.model
     conditions: dict[str, object] = {

@@ -53,7 +53,7 @@ def probe_delay_seconds(failure_count: int) -> float:
     if failure_count < CIRCUIT_OPENS_AT:
         return 0.0
     doublings = min(failure_count - CIRCUIT_OPENS_AT, 10)
-    return min(FIRST_PROBE_SECONDS * 2**doublings, SLOWEST_PROBE_SECONDS)
+    return float(min(FIRST_PROBE_SECONDS * 2**doublings, SLOWEST_PROBE_SECONDS))
 
 
 def _held(now: datetime, seconds: float) -> dict[str, object]:

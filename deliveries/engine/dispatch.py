@@ -273,10 +273,12 @@ def _load(claimed: Claimed) -> Iterator[ClaimedDelivery]:
         found = {row[0]: row for row in rows}
         for delivery_id in ids:
             if delivery_id in found:
-                *fields, body, size, event_id = found.pop(delivery_id)
+                pk, attempts, name, message_id, source_id, body, size, event_id = found.pop(
+                    delivery_id
+                )
                 if body is None and size is not None:
                     body = Event.objects.body_of(event_id)
-                yield ClaimedDelivery(*fields, body)
+                yield ClaimedDelivery(pk, attempts, name, message_id, source_id, body)
 
 
 def _judge(ready: Ready, outcome: Outcome, place: Place | None) -> Judged:

@@ -154,6 +154,7 @@ def _delivery_row(
     jitter: float,
 ) -> DeliveryRow:
     outcome = one.outcome
+    stage: str
     if one.filtered is not None:
         status, due_at, attempts_used = DeliveryStatus.FILTERED, None, one.attempts_used - 1
         stage, code, field, message = Stage.TRANSFORM, one.filtered.code, "", one.filtered.message

@@ -26,3 +26,8 @@ def key_of(space: str, kind: str, person_id: str) -> UUID:
         text.encode("utf-8", "surrogatepass"), key=_secret(settings.SECRET_KEY), digest_size=16
     )
     return UUID(bytes=digest.digest())
+
+
+def bytes_of(key: UUID | None) -> bytes | None:
+    """A key as the pure core has it."""
+    return None if key is None else key.bytes

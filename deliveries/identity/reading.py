@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from deliveries.identity.keys import key_of
+from deliveries.identity.keys import bytes_of, key_of
 from deliveries.models import Person as PersonModel
 from destinations.models import Source
 from destinations.pinterest.consent import denies_consent
@@ -41,7 +41,7 @@ def identity_spaces() -> dict[int, str]:
     }
 
 
-def recall_each(events: Sequence[tuple[str | None, Mapping[str, Any]]]) -> list[Recalled | None]:
+def recall_each(events: Sequence[tuple[str | None, dict[str, Any]]]) -> list[Recalled | None]:
     """For each event in its space: what is known of its person. One query, none without IDs.
 
     None for an event without a space or ID, and for one that denies consent.
@@ -77,7 +77,7 @@ def _read(keys: Iterable[UUID]) -> dict[UUID, Known]:
     )
     return {
         key: (
-            Person(decode(bytes(entries)), user_id.bytes if user_id else None, is_shared),
+            Person(decode(bytes(entries)), bytes_of(user_id), is_shared),
             decode(bytes(of_user)) if of_user else {},
         )
         for key, entries, user_id, is_shared, of_user in rows
@@ -90,12 +90,12 @@ def _recall(
     user, of_user = people.get(user_key, (None, {})) if user_key else (None, {})
     device, of_device = people.get(device_key, (None, {})) if device_key else (None, {})
     if user_key is not None:
-        leads_to, keys = of_user, (user_key,)
+        leads_to, keys = of_user, [user_key]
     else:
         assert device_key is not None
-        leads_to, keys = of_device, (device_key,)
+        leads_to, keys = of_device, [device_key]
         if device is not None and device.user is not None and not device.is_shared:
-            keys = (device_key, UUID(bytes=device.user))
+            keys.append(UUID(bytes=device.user))
     entries = recall(
         user, device, Person(leads_to) if leads_to else None, user_key.bytes if user_key else None
     )
@@ -105,5 +105,5 @@ def _recall(
             settings.IDENTITY_CLICK_DAYS * 86_400,
             settings.IDENTITY_ADDRESS_HOURS * 3_600,
         ),
-        keys,
+        tuple(keys),
     )

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from deliveries.db.bulk_sql import upsert_rows
-from deliveries.identity.keys import key_of
+from deliveries.identity.keys import bytes_of, key_of
 from deliveries.identity.second_chance import give_second_chances
 from deliveries.models import Person as PersonModel
 from destinations.pinterest.identity import (
@@ -214,8 +214,8 @@ def draft_people(notes: Sequence[Note], now: datetime) -> Draft:
             note.said,
             settings.IDENTITY_CLICK_DAYS * 86400,
         )
-        for name, person in changed.items():
-            key = names[name]
+        for changed_name, person in changed.items():
+            key = names[changed_name]
             if person.user is not None and people.get(key, NOBODY).user is None:
                 linked.add(key)
             people[key] = person
@@ -265,7 +265,7 @@ def _read(keys: set[UUID]) -> dict[UUID, tuple[Person, date, int]]:
     )
     return {
         key: (
-            Person(decode(bytes(entries)), user_id.bytes if user_id else None, is_shared),
+            Person(decode(bytes(entries)), bytes_of(user_id), is_shared),
             seen_on,
             version,
         )

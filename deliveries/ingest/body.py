@@ -27,7 +27,7 @@ class RawBodyParser(BaseParser):
 
     media_type = "*/*"
 
-    def parse(
+    def parse(  # type: ignore[override]  # neither the stream nor a mapping that DRF knows
         self,
         stream: HttpRequest,
         media_type: str | None = None,

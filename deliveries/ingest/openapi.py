@@ -123,10 +123,12 @@ ERRORS = {
 class IngestSchema(AutoSchema):
     """Reads ``schema_*`` of the ingest views instead of serializers, which they do not have."""
 
+    view: Any
+
     def get_summary(self) -> str:
         return str(self.view.schema_summary)
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]  # drf-spectacular gives no arguments
         return str(self.view.schema_description)
 
     def get_tags(self) -> list[str]:
@@ -138,7 +140,7 @@ class IngestSchema(AutoSchema):
     def get_response_serializers(self) -> Any:
         return self.view.schema_responses
 
-    def get_override_parameters(self) -> list[OpenApiParameter]:
+    def get_override_parameters(self) -> list[Any]:
         return [WRITE_KEY_IN_QUERY, *self.view.schema_parameters]
 
     def get_auth(self) -> list[dict[str, list[str]]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import base64
 import binascii
 import logging
@@ -22,7 +24,7 @@ from deliveries.ingest.refusals import refuse_body
 from deliveries.ingest.responses import BodyRefused, RequestRefused
 from deliveries.ingest.store import store_request
 from deliveries.ingest.strict_json import ParsedJSON, parse_json
-from deliveries.ingest.views import IngestView, describe_error
+from deliveries.ingest.views import IngestView, describe_error, source_of
 from deliveries.stats import storage
 
 logger = logging.getLogger(__name__)
@@ -37,16 +39,14 @@ _NO_JSON = "data isn't a Base64-encoded JSON object"
 class PixelView(IngestView):
     """Always 200 and an image, whatever became of the event: nobody reads another answer."""
 
-    authentication_classes: tuple[type[WriteKeyAuthentication], ...] = (
-        HeaderWriteKeyAuthentication,
-    )
+    authentication_classes: Sequence[type[WriteKeyAuthentication]] = (HeaderWriteKeyAuthentication,)
     http_method_names = ("get", "options")  # a HEAD must not store what a GET stores
     event_type = ""
     schema_description = "All other query parameters are fields; a.b=… nests."
     schema_responses = openapi.IMAGE
 
     @property
-    def schema_summary(self) -> str:
+    def schema_summary(self) -> str:  # type: ignore[override]  # read only, and so it is used
         return f"One {self.event_type} event from an image tag"
 
     def get(self, request: Request) -> HttpResponse:
@@ -54,14 +54,14 @@ class PixelView(IngestView):
         event = self.read_event(request, arrival)
         # A query string can hold what JSON text cannot, so flaws are looked for.
         accepted, refused = judge_events([event], self.event_type, arrival, is_flawless=False)
-        store_request(request.auth, accepted, refused, arrival.received_at)
+        store_request(source_of(request), accepted, refused, arrival.received_at)
         return image()
 
     def read_event(self, request: Request, arrival: Arrival) -> Any:
         """The event in the query, with what the request says of the browser."""
         return build_event(request._request, to_text(arrival.received_at))
 
-    def handle_exception(self, exc: Exception) -> HttpResponse:
+    def handle_exception(self, exc: Exception) -> HttpResponse:  # type: ignore[override]  # no renderers
         if isinstance(exc, RequestRefused | Throttled):
             return image()
         if isinstance(exc, DatabaseError):
@@ -103,7 +103,7 @@ class EncodedPixelView(PixelView):
             event = self.read_body(request).value
         except BodyRefused as refused:
             refusal = refuse_body(refused.code, refused.text, refused.excerpt)
-            store_request(request.auth, [], [refusal], arrival.received_at)
+            store_request(source_of(request), [], [refusal], arrival.received_at)
             raise
         if isinstance(event, dict):
             event = {key: value for key, value in event.items() if key != "writeKey"}
@@ -131,7 +131,7 @@ def build_event(request: HttpRequest, now: str) -> dict[str, Any]:
     event: dict[str, Any] = {}
     for path, value in request.GET.items():
         if path != "writeKey":
-            _put(event, path, value)
+            _put(event, path, str(value))
     event.setdefault("integrations", {"All": True})
     event.setdefault("originalTimestamp", now)
     event.setdefault("sentAt", now)

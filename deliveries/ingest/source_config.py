@@ -9,7 +9,7 @@ from rest_framework.request import Request
 
 from deliveries.ingest import openapi
 from deliveries.ingest.authentication import HeaderWriteKeyAuthentication
-from deliveries.ingest.views import IngestView
+from deliveries.ingest.views import IngestView, source_of
 from destinations.routing import SourceRoutes
 
 
@@ -26,7 +26,9 @@ class SourceConfigView(IngestView):
             super().initial(request, *args, **kwargs)
 
     def get(self, request: Request) -> HttpResponse:
-        return JsonResponse(describe_source(request.auth), headers={"Cache-Control": "no-store"})
+        return JsonResponse(
+            describe_source(source_of(request)), headers={"Cache-Control": "no-store"}
+        )
 
     def head(self, request: Request) -> HttpResponse:
         return HttpResponse() if is_blocker_probe(request) else self.get(request)

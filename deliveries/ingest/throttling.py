@@ -8,6 +8,7 @@ and what comes after it waits the longer. Nobody is told to send again what can 
 from __future__ import annotations
 
 import logging
+from typing import cast
 
 from django.conf import settings
 from redis.exceptions import RedisError
@@ -53,7 +54,7 @@ def charge_for_events(request: Request, count: int) -> None:
 
 def _budgets(request: Request) -> list[tuple[Budget, float]]:
     """Each with what an event costs, where a request costs 1."""
-    source: SourceRoutes = request.auth
+    source = cast(SourceRoutes, request.auth)
     budgets = []
     if source.is_public and settings.PUBLIC_EVENTS_PER_SECOND:
         address = find_visitor_ip(

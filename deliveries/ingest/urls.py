@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from django.urls import path, re_path
 
 from deliveries.ingest import openapi, pixel, source_config, status, views, webhook
@@ -9,7 +12,9 @@ from deliveries.stats.health import readyz
 
 app_name = "ingest"
 
-event_views = {
+View = Callable[..., Any]
+
+event_views: dict[str, View] = {
     "v1/batch": views.BatchView.as_view(),
     "v1/track": views.TrackView.as_view(),
     "v1/page": views.PageView.as_view(),
@@ -32,7 +37,7 @@ event_views = {
 }
 """The paths that take events."""
 
-pixel_views = {
+pixel_views: dict[str, View] = {
     "pixel/v1/track": pixel.TrackPixelView.as_view(),
     "pixel/v1/page": pixel.PagePixelView.as_view(),
     **{
@@ -42,7 +47,7 @@ pixel_views = {
 }
 """RudderStack's, with a field for each parameter, and Segment's, with all in ``data``."""
 
-key_views = {
+key_views: dict[str, View] = {
     **event_views,
     **pixel_views,
     "sourceConfig": source_config.SourceConfigView.as_view(schema=None),  # described with its slash
@@ -50,7 +55,7 @@ key_views = {
 }
 """The paths that ask for a write key."""
 
-direct_views = {
+direct_views: dict[str, View] = {
     **key_views,
     # Probes ask by address, under names that ALLOWED_HOSTS lacks, and without TLS.
     "": status.root,

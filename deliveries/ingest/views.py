@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, NoReturn
+from collections.abc import Sequence
+from typing import Any, NoReturn, cast
 
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -36,16 +37,23 @@ from deliveries.ingest.store import store_request
 from deliveries.ingest.strict_json import ParsedJSON
 from deliveries.ingest.throttling import SourceThrottle, charge_for_events
 from deliveries.stats import storage
+from destinations.routing import SourceRoutes
 
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = "5"
 
 
+def source_of(request: Request) -> SourceRoutes:
+    """The source whose write key the request has: what ``WriteKeyAuthentication`` found."""
+    source: Any = request.auth
+    return cast(SourceRoutes, source)
+
+
 class IngestView(APIView):
     """What all ingest routes share. No content negotiation, no renderers, no sessions."""
 
-    authentication_classes = (WriteKeyAuthentication,)
+    authentication_classes: Sequence[type[WriteKeyAuthentication]] = (WriteKeyAuthentication,)
     parser_classes = (RawBodyParser,)
     throttle_classes = (SourceThrottle,)
     permission_classes = ()
@@ -65,17 +73,19 @@ class IngestView(APIView):
     parsed: ParsedJSON | None = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        method = request.method.lower()
+        method = (request.method or "").lower()
         if method == "options":
             return
         if not hasattr(self, method) or method not in self.http_method_names:
             allowed = ", ".join(self.allowed_methods)
             raise RequestRefused(405, responses.WRONG_METHOD, {"Allow": allowed})
         self.perform_authentication(request)
-        check_origin(request.META, request.auth.allowed_origins)
+        check_origin(request.META, source_of(request).allowed_origins)
         self.check_throttles(request)
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+    def options(  # type: ignore[override]  # no renderers
+        self, request: Request, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         return answer_preflight(request.META)
 
     def read_text(self, request: Request) -> bytes:
@@ -99,13 +109,13 @@ class IngestView(APIView):
             ),
         )
 
-    def handle_exception(self, exc: Exception) -> HttpResponse:
+    def handle_exception(self, exc: Exception) -> HttpResponse:  # type: ignore[override]  # no renderers
         if self.text is None:
             drain_body(self.request._request)
         if isinstance(exc, RequestRefused):
             return responses.refused(exc.status, exc.text, exc.headers)
         if isinstance(exc, Throttled):
-            retry_after = {"Retry-After": str(int(exc.wait or 1))}
+            retry_after = {"Retry-After": str(int(getattr(exc, "wait", None) or 1))}
             return responses.refused(429, responses.TOO_MANY_REQUESTS, retry_after)
         if isinstance(exc, DatabaseError):
             storage.watch.note_failure()
@@ -114,7 +124,7 @@ class IngestView(APIView):
             return responses.refused(503, responses.NO_STORAGE, {"Retry-After": RETRY_SECONDS})
         raise exc
 
-    def finalize_response(
+    def finalize_response(  # type: ignore[override]  # no renderers
         self, request: HttpRequest, response: HttpResponse, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         if "HTTP_ORIGIN" in request.META and not response.has_header("Access-Control-Max-Age"):
@@ -134,7 +144,7 @@ class EventView(IngestView):
     schema_examples = (openapi.EXAMPLE,)
 
     @property
-    def schema_summary(self) -> str:
+    def schema_summary(self) -> str:  # type: ignore[override]  # read only, and so it is used
         return f"One {self.event_type} event"
 
     def post(self, request: Request) -> HttpResponse:
@@ -147,7 +157,7 @@ class EventView(IngestView):
             return self.read_body(request)
         except BodyRefused as body_refused:
             refusal = refuse_body(body_refused.code, body_refused.text, body_refused.excerpt)
-            store_request(request.auth, [], [refusal], timezone.now())
+            store_request(source_of(request), [], [refusal], timezone.now())
             raise
 
     def take(
@@ -160,7 +170,7 @@ class EventView(IngestView):
         """200 if at least one event was taken; else what RudderStack says of the first."""
         arrival = self.find_arrival(request)
         accepted, refused = judge_events(events, self.event_type, arrival, is_flawless, defaults)
-        store_request(request.auth, accepted, refused, arrival.received_at)
+        store_request(source_of(request), accepted, refused, arrival.received_at)
         charge_for_events(request, len(events))
         if not accepted:
             return responses.refused(400, refused[0].answer)
@@ -235,7 +245,7 @@ class BeaconView(BatchView):
 def refuse_empty(request: Request, field: str, message: str, value: Any) -> NoReturn:
     """Note a request that holds no event at all as a refusal, then raise RequestRefused 400."""
     flaw = EventRefused("empty_batch", field, message).finding
-    store_request(request.auth, [], [refuse_event(flaw, value)], timezone.now())
+    store_request(source_of(request), [], [refuse_event(flaw, value)], timezone.now())
     raise RequestRefused(400, responses.EMPTY_BATCH)
 
 

@@ -33,7 +33,7 @@ class WebhookView(EventView):
         f'named "{EVENT_NAME}". The query parameters of a GET are treated as such an object.'
     )
     schema_request = openapi.WEBHOOK
-    schema_examples = ()
+    schema_examples: tuple[Any, ...] = ()
 
     def get(self, request: Request) -> HttpResponse:
         payload = {key: value for key, value in request._request.GET.items() if key != "writeKey"}

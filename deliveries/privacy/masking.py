@@ -16,7 +16,9 @@ import orjson
 from django.utils.translation import gettext
 
 from deliveries.privacy.known_values import (
-    HIDDEN,
+    HIDDEN as HIDDEN,
+)
+from deliveries.privacy.known_values import (
     NOTHING_KNOWN,
     SHORTEST_CONTAINED,
     KnownValues,

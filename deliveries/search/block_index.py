@@ -38,7 +38,7 @@ MAX_JOINED = 1000
 MAX_SCANNED = 64 * BLOCK
 CURSOR = "log contents"
 
-Kind = tuple[int, int | None, str | None, str | None]
+Kind = tuple[int, int, str | None, str | None]
 """Destination, source, event name and Pinterest event; None: any."""
 
 
@@ -195,6 +195,7 @@ def _listed(wanted: Wanted, first: int, last: int, newest_first: bool) -> Iterat
         )
         ids: defaultdict[int, list[int]] = defaultdict(list)
         for block, places in here.exclude(block__in=scanned).values_list("block", "places"):
+            assert places is not None  # those are among ``scanned``
             ids[block] += (block * BLOCK + place for place in _unpack(places))
         for block in sorted(scanned | set(ids), reverse=newest_first):
             lowest, highest = max(first, block * BLOCK), min(last, (block + 1) * BLOCK - 1)
@@ -211,7 +212,7 @@ def _pack(places: Sequence[int]) -> bytes:
     return struct.pack(f"<{len(places)}H", *sorted(places))
 
 
-def _unpack(packed: bytes) -> tuple[int, ...]:
+def _unpack(packed: bytes | memoryview) -> tuple[int, ...]:
     return struct.unpack(f"<{len(packed) // 2}H", packed)
 
 

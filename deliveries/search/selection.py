@@ -293,7 +293,7 @@ class Selection:
 
     def events(self) -> QuerySet[Event]:
         """The events of the time range, source and name: what a replay plans again."""
-        found = Event.objects.all()
+        found: QuerySet[Event] = Event.objects.all()
         for _, one, value in self.given():
             if one.narrow_events is not None:
                 found = one.narrow_events(found, value)

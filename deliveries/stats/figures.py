@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from django.db import connection
 from django.utils.translation import gettext_lazy
@@ -22,6 +23,9 @@ from deliveries.stats.tallies import (
     longest_of_step,
 )
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 MAX_COUNTED = 10_000
 """What waits is counted up to here for each destination; more is "10,000+"."""
 
@@ -31,8 +35,8 @@ class Span:
     """A time range of the home page: ``slot_count`` slots of ``slot_seconds``, the last is now."""
 
     key: str
-    short: str
-    words: str
+    short: StrOrPromise
+    words: StrOrPromise
     slot_seconds: int
     slot_count: int
 
@@ -150,7 +154,8 @@ def read_figures(span: Span, now: datetime) -> Figures:
         WHERE level IN (0, 1, 2, 3) AND bucket >= %s
         GROUP BY destination_id, metric, slot
     """
-    total, of_destination = Flow(), defaultdict(Flow)
+    total = Flow()
+    of_destination: defaultdict[int, Flow] = defaultdict(Flow)
     with connection.cursor() as cursor:
         cursor.execute(
             statement, [DELIVERED, "rejected:%", "dead:%", begin, span.slot_seconds, begin]

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext, gettext_lazy
 
 from deliveries.stats.figures import Flow
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 GOOD_SHARE = 0.9
 FAIR_SHARE = 0.5
@@ -18,8 +22,8 @@ class Coverage:
     """One key: the share of conversions that have it, and what that means."""
 
     key: str
-    title: str
-    advice: str
+    title: StrOrPromise
+    advice: StrOrPromise
     """What Pinterest says of it, and where it comes from."""
     percent: int
     """Of the conversions that can have it at all."""
@@ -35,7 +39,7 @@ class Coverage:
         return self.percent - self.own_percent
 
 
-_KEYS: Sequence[tuple[str, str, str, str]] = (
+_KEYS: Sequence[tuple[str, StrOrPromise, str, StrOrPromise]] = (
     (
         "em",
         gettext_lazy("Hashed email"),
@@ -81,7 +85,7 @@ _KEYS: Sequence[tuple[str, str, str, str]] = (
 _NEVER_FOR_ALL = frozenset({"click_id", "hashed_maids", "ph"})
 """Nobody can have these for every conversion, so a small share is no fault."""
 
-_NONE_TO_COUNT: dict[str, str] = {
+_NONE_TO_COUNT: dict[str, StrOrPromise] = {
     "online": gettext_lazy("offline events only"),
     "app": gettext_lazy("no app events"),
 }
@@ -109,7 +113,7 @@ def read_coverage(total: Flow) -> list[Coverage]:
 
 
 def _coverage(
-    key: str, title: str, advice: str, count: int, remembered: int, base: int
+    key: str, title: StrOrPromise, advice: StrOrPromise, count: int, remembered: int, base: int
 ) -> Coverage:
     share = min(1.0, count / base)
     if share >= GOOD_SHARE:

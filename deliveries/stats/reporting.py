@@ -6,7 +6,7 @@ import re
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from django.db.models import Count, Max
+from django.db.models import Count, Max, QuerySet
 from django.utils import timezone
 
 from deliveries.db.id_ranges import within
@@ -53,7 +53,8 @@ def build_report(since: datetime | None = None) -> dict[str, Any]:
     "errors": [{"code", "count", "example"}]}], "completed_from_memory": n, "refusals": n}``. ``example`` is the message of
     the newest delivery with that code. Destinations without deliveries are there with zeros.
     """
-    deliveries, refusals = Delivery.objects.all(), Refusal.objects.all()
+    deliveries: QuerySet[Delivery] = Delivery.objects.all()
+    refusals: QuerySet[Refusal] = Refusal.objects.all()
     if since is not None:
         deliveries = within(deliveries, "created_at", since)
         refusals = within(refusals, "received_at", since)
