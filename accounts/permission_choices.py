@@ -1,4 +1,5 @@
-"""What can be granted to a group or a person, as boxes to tick instead of two lists to drag between."""
+"""What can be granted to a group or a person, as boxes to tick instead of two lists to drag
+between."""
 
 from __future__ import annotations
 
@@ -62,7 +63,8 @@ class TickedChoices:
 
 
 def grantable(model_name: str, object_id: int | None) -> QuerySet[Permission]:
-    """The permissions that a page or button asks for, and those held already, which saving keeps."""
+    """The permissions that a page or button asks for, and those held already, which saving
+    keeps."""
     wanted = [
         Q(content_type__app_label=app, codename=codename)
         for app, _, codename in (

@@ -67,7 +67,8 @@ class ThrottledLoginForm(AuthenticationForm):
 
 
 def count_attempt(request: HttpRequest, name: str) -> None:
-    """Count one more attempt to sign in as ``name``. Raises ValidationError when there were too many."""
+    """Count one more attempt to sign in as ``name``. Raises ValidationError when there were too
+    many."""
     # Stops at the first that is exhausted: one address alone cannot use up a name's attempts.
     if not all(_use_attempt(key, limit.attempts) for limit, key in _keys(request, name).items()):
         raise too_many_attempts()

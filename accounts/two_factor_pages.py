@@ -1,4 +1,5 @@
-"""The pages under "Two-factor authentication": a person's own, and switching off somebody else's."""
+"""The pages under "Two-factor authentication": a person's own, and switching off somebody
+else's."""
 
 from __future__ import annotations
 
@@ -139,7 +140,8 @@ def set_up_view(request: HttpRequest) -> HttpResponse:
 
 
 def switch_off_view(request: HttpRequest, user: User) -> HttpResponse:
-    """The page on which an administrator helps somebody who lost the phone: ask, then turn it off."""
+    """The page on which an administrator helps somebody who lost the phone: ask, then turn it
+    off."""
     url = reverse("admin:auth_user_change", args=[user.pk])
     if request.method == "POST":
         if turn_off(user.pk):

@@ -51,7 +51,8 @@ class StrictChangeList(ChangeList):
 class StrictModelAdmin(ModelAdmin):
     """The base of all model admins (``admin_base.site`` registers no other).
 
-    ``own_parameters``: what the address of the list may hold beside filters, order, page and search.
+    ``own_parameters``: what the address of the list may hold beside filters, order, page and
+    search.
     """
 
     own_parameters: frozenset[str] = frozenset()

@@ -284,7 +284,8 @@ def measure(repeats: int, only: str, say: Callable[[str], None]) -> dict[str, di
         }
         mark = "" if median < page.limit_ms else "  missed"
         say(
-            f"{page.name:<44} {median:>4.0f} ms {most:>4.0f} ms {page.limit_ms:>4} ms  {shown}{mark}"
+            f"{page.name:<44} {median:>4.0f} ms {most:>4.0f} ms {page.limit_ms:>4} ms  "
+            f"{shown}{mark}"
         )
     return figures
 

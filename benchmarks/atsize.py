@@ -167,7 +167,8 @@ def median_ms(timed: Callable[[], float], repeats: int = REPEATS) -> float:
 @dataclass(frozen=True, slots=True)
 class Cost:
     """What draining took for each event, in µs: on the clock (the median batch), and of processor
-    time, here and in the database. Other work on the machine makes the first longer, not the second.
+    time, here and in the database. Other work on the machine makes the first longer, not the
+    second.
     """
 
     clock_us: float

@@ -1,9 +1,10 @@
 """What identity memory costs: `bin/bench identity [--json] [--people 1000000] [--events 20000]`.
 
 In one process, on a database that knows so many people: the rows of ingest are written, and claimed
-events are made into conversions, for a source with memory on and for one with it off, in turns. What
-counts is processor time, of this process and of PostgreSQL's session. A visit has some events; each
-says the traits of its person, as RudderStack's SDKs do (--silent: only the first does).
+events are made into conversions, for a source with memory on and for one with it off, in turns.
+What counts is processor time, of this process and of PostgreSQL's session. A visit has some
+events; each says the traits of its person, as RudderStack's SDKs do (--silent: only the first
+does).
 """
 
 from __future__ import annotations
@@ -102,7 +103,8 @@ def _store_people(space: str, count: int) -> float:
     with (
         connection.cursor() as cursor,
         cursor.copy(
-            "COPY deliveries_person (key, entries, user_id, is_device, is_shared, seen_on, version) "
+            "COPY deliveries_person (key, entries, user_id, is_device, is_shared, seen_on, "
+            "version) "
             "FROM STDIN"
         ) as copy,
     ):

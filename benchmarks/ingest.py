@@ -170,11 +170,13 @@ def main() -> int:
     else:
         single, half, batch = figures["single"], figures["half"], figures["batch"]
         print(
-            f"single events     {figures['single_requests_per_second']:>7,} requests/s   p99 {single['p99_ms']:.1f} ms   (target 1,700)"
+            f"single events     {figures['single_requests_per_second']:>7,} requests/s   p99 "
+            f"{single['p99_ms']:.1f} ms   (target 1,700)"
         )
         print(f"at 850 requests/s {'':>7} {'':10}   p99 {half['p99_ms']:.1f} ms   (target < 50)")
         print(
-            f"batches of 100    {figures['batch_events_per_second']:>7,} events/s     p99 {batch['p99_ms']:.1f} ms   (target 10,000)"
+            f"batches of 100    {figures['batch_events_per_second']:>7,} events/s     p99 "
+            f"{batch['p99_ms']:.1f} ms   (target 10,000)"
         )
         print(f"{figures['cores']} cores, PostgreSQL {figures['postgresql']}")
     return 0 if met else 1

@@ -1,4 +1,5 @@
-"""A log of millions of rows, written by PostgreSQL itself: for benchmarks and tests of its plans."""
+"""A log of millions of rows, written by PostgreSQL itself: for benchmarks and tests of its
+plans."""
 
 from __future__ import annotations
 
@@ -120,7 +121,8 @@ def insert_batches(
 
 
 def fill_due(source_id: int, destination_ids: Sequence[int], count: int, now: datetime) -> None:
-    """``count`` events of about 900 bytes with a pending delivery each, due within the last hour."""
+    """``count`` events of about 900 bytes with a pending delivery each, due within the last
+    hour."""
     first_event, first_delivery = _next_id("deliveries_event"), _next_id("deliveries_delivery")
     start, step = now - timedelta(hours=1), timedelta(hours=1) / (count + 1)
     _run(

@@ -174,7 +174,8 @@ def _floor(rig: Rig, destination_id: int) -> float:
 
 
 def _sustained(lines: list[bytes], rate: int, seconds: float, memory: str) -> dict[str, Any]:
-    """Post at ``rate`` for ``seconds``; what was settled, how the backlog moved, how late it was."""
+    """Post at ``rate`` for ``seconds``; what was settled, how the backlog moved, how late it
+    was."""
     with Rig(sandbox_faults=("latency=0.05",)) as rig:
         rig.configure_django()
         make_shop(memory=memory)

@@ -21,7 +21,8 @@ from benchmarks.rig import WRITE_KEY, Rig, make_shop
 ROOT = Path(__file__).resolve().parent.parent
 CONNECTIONS = 16
 BODY_DAYS, LOG_DAYS = 5, 20
-"""Of the sixty days of the log: two thirds of its rows go, and three quarters of the rest's bodies."""
+"""Of the sixty days of the log: two thirds of its rows go, and three quarters of the rest's
+bodies."""
 
 
 def main() -> int:

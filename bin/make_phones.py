@@ -20,9 +20,9 @@ TABLE = (
 HEADER = f"""\
 # Made by bin/make_phones.py from the metadata of phonenumbers {version}; do not edit.
 # Copyright The Libphonenumber Authors, Apache License 2.0, see LICENSE-phones.
-# Tabs between: country, calling code, how one dials abroad, the prefix of national numbers, what becomes
-# of it (- for none), the lengths of national numbers, what they look like. The first country of a
-# calling code is the main one.
+# Tabs between: country, calling code, how one dials abroad, the prefix of national numbers, what
+# becomes of it (- for none), the lengths of national numbers, what they look like. The first
+# country of a calling code is the main one.
 """
 
 

@@ -27,8 +27,10 @@ HEADER = """\
 
 # Languages in which shops name countries; the official ones of a country are always read for it.
 SHOP_LANGUAGES = (
-    "ar bg bn bs ca cs cy da de el en es et eu fa fi fil fr ga gl he hi hr hu hy id is it ja ka kk ko lt "
-    "lv mk ms mt nb nl no pl pt pt_PT ro ru sk sl sq sr sr_Latn sv sw th tr uk ur uz vi zh zh_Hant es_MX "
+    "ar bg bn bs ca cs cy da de el en es et eu fa fi fil fr ga gl he hi hr hu hy id is it ja ka "
+    "kk ko lt "
+    "lv mk ms mt nb nl no pl pt pt_PT ro ru sk sl sq sr sr_Latn sv sw th tr uk ur uz vi zh "
+    "zh_Hant es_MX "
     "fr_CA en_GB de_AT de_CH"
 )
 PARENTS = {"ac": "sh", "ta": "sh", "cp": "fr", "dg": "io", "ea": "es", "ic": "es", "cq": "gg"}

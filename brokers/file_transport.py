@@ -100,7 +100,8 @@ class Transport(filesystem.Transport):
 
 @cache
 def remove_leftovers(folder: Path) -> None:
-    """Once a process: drafts and taken messages of processes that were killed in the middle of it."""
+    """Once a process: drafts and taken messages of processes that were killed in the middle of
+    it."""
     long_ago = time.time() - LEFT_BEHIND_SECONDS
     for name in os.listdir(folder):
         if _LEFTOVER.fullmatch(name):

@@ -1,8 +1,8 @@
 """When beat sends what: counted from its start, in memory.
 
-Celery's own scheduler keeps the moments of the last runs in a file. A disk that is full, or half of a
-file after a power cut, would end beat with it; and there is nothing in it worth keeping, for every task
-looks in the database what there is to do.
+Celery's own scheduler keeps the moments of the last runs in a file. A disk that is full, or half
+of a file after a power cut, would end beat with it; and there is nothing in it worth keeping, for
+every task looks in the database what there is to do.
 """
 
 from __future__ import annotations

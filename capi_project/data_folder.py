@@ -23,10 +23,11 @@ _OF_NOBODY = frozenset({"lost+found"})
 def protect(folder: Path, *databases: Path) -> None:
     """Take from group and others what they may do with what is in ``folder``, and with the folder.
 
-    Made by an older version, by a ``mkdir`` or from a backup, it may be open to them. What is not of
-    CAPI Relay is left alone; with such things in it, so is the folder itself (somebody may have named
-    /srv). ``databases`` are SQLite files, which may lie elsewhere, with what SQLite puts beside them.
-    What belongs to another user cannot be changed and need not be: that user decides who reads it.
+    Made by an older version, by a ``mkdir`` or from a backup, it may be open to them. What is not
+    of CAPI Relay is left alone; with such things in it, so is the folder itself (somebody may have
+    named /srv). ``databases`` are SQLite files, which may lie elsewhere, with what SQLite puts
+    beside them. What belongs to another user cannot be changed and need not be: that user decides
+    who reads it.
     """
     try:
         names = set(os.listdir(folder)) - _OF_NOBODY

@@ -1,7 +1,7 @@
 """Django's page of an error with ``DEBUG``: where it happened, and nothing that somebody could use.
 
-A page that is shown by mistake, or copied into a ticket, must not hold passwords, keys, cookies, what
-a form or a link carried, or what stood in variables: those can be tokens and personal data.
+A page that is shown by mistake, or copied into a ticket, must not hold passwords, keys, cookies,
+what a form or a link carried, or what stood in variables: those can be tokens and personal data.
 """
 
 from __future__ import annotations

@@ -268,7 +268,8 @@ if LEASE_SECONDS <= CONNECT_TIMEOUT_SECONDS + READ_TIMEOUT_SECONDS:
 DESTINATION_CONCURRENCY = env.integer("DESTINATION_CONCURRENCY", 4, least=1, most=100)
 """Requests one destination may have in flight; a destination can set its own."""
 RETRY_DELAYS_SECONDS = env.numbers("RETRY_DELAYS_SECONDS", most=86_400)
-"""The wait after the first, second … failed attempt; empty: the schedule in deliveries/engine/retry.py."""
+"""The wait after the first, second … failed attempt; empty: the schedule in
+deliveries/engine/retry.py."""
 SWEEP_SECONDS = env.number("SWEEP_SECONDS", 1, least=0.2, most=60)
 
 READY_OLDEST_DUE_SECONDS = env.number("READY_OLDEST_DUE_SECONDS", 900, least=10)
@@ -285,7 +286,8 @@ PUBLIC_EVENTS_PER_SECOND = env.number("PUBLIC_EVENTS_PER_SECOND", 50, most=100_0
 """Of one visitor with a public write key, ten times as many at once; 0: no limit."""
 DATA_UPLOAD_MAX_MEMORY_SIZE = None  # ingest has its own, exact limit (MAX_REQUEST_BYTES)
 
-# --- Data retention -------------------------------------------------------------------------------------
+# --- Data retention
+# -------------------------------------------------------------------------------------
 BODY_RETENTION_DAYS = env.integer("BODY_RETENTION_DAYS", 30, least=1)
 """Events as received, requests and replies, which contain personal data."""
 LOG_RETENTION_DAYS = env.integer("LOG_RETENTION_DAYS", 90, least=1)

@@ -86,7 +86,8 @@ def show_time(moment: datetime | None, now: datetime | None = None) -> SafeStrin
     now = now or timezone.now()
     local = timezone.localtime(moment)
     return format_html(
-        '<time class="relay-time" datetime="{}" title="{}"><span>{}</span> <small>{}</small></time>',
+        '<time class="relay-time" datetime="{}" title="{}"><span>{}</span> '
+        "<small>{}</small></time>",
         local.isoformat(),
         moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         dateformat.format(local, "d M H:i:s"),

@@ -88,7 +88,8 @@ class DeliveryQuerySet(models.QuerySet):  # type: ignore[type-arg]
 
 
 def _of_event(column: str) -> Subquery:
-    """A column of a delivery's event, as a value: given a join or IN, the planner may begin with all
+    """A column of a delivery's event, as a value: given a join or IN, the planner may begin with
+    all
     events of a source, which are millions."""
     events = apps.get_model("deliveries", "Event").objects.filter(pk=OuterRef("event_id"))
     return Subquery(events.values(column)[:1])

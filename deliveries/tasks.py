@@ -147,7 +147,8 @@ def index_events() -> int:
 
 @shared_task
 def list_contents() -> int:
-    """Write the table of contents of what is new in the log, for a while; returns how many blocks."""
+    """Write the table of contents of what is new in the log, for a while; returns how many
+    blocks."""
     started = time.monotonic()
     return list_in_steps(
         timezone.now(), lambda: _stopping.is_set() or time.monotonic() - started > LIST_SECONDS

@@ -44,7 +44,8 @@ def advise_event_map(rows: Iterable[tuple[str, str]], unmapped_events: str) -> l
                 gettext("“%(source_name)s” isn't a wildcard: only the exact name matches.")
                 % {"source_name": source_name}
             )
-        # Beside another row of the same event it does change something: rows replace the usual name.
+        # Beside another row of the same event it does change something: rows replace the usual
+        # name.
         elif {ECOMMERCE_NAMES.get(folded) or standard_name(source_name)} == {*targets[folded]}:
             advice.append(
                 gettext(

@@ -44,8 +44,9 @@ def create_first_admin(environment: Mapping[str, str]) -> FirstAdmin | None:
 def create_demo(*, is_private: bool) -> str:
     """In an empty database: a source, and the sandbox as its destination. Returns the write key.
 
-    Only where nobody but this machine can send (``is_private``) is it the one from the README, which
-    everybody knows; elsewhere a random one. "" when the database was not empty, and nothing was made.
+    Only where nobody but this machine can send (``is_private``) is it the one from the README,
+    which everybody knows; elsewhere a random one. "" when the database was not empty, and nothing
+    was made.
     """
     with transaction.atomic():
         if Source.objects.exists() or Destination.objects.exists():

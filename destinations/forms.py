@@ -243,7 +243,8 @@ class EventMappingForm(forms.ModelForm):
         }
 
     def clean_source_event_name(self) -> str:
-        """As a reader sees it: a name pasted from a document may have invisible characters in it."""
+        """As a reader sees it: a name pasted from a document may have invisible characters in
+        it."""
         name = clean(self.cleaned_data["source_event_name"])
         if not name:
             raise ValidationError(gettext("Enter your event's name."))

@@ -98,7 +98,8 @@ class Source(models.Model):
         db_default=False,  # what runs the release before may add a source
         help_text=gettext_lazy(
             "Turn on if the key is in a website or app, where anyone can read it. Each visitor is "
-            "then rate limited, and what is sent with it never replaces what a source with a secret "
+            "then rate limited, and what is sent with it never replaces what a source with a "
+            "secret "
             "key said about a person. Use a separate source for your server."
         ),
     )
@@ -109,7 +110,8 @@ class Source(models.Model):
         default=IdentityMemory.ON,
         db_default=IdentityMemory.OFF,  # sources from before, and what the release before adds
         help_text=gettext_lazy(
-            "Remembers what a person's events said, hashed, and completes later events that say less. "
+            "Remembers what a person's events said, hashed, and completes later events that say "
+            "less. "
             "Events that deny consent aren't remembered."
         ),
     )
@@ -119,7 +121,8 @@ class Source(models.Model):
         blank=True,
         db_default="",
         help_text=gettext_lazy(
-            "Sources with the same identity space share what's known about a person, e.g. your website "
+            "Sources with the same identity space share what's known about a person, e.g. your "
+            "website "
             "and your server. Leave blank to keep this source on its own."
         ),
     )

@@ -71,7 +71,8 @@ class Demo:
     was_replaced: bool = False
     """This key has just replaced the well-known one."""
     is_guessable: bool = False
-    """Others can reach the server, and a source with the well-known key sends to a real ad account."""
+    """Others can reach the server, and a source with the well-known key sends to a real ad
+    account."""
 
 
 def banner(options: Options, settings: Any, admin: Any, demo: Demo) -> list[str]:
@@ -87,7 +88,8 @@ def banner(options: Options, settings: Any, admin: Any, demo: Demo) -> list[str]
     broker = settings.CELERY_BROKER_URL.partition(":")[0].replace("filesystem", "files")
     lines = [
         "",
-        f"CAPI Relay {settings.VERSION} is running with {database} as its database and {broker} as its broker.",
+        f"CAPI Relay {settings.VERSION} is running with {database} as its database and {broker} "
+        f"as its broker.",
         f"  Admin      {url}/admin/",
         f"  Sign in    {login}",
     ]
@@ -106,7 +108,8 @@ def banner(options: Options, settings: Any, admin: Any, demo: Demo) -> list[str]
             "  The demo source has a new write key, because others can now reach the server",
         ]
         lines += [
-            "  and the old key is publicly known. Use the new one wherever you send to the demo source."
+            "  and the old key is publicly known. Use the new one wherever you send to the demo "
+            "source."
         ]
     if demo.is_guessable:
         lines += [

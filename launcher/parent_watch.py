@@ -1,8 +1,8 @@
 """Runs a command that ends when its parent ends, even if that was killed with SIGKILL.
 
-``python parent_watch.py PARENT_PID COMMAND ...``: asks Linux for a SIGTERM at the parent's death, then
-becomes the command. Elsewhere (macOS) there is no such promise: there only an orderly end of the
-parent ends the command. Needs nothing but the standard library, so that it starts at once.
+``python parent_watch.py PARENT_PID COMMAND ...``: asks Linux for a SIGTERM at the parent's death,
+then becomes the command. Elsewhere (macOS) there is no such promise: there only an orderly end of
+the parent ends the command. Needs nothing but the standard library, so that it starts at once.
 """
 
 from __future__ import annotations

@@ -190,7 +190,8 @@ def prepare(options: Options) -> list[str]:
 
 
 def prepare_demo(private: bool) -> Demo:
-    """The demo of an empty installation; on a server that others can reach, with a key of its own."""
+    """The demo of an empty installation; on a server that others can reach, with a key of its
+    own."""
     from destinations import first_start
 
     if write_key := first_start.create_demo(is_private=private):

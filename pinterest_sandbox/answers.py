@@ -45,7 +45,10 @@ NO_CLICK_ID = "click_id is missing"
 UNKNOWN_NAME = (
     "This event has a non-standard name and is currently being labeled as an 'Unknown' event."
 )
-FAILED = "Invalid event_name: {}. Use a supported conversion event_name (for example subscribe, checkout)."
+FAILED = (
+    "Invalid event_name: {}. Use a supported conversion event_name (for example subscribe, "
+    "checkout)."
+)
 NOT_ALL_PROCESSED = "Not all events were successfully processed."
 
 JSON = "application/json"

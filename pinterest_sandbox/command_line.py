@@ -40,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="ID",
-        help="allow only this ad account; may be repeated (default: any, but 403… and 404… are refused)",
+        help="allow only this ad account; may be repeated (default: any, but 403… and 404… are "
+        "refused)",
     )
     parser.add_argument(
         "--ledger",

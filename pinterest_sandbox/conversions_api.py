@@ -128,7 +128,8 @@ class ConversionsApi:
             judgement.release()
 
     def _judge(self, exchange: Exchange, entry: RequestEntry, body: bytes) -> _Judgement:
-        """What Pinterest would say to this request, with the conversions recorded if it took any."""
+        """What Pinterest would say to this request, with the conversions recorded if it took
+        any."""
         fault = self._strike("status", entry)
         if fault is not None:
             entry.events = _count_conversions(body)

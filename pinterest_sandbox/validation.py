@@ -2,8 +2,8 @@
 
 Pinterest's texts for refused bodies are word for word those of python-jsonschema behind
 "Invalid request: ", so the words here come from that library. It needs about a millisecond for a
-conversion, so jsonschema-rs says yes or no first, in a microsecond; a property test keeps the two of
-one mind. One bad conversion refuses the whole request, as it does at Pinterest.
+conversion, so jsonschema-rs says yes or no first, in a microsecond; a property test keeps the two
+of one mind. One bad conversion refuses the whole request, as it does at Pinterest.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 Copy the files of this repository to an empty folder, `bin/run` in a clean environment, the `curl`
 line that it prints, wait until that event is delivered, Ctrl-C; then the same in that folder with
 DATABASE_URL and REDIS_URL. Without arguments: one interpreter of each version that CAPI Relay
-accepts, from pyenv's folder and the search path, except the version of `.venv` (the whole suite runs
-on that). The last line counts; the exit status is 1 if anything failed.
+accepts, from pyenv's folder and the search path, except the version of `.venv` (the whole suite
+runs on that). The last line counts; the exit status is 1 if anything failed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ INSTALL_SECONDS = 240
 START_SECONDS = 60
 DELIVERED_SECONDS = 30
 STOP_SECONDS = 30
-STATUSES = "from deliveries.models import Delivery; print(*Delivery.objects.values_list('status', flat=True))"
+STATUSES = (
+    "from deliveries.models import Delivery; "
+    "print(*Delivery.objects.values_list('status', flat=True))"
+)
 # pip's cache lies below HOME; the others say how pip is set up here.
 KEPT = ("HOME", "LANG")
 
@@ -206,7 +209,8 @@ def main(arguments: list[str]) -> int:
         version = version_of(python)
         for text, well in try_python(python):
             print(
-                f"{'ok' if well else 'FAILED'}  {python} ({'.'.join(map(str, version or ()))}) on {text}",
+                f"{'ok' if well else 'FAILED'}  {python} ({'.'.join(map(str, version or ()))}) on "
+                f"{text}",
                 flush=True,
             )
             outcomes.append(well)

@@ -1,8 +1,9 @@
-"""`python -m tests.known_flaws REPORT`: what a JSON report of pip-audit says, and what it leaves open.
+"""`python -m tests.known_flaws REPORT`: what a JSON report of pip-audit says, and what it leaves
+open.
 
-pip-audit ends with "No known vulnerabilities found" and status 0 even when its database knew none of the
-packages, as happens behind a mirror. Exit status here: 0 every package was looked up and none has a
-known vulnerability, 1 some have, 3 not every package could be looked up.
+pip-audit ends with "No known vulnerabilities found" and status 0 even when its database knew none
+of the packages, as happens behind a mirror. Exit status here: 0 every package was looked up and
+none has a known vulnerability, 1 some have, 3 not every package could be looked up.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""`python -m tests.licenses`: the license of each locked package, and whether it suits an MIT project.
+"""`python -m tests.licenses`: the license of each locked package, and whether it suits an MIT
+project.
 
 Exit status 1 when one does not.
 """

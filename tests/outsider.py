@@ -60,7 +60,8 @@ def first_answer(port: int, request: bytes) -> bytes:
 
 
 class Worker:
-    """The one process that answers for a web server whose own process is ``parent``; needs /proc."""
+    """The one process that answers for a web server whose own process is ``parent``; needs
+    /proc."""
 
     def __init__(self, parent: int | None) -> None:
         (self.pid,) = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()

@@ -67,7 +67,8 @@ def main(arguments: list[str]) -> int:
 
 
 def run_in_parallel(on_services: str, here: dict[str, str]) -> list[Pass]:
-    """All tests, in two parallel runs that take about as long as each other: most of it is waiting."""
+    """All tests, in two parallel runs that take about as long as each other: most of it is
+    waiting."""
     with ThreadPoolExecutor(max_workers=1) as beside, tempfile.TemporaryFile("w+") as shown_later:
         others = beside.submit(
             lambda: [

@@ -228,8 +228,8 @@ class Stack:
     def add_shop(self, **wanted: Any) -> Shop:
         """A new source and its sandbox destination.
 
-        ``source`` holds fields of the source, ``event_map`` rows of the event map; other keywords are
-        fields of the destination.
+        ``source`` holds fields of the source, ``event_map`` rows of the event map; other keywords
+        are fields of the destination.
         """
         (shop,) = self.add_shops(wanted)
         return shop

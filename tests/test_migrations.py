@@ -1,4 +1,5 @@
-"""Migrations are for logs of millions of rows: none may rewrite such a table or lock it for long."""
+"""Migrations are for logs of millions of rows: none may rewrite such a table or lock it for
+long."""
 
 from __future__ import annotations
 

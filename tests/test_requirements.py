@@ -127,7 +127,8 @@ for url in ("redis://127.0.0.1:1/0", "rediss://127.0.0.1:1/0", "amqp://127.0.0.1
         kombu.Connection(url).transport
     except Exception as error:
         failed[url] = f"{type(error).__name__}: {error}"
-print(json.dumps([failed, sys.version.split()[0], [one.metadata["Name"] for one in metadata.distributions()]]))
+names = [one.metadata["Name"] for one in metadata.distributions()]
+print(json.dumps([failed, sys.version.split()[0], names]))
 """
 
 

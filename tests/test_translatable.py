@@ -1,4 +1,5 @@
-"""Every word that the admin shows can be translated: none stands bare in a template or in Python."""
+"""Every word that the admin shows can be translated: none stands bare in a template or in
+Python."""
 
 from __future__ import annotations
 

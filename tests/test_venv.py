@@ -1,4 +1,5 @@
-"""The environment that `bin/run` and `bin/test` make: once, again when the pins change, or a word why not."""
+"""The environment that `bin/run` and `bin/test` make: once, again when the pins change, or a word
+why not."""
 
 from __future__ import annotations
 

@@ -118,7 +118,8 @@ class RequestReader:
         if size > self._limits.head_bytes:
             raise RequestRefused(
                 HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-                f"The request line and the headers are larger than {self._limits.head_bytes} bytes.",
+                f"The request line and the headers are larger than {self._limits.head_bytes} "
+                f"bytes.",
             )
         if end < 0:
             if self._head and self._head[0] not in _FIRST_BYTES:

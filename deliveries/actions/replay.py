@@ -39,7 +39,8 @@ def name_nameless(delivery_ids: Sequence[int], now: datetime) -> tuple[int, set[
     """Replace closed deliveries without a Pinterest name by those that today's event map gives.
 
     Where it still gives none, the delivery stays as it is. Returns how many are pending for it
-    now, and the destinations they go to. A constant number of queries, and one for each large event.
+    now, and the destinations they go to. A constant number of queries, and one for each large
+    event.
     """
     with transaction.atomic():
         rows = [
@@ -76,7 +77,8 @@ def replay_events(
     retries_undelivered: bool = False,
     resends_delivered: bool = False,
 ) -> int:
-    """Plan the events with these ids again for one destination; returns how many are pending for it.
+    """Plan the events with these ids again for one destination; returns how many are pending for
+    it.
 
     Deliveries that today's event map gives and that are missing are added. The others are kept;
     those closed without having been delivered are sent again with ``retries_undelivered``, those

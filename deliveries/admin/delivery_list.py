@@ -16,7 +16,8 @@ from deliveries.search import PARAMETERS, Selection, all_pages, find_page, read_
 
 
 class DeliveryList(KeysetChangeList):
-    """Deliveries, newest first; a search that takes too long is broken off and can be gone on with."""
+    """Deliveries, newest first; a search that takes too long is broken off and can be gone on
+    with."""
 
     search_placeholder: Any = gettext_lazy("ID, order, email, user")
 
@@ -49,7 +50,8 @@ def newest_first(
 
 
 def _selection(request: HttpRequest) -> Selection | None:
-    """What the address asks for; None: nothing, a search, or what cannot be read (and finds none)."""
+    """What the address asks for; None: nothing, a search, or what cannot be read (and finds
+    none)."""
     if not any(request.GET.get(name, "").strip() for name in PARAMETERS):
         return None
     try:

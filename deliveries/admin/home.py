@@ -210,7 +210,8 @@ def _slots(flow: Flow, figures: Figures, span: Span) -> list[tuple[str, int, int
 
 
 def _say_start(start: datetime, span: Span) -> str:
-    """A slot is named for when it begins; days are those of UTC, and begin elsewhere at some hour."""
+    """A slot is named for when it begins; days are those of UTC, and begin elsewhere at some
+    hour."""
     is_day = span.slot_seconds >= 86_400 and (start.hour, start.minute) == (0, 0)
     return dateformat.format(start, "d M" if is_day else "d M H:i")
 

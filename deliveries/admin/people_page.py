@@ -1,4 +1,5 @@
-"""The page "People remembered": how many, from which sources, and what that did. No person on it."""
+"""The page "People remembered": how many, from which sources, and what that did. No person on
+it."""
 
 from __future__ import annotations
 

@@ -95,7 +95,8 @@ def preview_view(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     """Shows a form for what a sender sends and, when it was posted, what becomes of its events.
 
     Ingest's own rules come first: what they refuse is refused here. The destination is the saved
-    one, or what the posted fields of its form make of it. Nothing is saved; with ``send`` the conversions go out with ``?test=true``, which records nothing.
+    one, or what the posted fields of its form make of it. Nothing is saved; with ``send`` the
+    conversions go out with ``?test=true``, which records nothing.
     """
     if not request.user.has_perm("destinations.view_destination"):
         raise PermissionDenied

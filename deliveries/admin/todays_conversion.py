@@ -20,7 +20,8 @@ from destinations.pinterest.findings import EventFiltered, EventRejected
 from destinations.pinterest.transform import conversion_names, transform
 
 MAX_COMPARED = 1000
-"""Lines between the first and the last difference; of more all old ones stand above all new ones."""
+"""Lines between the first and the last difference; of more all old ones stand above all new
+ones."""
 
 
 @dataclass(frozen=True, slots=True)

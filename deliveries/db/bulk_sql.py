@@ -68,8 +68,10 @@ def update_rows(
     parameters = []
     for name, value in (guard or {}).items():
         (field,) = _fields(model, (name,))
-        # As an expression, of which PostgreSQL has no statistics: a column that was empty at the last
-        # ANALYZE promises a single row, and the join becomes a thousand times a thousand comparisons.
+        # As an expression, of which PostgreSQL has no statistics: a column that was empty at the
+        # last
+        # ANALYZE promises a single row, and the join becomes a thousand times a thousand
+        # comparisons.
         statement += f" AND CAST({table}.{_column(field)} AS text) = CAST(%s AS text)"
         parameters.append(field.get_db_prep_value(value, connection))
     fields_back = _fields(model, returning)

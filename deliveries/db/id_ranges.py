@@ -1,4 +1,5 @@
-"""From moments to ids: a log's ids grow with time, so a time range is a range of the primary key."""
+"""From moments to ids: a log's ids grow with time, so a time range is a range of the primary
+key."""
 
 from __future__ import annotations
 

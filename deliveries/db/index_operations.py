@@ -1,7 +1,7 @@
 """Migration operations that make and drop indexes of the log while it is written to.
 
-On PostgreSQL they work CONCURRENTLY, so their migration needs ``atomic = False``; elsewhere they are
-Django's own.
+On PostgreSQL they work CONCURRENTLY, so their migration needs ``atomic = False``; elsewhere they
+are Django's own.
 """
 
 from __future__ import annotations

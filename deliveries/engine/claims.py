@@ -101,8 +101,8 @@ def _is_worth_a_request(due: QuerySet[Delivery], rules: ClaimRules, now: datetim
 def release(claimed: Claimed, in_doubt: Collection[int] = ()) -> int:
     """Give back what was claimed and not settled, as if it had not been tried; ends the claim.
 
-    Deliveries ``in_doubt`` may have reached Pinterest: those keep their attempt, and are claimed again
-    when the lease ends, as if the worker had died. Returns how many deliveries went back.
+    Deliveries ``in_doubt`` may have reached Pinterest: those keep their attempt, and are claimed
+    again when the lease ends, as if the worker had died. Returns how many deliveries went back.
     """
     untried = [one for one in claimed.delivery_ids if one not in in_doubt]
     with transaction.atomic():

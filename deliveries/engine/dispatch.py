@@ -203,7 +203,8 @@ class BatchRun:
         reply = send_dummy(self.destination, now)
         reading = read_reply(reply, 1)
         logger.warning(
-            "Destination %s: all events were refused with the same error; the response to a made-up event is %s.",
+            "Destination %s: all events were refused with the same error; the response to a "
+            "made-up event is %s.",
             self.destination.pk,
             reading.status or reading.outcomes[0].code,
         )

@@ -82,9 +82,10 @@ def next_state(
 
     ``attempts_used`` counts that attempt already (it was booked when the delivery was claimed).
     ``jitter`` is a number in [0, 1) drawn by the caller: 0.5 means the plain delay.
-    DELIVERED and REJECTED close. PAUSED gives the attempt back and is due at once: the destination's
-    pause is what holds it. RETRYABLE and UNKNOWN wait, never less than ``retry_after_seconds``,
-    until the budget is spent. Raises ValueError for a count or jitter out of range.
+    DELIVERED and REJECTED close. PAUSED gives the attempt back and is due at once: the
+    destination's pause is what holds it. RETRYABLE and UNKNOWN wait, never less than
+    ``retry_after_seconds``, until the budget is spent. Raises ValueError for a count or jitter out
+    of range.
     """
     if attempts_used < 1:
         raise ValueError(f"At least 1 attempt must be used, not {attempts_used}.")

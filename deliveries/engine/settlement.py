@@ -74,8 +74,8 @@ def settle(
     """Write the batch, the deliveries and their attempts; a constant number of statements.
 
     ``retry_after_seconds`` is what Pinterest asked for earlier in this claim; the reply in
-    ``sent``, if there is one, speaks for itself. Deliveries whose claim has passed to another worker in the meantime are left alone. Returns
-    the ID of the batch, None when nothing was sent.
+    ``sent``, if there is one, speaks for itself. Deliveries whose claim has passed to another
+    worker in the meantime are left alone. Returns the ID of the batch, None when nothing was sent.
     """
     draft = _draft_batch(sent, judged) if sent is not None else None
     with transaction.atomic():

@@ -87,10 +87,11 @@ class SentRequest:
 class Judged:
     """What one attempt did to one delivery: an outcome, or ``filtered`` when it is not to be sent.
 
-    ``attempts_used`` counts this attempt. ``position`` is its place in the batch, None if it was not
-    sent. ``batch_id`` is set when that is an earlier batch than the one being settled.
+    ``attempts_used`` counts this attempt. ``position`` is its place in the batch, None if it was
+    not sent. ``batch_id`` is set when that is an earlier batch than the one being settled.
     ``conversion_event_id`` is "" when it equals the message ID. ``matchable`` says what Pinterest
-    may match a person by (``tallies.MATCH_BITS``), ``completed`` what of it comes from identity memory.
+    may match a person by (``tallies.MATCH_BITS``), ``completed`` what of it comes from identity
+    memory.
     ``waits_under``: the keys of the people of whom more would have to be known.
     """
 

@@ -1,8 +1,8 @@
 """The one catalogue of codes: what each means and what to do about it, for the admin and the docs.
 
-``ERROR_CODES`` are the codes of deliveries, attempts, batches and pauses; ``REFUSAL_CODES`` those of
-refusals, where a name may mean something else. docs/errors.md lists both. A code never changes its
-meaning once released.
+``ERROR_CODES`` are the codes of deliveries, attempts, batches and pauses; ``REFUSAL_CODES`` those
+of refusals, where a name may mean something else. docs/errors.md lists both. A code never changes
+its meaning once released.
 """
 
 from __future__ import annotations

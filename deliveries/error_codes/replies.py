@@ -74,13 +74,15 @@ REPLY_CODES: dict[str, CodeHelp] = {
     "server_error": CodeHelp(
         gettext_noop("Pinterest couldn't process the request because of a server error."),
         gettext_noop(
-            "No action needed. It's sent again later. If it persists, contact Pinterest with the request ID."
+            "No action needed. It's sent again later. If it persists, contact Pinterest with the "
+            "request ID."
         ),
     ),
     "request_timeout": CodeHelp(
         gettext_noop("Pinterest timed out while waiting for the request."),
         gettext_noop(
-            "No action needed. It's sent again later. If it persists, check this server's connection."
+            "No action needed. It's sent again later. If it persists, check this server's "
+            "connection."
         ),
     ),
     "temporarily_refused": CodeHelp(
@@ -118,7 +120,8 @@ REPLY_CODES: dict[str, CodeHelp] = {
             "The connection to Pinterest's address was refused, for example by a firewall."
         ),
         gettext_noop(
-            "No action needed. It's sent again later. If it persists, check the firewall and the base URL."
+            "No action needed. It's sent again later. If it persists, check the firewall and the "
+            "base URL."
         ),
     ),
     "dns_failure": CodeHelp(
@@ -142,7 +145,8 @@ REPLY_CODES: dict[str, CodeHelp] = {
     "unreachable": CodeHelp(
         gettext_noop("This server has no network route to Pinterest."),
         gettext_noop(
-            "No action needed. It's sent again later. If it persists, check the network and its routes."
+            "No action needed. It's sent again later. If it persists, check the network and its "
+            "routes."
         ),
     ),
     "proxy_failure": CodeHelp(

@@ -13,7 +13,8 @@ def forget_person(source: Source, person_id: str) -> int:
     """Remove what is known under a user ID or anonymous ID in the space of ``source``; returns how
     many users and devices were removed.
 
-    Devices that led to a forgotten user lead to nobody. Works for a source that was turned off, too.
+    Devices that led to a forgotten user lead to nobody. Works for a source that was turned off,
+    too.
     """
     space = source.space_when_on
     keys = [key_of(space, kind, person_id) for kind in (USER, DEVICE)]

@@ -1,4 +1,5 @@
-"""Under which key a person is kept: a keyed hash, so that nobody can look whether an ID is known."""
+"""Under which key a person is kept: a keyed hash, so that nobody can look whether an ID is
+known."""
 
 from __future__ import annotations
 

@@ -63,7 +63,8 @@ def _key_of(header: str) -> str:
 
 
 def network_of(address: str) -> str:
-    """Whom to count together: an IPv6 network of 64 bits, which one household has, or the address."""
+    """Whom to count together: an IPv6 network of 64 bits, which one household has, or the
+    address."""
     if ":" in address:
         return str(ip_network(f"{address}/64", strict=False))
     return address

@@ -1,10 +1,10 @@
 """Message IDs that come again: with the same content a repeat, with other content another event.
 
-SDKs send an event again when in doubt, and it is stored once. But whoever knows a public write key can
-send something under the ID that an order will have; and a site may number its events badly. Such an
-event is kept as well, under an ID of its own, is delivered, and stands among the refusals, where people
-look for what is wrong with a sender. Pinterest still gets the ID that the sender gave, and counts that
-once: what it was told by a Pinterest Tag under the same ID is not counted twice.
+SDKs send an event again when in doubt, and it is stored once. But whoever knows a public write key
+can send something under the ID that an order will have; and a site may number its events badly.
+Such an event is kept as well, under an ID of its own, is delivered, and stands among the refusals,
+where people look for what is wrong with a sender. Pinterest still gets the ID that the sender gave,
+and counts that once: what it was told by a Pinterest Tag under the same ID is not counted twice.
 """
 
 from __future__ import annotations

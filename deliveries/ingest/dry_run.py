@@ -1,7 +1,7 @@
 """What a body would become if it were sent: the rules of the wire, and then the transform.
 
-Nothing is stored or sent. The preview in the browser and ``manage.py preview`` both ask here, so that
-neither can say anything else of an event than ingest and the worker will.
+Nothing is stored or sent. The preview in the browser and ``manage.py preview`` both ask here, so
+that neither can say anything else of an event than ingest and the worker will.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """From the bytes of a request to UTF-8 text: unpacked, whatever its headers say, without a BOM.
 
 Headers get lost or invented between a sender and a server: a proxy unpacks a body and leaves its
-Content-Encoding, or packs it and forgets to say so. So the bytes decide where they can: gzip and zlib
-begin with what no JSON text begins with, and JSON begins with what they never begin with.
+Content-Encoding, or packs it and forgets to say so. So the bytes decide where they can: gzip and
+zlib begin with what no JSON text begins with, and JSON begins with what they never begin with.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ _GZIP, _ZLIB, _RAW = 31, 15, -15  # zlib's window bits for a gzip header, its ow
 _MAX_MEMBERS = 64  # of a gzip stream; each one copies what is left of it
 _GZIP_MAGIC, _ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _MAX_RATIO, _SMALL_BYTES = 500, 262_144
-"""How many times its size a body may become. Events that differ in an ID alone become a tenth of that."""
+"""How many times its size a body may become. Events that differ in an ID alone become a tenth of
+that."""
 _BOM = b"\xef\xbb\xbf"
 _JSON_STARTS = (b"{", b"[", b'"')
 _BLANKS = b" \t\r\n"
@@ -118,7 +119,8 @@ def _decompress(compressed: bytes, window_bits: int, limit: int) -> tuple[bytes,
 
 
 def to_utf8(body: bytes) -> bytes:
-    """The same text as UTF-8 without a byte order mark; UTF-16 and UTF-32 are told by their NULs."""
+    """The same text as UTF-8 without a byte order mark; UTF-16 and UTF-32 are told by their
+    NULs."""
     if body[:1] in (b"{", b"[") and body[1:2] != b"\x00":
         return body
     if body[:3] == _BOM:

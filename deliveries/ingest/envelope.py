@@ -30,7 +30,8 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedEvent:
-    """An event that will be stored: the columns of its row and the JSON, as it came and added to."""
+    """An event that will be stored: the columns of its row and the JSON, as it came and added
+    to."""
 
     message_id: str
     type: str

@@ -38,7 +38,8 @@ def judge_events(
 ) -> tuple[list[AcceptedEvent], list[RefusedEvent]]:
     """Each event separately: one that cannot be accepted does not stop its neighbors.
 
-    Of the refusals, at most ``MAX_REFUSALS`` are made; the last of them counts the others. Raises RequestRefused 413 for more of them than one request may hold.
+    Of the refusals, at most ``MAX_REFUSALS`` are made; the last of them counts the others. Raises
+    RequestRefused 413 for more of them than one request may hold.
     """
     check_amount(events, defaults)
     accepted: list[AcceptedEvent] = []

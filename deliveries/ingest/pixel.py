@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import base64
 import binascii
 import logging
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote
 

@@ -1,8 +1,8 @@
 """What may be spent in a second, counted once for all processes: in Redis, or in one locked file.
 
-A budget fills up steadily and holds at most ``burst_seconds`` of its rate. What is stored of it is one
-number: until when it is spent. So reading, judging and spending are one step, under a lock: a hundred
-requests at the same moment get what one after the other would get.
+A budget fills up steadily and holds at most ``burst_seconds`` of its rate. What is stored of it is
+one number: until when it is spent. So reading, judging and spending are one step, under a lock: a
+hundred requests at the same moment get what one after the other would get.
 """
 
 from __future__ import annotations
@@ -71,8 +71,9 @@ def _ledger(redis_url: str) -> Ledger:
 class FileLedger:
     """A table of fixed size, for the processes of one machine.
 
-    A budget has one slot, found by a hash of its name. Two in use whose hashes lead to the same slot
-    push each other out, and then both get more than they should: with 65,536 slots that is rare.
+    A budget has one slot, found by a hash of its name. Two in use whose hashes lead to the same
+    slot push each other out, and then both get more than they should: with 65,536 slots that is
+    rare.
     """
 
     SLOTS = 65_536

@@ -163,7 +163,8 @@ def _write_at_once(rows: Rows) -> Written:
     # A part of a length that is NULL is NULL.
     lengths = [size or "NULL" for size in sizes]
     connection.ensure_connection()
-    # psycopg's own cursor sends the parameters apart from the statement; Django's writes every value
+    # psycopg's own cursor sends the parameters apart from the statement; Django's writes every
+    # value
     # into it. Nothing is prepared (Django's default): behind PgBouncer each transaction may get
     # another connection, which knows no statement of the one before.
     prepare_cursor = getattr(connection, "_prepare_cursor")  # noqa: B009  # no public name

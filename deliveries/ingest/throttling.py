@@ -1,8 +1,9 @@
 """How much a source may send in a second, and one visitor with a public write key.
 
-Requests count, and events: ``EVENTS_A_REQUEST`` events cost as much as a request. How many there are is
-known only once a request was read; so a batch that is larger than what is left is stored all the same,
-and what comes after it waits the longer. Nobody is told to send again what can never get through.
+Requests count, and events: ``EVENTS_A_REQUEST`` events cost as much as a request. How many there
+are is known only once a request was read; so a batch that is larger than what is left is stored
+all the same, and what comes after it waits the longer. Nobody is told to send again what can never
+get through.
 """
 
 from __future__ import annotations

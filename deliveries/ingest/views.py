@@ -138,7 +138,8 @@ class EventView(IngestView):
 
     event_type = ""
     schema_description = (
-        "A single event. The path says its type. Any content type; uncompressed, or compressed with "
+        "A single event. The path says its type. Any content type; uncompressed, or compressed "
+        "with "
         "gzip or deflate."
     )
     schema_examples = (openapi.EXAMPLE,)
@@ -219,7 +220,8 @@ class BatchView(EventView):
 
     schema_summary = "A batch of events"
     schema_description = (
-        "Each event has its own type and is checked separately: valid events are stored, the others "
+        "Each event has its own type and is checked separately: valid events are stored, the "
+        "others "
         "are listed as invalid events. 400 only if none is valid. The batch's context, "
         "integrations, traits and sentAt are defaults for all events; an event's own values win, "
         "key by key."

@@ -29,7 +29,8 @@ class WebhookView(EventView):
     schema_summary = "Webhook of another service"
     schema_description = (
         "A JSON object or a list of objects. An object that's already an event (with a type, and a "
-        "userId or anonymousId) is accepted as is; any other becomes the properties of a track event "
+        "userId or anonymousId) is accepted as is; any other becomes the properties of a track "
+        "event "
         f'named "{EVENT_NAME}". The query parameters of a GET are treated as such an object.'
     )
     schema_request = openapi.WEBHOOK

@@ -79,7 +79,8 @@ class BulkAction(models.Model):
 
 
 class SavedLink(models.Model):
-    """Which view of the log did somebody give a name? Filters only: what is searched for is not kept."""
+    """Which view of the log did somebody give a name? Filters only: what is searched for is not
+    kept."""
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_links"

@@ -78,7 +78,8 @@ class SearchKey(models.Model):
 
 
 class LogContents(models.Model):
-    """Which kinds of deliveries are in a block of the log, and where (deliveries.search.block_index)?"""
+    """Which kinds of deliveries are in a block of the log, and where
+    (deliveries.search.block_index)?"""
 
     block = models.BigIntegerField(
         help_text=gettext_lazy("Number of the first block of delivery IDs.")

@@ -1,9 +1,9 @@
 """What the retention of personal data takes from rows of the log that stay.
 
-An event's body is not the only place that names a person. Search keys find her, Pinterest quotes what it
-was sent, a path may hold a key that the sender made of an address, and a dedup key may make an event ID
-of one. All that goes in the transaction that takes the body. What stays are codes, times, counts,
-message IDs (a repeat is known by them) and event names.
+An event's body is not the only place that names a person. Search keys find her, Pinterest quotes
+what it was sent, a path may hold a key that the sender made of an address, and a dedup key may
+make an event ID of one. All that goes in the transaction that takes the body. What stays are
+codes, times, counts, message IDs (a repeat is known by them) and event names.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class _Texts(NamedTuple):
 def erase_events(ids: Sequence[int]) -> tuple[int, set[int]]:
     """Take bodies, search keys and texts of these events, unless a delivery is owed.
 
-    Returns how many had a body, and the IDs of those that are kept. A constant number of statements.
+    Returns how many had a body, and the IDs of those that are kept. A constant number of
+    statements.
     """
     deliveries = list(
         Delivery.objects.filter(event_id__in=ids).values_list(

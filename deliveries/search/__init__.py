@@ -1,8 +1,8 @@
 """Which deliveries, how many, which page: what every list, count, export and bulk action asks.
 
-``Selection`` says which, ``read_selection`` reads it from an address, ``find_page`` and ``all_pages``
-find them, ``count_deliveries`` and ``count_events`` count them, ``events_with`` finds an order or a
-person. The rest of this package is how.
+``Selection`` says which, ``read_selection`` reads it from an address, ``find_page`` and
+``all_pages`` find them, ``count_deliveries`` and ``count_events`` count them, ``events_with``
+finds an order or a person. The rest of this package is how.
 """
 
 from deliveries.search.counting import Counted, count_deliveries, count_events

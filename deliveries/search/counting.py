@@ -82,7 +82,8 @@ class Tallying:
 def count_deliveries(
     selection: Selection, statuses: frozenset[str], seconds: float | None = None
 ) -> Counted:
-    """How many deliveries of ``selection`` are in one of ``statuses``, none of which is delivered."""
+    """How many deliveries of ``selection`` are in one of ``statuses``, none of which is
+    delivered."""
     tallying = Tallying(seconds)
     wanted = statuses & set(selection.statuses) if selection.statuses else statuses
     first, last = id_bounds(selection)

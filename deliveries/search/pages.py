@@ -22,7 +22,8 @@ def find_page(
     before: int | None = None,
     after: int | None = None,
 ) -> Scanned:
-    """The next ``count`` older than ``before`` (newest first) or newer than ``after`` (oldest first).
+    """The next ``count`` older than ``before`` (newest first) or newer than ``after`` (oldest
+    first).
 
     ``deliveries`` are those of ``selection``, perhaps narrowed further.
     """

@@ -50,8 +50,9 @@ def build_report(since: datetime | None = None) -> dict[str, Any]:
     """Counts of deliveries and refusals, all of them or those since a moment.
 
     ``{"totals": {status: n}, "destinations": [{"name", "paused", "totals": {status: n},
-    "errors": [{"code", "count", "example"}]}], "completed_from_memory": n, "refusals": n}``. ``example`` is the message of
-    the newest delivery with that code. Destinations without deliveries are there with zeros.
+    "errors": [{"code", "count", "example"}]}], "completed_from_memory": n, "refusals": n}``.
+    ``example`` is the message of the newest delivery with that code. Destinations without
+    deliveries are there with zeros.
     """
     deliveries: QuerySet[Delivery] = Delivery.objects.all()
     refusals: QuerySet[Refusal] = Refusal.objects.all()

@@ -67,7 +67,8 @@ _APP_ACTION_SOURCES = frozenset({"app_android", "app_ios"})
 
 
 class Settled(NamedTuple):
-    """What settling did to one delivery; ``matchable``: see ``read_matchable``; ``remembered``: what
+    """What settling did to one delivery; ``matchable``: see ``read_matchable``; ``remembered``:
+    what
     of it comes from identity memory; None when that added nothing."""
 
     created_at: datetime

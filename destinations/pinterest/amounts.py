@@ -24,9 +24,11 @@ CURRENCY_CODES = frozenset(_CODES.split())
 
 # What stands around amounts besides codes, without case and full stops; "$" is any currency sign.
 _WORDS = """\
-$ us$ usd$ a$ au$ c$ ca$ can$ nz$ hk$ s$ sg$ nt$ mx$ r$ rd$ cl$ co$ ar$ ec$ tt$ j$ b$ z$ bz$ $us $usd
-$cad $aud $mxn $a $ca s/ b/ rs r rm rp kr nkr skr dkr zl zł kc kč ft lei leu лв руб р грн тг дин ден
-tl fr sfr frs ksh kshs tsh ush dh dhs euro euros dollar dollars pound pounds yen 元 円 圓 원 cfa fcfa đ
+$ us$ usd$ a$ au$ c$ ca$ can$ nz$ hk$ s$ sg$ nt$ mx$ r$ rd$ cl$ co$ ar$ ec$ tt$ j$ b$ z$ bz$ $us
+$usd $cad $aud $mxn $a $ca s/ b/ rs r rm rp kr nkr skr dkr zl zł kc kč ft lei leu лв руб р
+грн тг дин ден
+tl fr sfr frs ksh kshs tsh ush dh dhs euro euros dollar dollars pound pounds yen 元 円 圓 원 cfa
+fcfa đ
 """
 _CURRENCY_WORDS = frozenset(_WORDS.split())
 _BLANK_SIGNS = re.compile(r"\s+")
@@ -71,7 +73,7 @@ def read_amount(text: str) -> str | None:
 
 
 def _plain_signs(text: str) -> str:
-    """Digits of any script as ASCII, currency signs as $, blanks as one blank, invisible ones out."""
+    """Digits of any script as ASCII, currency signs as $, blanks as one, invisible ones out."""
     if not text.isascii():
         signs = []
         for sign in text.translate(_SIGNS):
@@ -105,7 +107,7 @@ def _is_currency(text: str) -> bool:
 
 
 def _without_separators(number: str, decimal_sign: str) -> str | None:
-    """The digits with a decimal point; ``decimal_sign``: what the amount is known to have for it."""
+    """The digits with a decimal point; ``decimal_sign``: what is known to stand for it."""
     if number.isdecimal():
         return number
     by_blank = _GROUPED_BY_BLANK.fullmatch(number)

@@ -231,7 +231,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _read_body(response: requests.Response, deadline: float) -> tuple[bytes, str]:
-    """Read at most MAX_REPLY_BYTES until the (monotonic) deadline: the bytes and a problem or ""."""
+    """Read at most MAX_REPLY_BYTES until the (monotonic) deadline: the bytes and a problem or
+    ""."""
     read: list[bytes] = []
     size = 0
     problem = ""

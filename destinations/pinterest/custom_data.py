@@ -164,7 +164,8 @@ def _add_products(
     is_flat: bool = False,
     is_the_event: bool = False,
 ) -> None:
-    """Adds the products. ``is_reshaped``: they are not as they came; ``is_flat``: nothing in them is
+    """Adds the products. ``is_reshaped``: they are not as they came; ``is_flat``: nothing in them
+    is
     left to take apart; ``is_the_event``: the properties themselves are the one product."""
     price_of_all = None
     value = properties.get("price")

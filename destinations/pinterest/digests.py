@@ -1,4 +1,5 @@
-"""Values of ``user_data`` as SHA-256: what is hashed, what is a digest already, what is nobody's."""
+"""Values of ``user_data`` as SHA-256: what is hashed, what is a digest already, what is
+nobody's."""
 
 from __future__ import annotations
 

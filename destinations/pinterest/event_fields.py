@@ -1,4 +1,5 @@
-"""The fields of the conversion itself: where the event happened, on what, and with which consent."""
+"""The fields of the conversion itself: where the event happened, on what, and with which
+consent."""
 
 from __future__ import annotations
 
@@ -89,7 +90,8 @@ def read_action_source(
 
 def _assumed_source(default: str, warnings: list[Finding]) -> str:
     message = (
-        "Sent with the destination's default action source, because neither the operating system nor "
+        "Sent with the destination's default action source, because neither the operating system "
+        "nor "
         "the device type says iOS or Android."
     )
     warnings.append(Finding("action_source_assumed", "context.os.name", message))

@@ -82,7 +82,8 @@ class Statement(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """What a conversion may be completed with: the person's entries, and the limits of their age."""
+    """What a conversion may be completed with: the person's entries, and the limits of their
+    age."""
 
     entries: Mapping[str, Entry]
     click_id_seconds: int
@@ -383,7 +384,8 @@ def encode(entries: Mapping[str, Entry]) -> bytes:
 
 
 def decode(data: bytes) -> dict[str, Entry]:
-    """The entries that ``encode`` made bytes of; entries of names that are not known are left out."""
+    """The entries that ``encode`` made bytes of; entries of names that are not known are left
+    out."""
     entries = {}
     position = 0
     while position < len(data):

@@ -38,7 +38,8 @@ def integration_names(destination_name: str) -> frozenset[str]:
 
 
 def fold_name(name: str) -> str:
-    """Only the letters and digits of a name, without case: "Pinterest Tag" and PINTEREST_TAG alike."""
+    """Only the letters and digits of a name, without case: "Pinterest Tag" and PINTEREST_TAG
+    alike."""
     folded = clean(name).casefold()
     folded = "".join(filter(str.isalnum, folded)) or folded
     if folded not in _PINTEREST:

@@ -15,8 +15,8 @@ one, so it is halved without asking. That is at most 2·log2(n)+1 further reques
 
 **Is it the events at all?** A wrong account setting also refuses everything. So, as long as nothing
 was accepted and every refusal reads the same, nobody is blamed. After about 2·log2(n)+1 such
-refusals the first, middle and last event are tried alone. Refused alike again, the account itself is
-asked, with an event that is beyond doubt:
+refusals the first, middle and last event are tried alone. Refused alike again, the account itself
+is asked, with an event that is beyond doubt:
 
 | the made-up event is | then |
 |---|---|
@@ -25,10 +25,10 @@ asked, with an event that is beyond doubt:
 | anything else: 429, 5xx, no answer, an unreadable one | nobody knows: all are tried again later |
 
 The first acceptance or different refusal ends the suspicion as well, and the held-back blame is
-spoken. Once the account is known to be in order, most events are probably bad: so the search asks of
-one, then of two, four, eight … at once as long as they are accepted, and of one again after a refusal.
-That is one request for each bad event. An event that the requests do not suffice for has not been
-tried: it is not among the undecided, and goes back as it came.
+spoken. Once the account is known to be in order, most events are probably bad: so the search asks
+of one, then of two, four, eight … at once as long as they are accepted, and of one again after a
+refusal. That is one request for each bad event. An event that the requests do not suffice for has
+not been tried: it is not among the undecided, and goes back as it came.
 """
 
 from __future__ import annotations

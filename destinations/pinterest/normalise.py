@@ -1,4 +1,5 @@
-"""How each personal value is written before it is hashed: Pinterest's rules, one small function each.
+"""How each personal value is written before it is hashed: Pinterest's rules, one small function
+each.
 
 A function takes text that is trimmed and not blank, as it came: what no reader sees in it and what
 stands for nothing is its own business, because most texts have neither. Rules:

@@ -7,7 +7,8 @@ from enum import StrEnum
 
 
 class OutcomeKind(StrEnum):
-    """Where a conversion stands after an attempt; what follows from it is the retry policy's to say."""
+    """Where a conversion stands after an attempt; what follows from it is the retry policy's to
+    say."""
 
     DELIVERED = "delivered"
     """Pinterest says it processed this one."""
@@ -43,8 +44,9 @@ class Outcome:
     """The result of one attempt for one conversion.
 
     ``code`` is for machines ("" when delivered; else ``deliveries.error_codes`` has its meaning),
-    ``field`` is a path in the sender's event ("" if none), ``message`` is for a person: Pinterest's own words where it had any. ``warning`` is Pinterest's remark on a
-    conversion it took. The texts are printable and at most 1000 characters long.
+    ``field`` is a path in the sender's event ("" if none), ``message`` is for a person:
+    Pinterest's own words where it had any. ``warning`` is Pinterest's remark on a conversion it
+    took. The texts are printable and at most 1000 characters long.
     """
 
     kind: OutcomeKind

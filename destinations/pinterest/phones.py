@@ -74,7 +74,8 @@ def plain_phone(text: str) -> str | None:
 
 
 class _Reading(NamedTuple):
-    """One number. ``is_certain``: it fits its country. ``home``: the one that gave the calling code."""
+    """One number. ``is_certain``: it fits its country. ``home``: the one that gave the calling
+    code."""
 
     digits: str
     is_certain: bool = True
@@ -83,7 +84,8 @@ class _Reading(NamedTuple):
 
 
 def phones_in(text: str, homes: tuple[Home, ...] = ()) -> Normalised:
-    """The E.164 digits of every number in a text. ``homes``: whose national numbers to try, in order.
+    """The E.164 digits of every number in a text. ``homes``: whose national numbers to try, in
+    order.
 
     "" for a placeholder, None for what is no phone number.
     """
@@ -113,13 +115,22 @@ def phones_in(text: str, homes: tuple[Home, ...] = ()) -> Normalised:
     return forms
 
 
-_WITHOUT_CODE = "The phone number has no country code and doesn't match a country of the event. Its digits were sent."
+_WITHOUT_CODE = (
+    "The phone number has no country code and doesn't match a country of the event. Its digits "
+    "were "
+    "sent."
+)
 _ASSUMED = "The phone number has no country code. Assumed {} from the {}."
-_REPAIRED = "The phone number had an extension, a (0), another number, or a spreadsheet's format. It was sent as plain digits."
+_REPAIRED = (
+    "The phone number had an extension, a (0), another number, or a spreadsheet's format. It was "
+    "sent "
+    "as plain digits."
+)
 
 
 def _number_of_spreadsheet(text: str) -> str | None:
-    """1.4155550123E+10 and 14155550123.0 as digits; "" when digits are lost; None for other text."""
+    """1.4155550123E+10 and 14155550123.0 as digits; "" when digits are lost; None for other
+    text."""
     decimals = _DECIMALS.fullmatch(text)
     if decimals:
         return decimals[1]
@@ -175,7 +186,8 @@ def _read(text: str, homes: tuple[Home, ...]) -> _Reading | None:
 
 
 def _international(digits: str) -> _Reading | None:
-    """Digits with a calling code: those of the country, without the 0 that is dialled at home only."""
+    """Digits with a calling code: those of the country, without the 0 that is dialled at home
+    only."""
     for country in countries_of(digits):
         national = digits[len(country.calling_code) :]
         if country.is_national(national):

@@ -1,7 +1,9 @@
 """Names of countries, their subdivisions and languages → codes, from the files in ``tables/``.
 
-``bin/make_places.py`` makes the files from Unicode CLDR (Unicode License v3, tables/LICENSE) and from
-``bin/place_names/``, what else people write. All names are stored folded; a lookup is one ``dict.get``.
+``bin/make_places.py`` makes the files from Unicode CLDR (Unicode License v3, tables/LICENSE) and
+from
+``bin/place_names/``, what else people write. All names are stored folded; a lookup is one
+``dict.get``.
 """
 
 from __future__ import annotations

@@ -74,7 +74,8 @@ _MAPPED_PROPERTIES = _mapped_keys(PROPERTIES)
 
 
 # Finding the mapped keys costs more than reading them, so plans are also kept by all the keys of
-# the four objects, in the order they came. Bounded: started again when full, and a sender of endless
+# the four objects, in the order they came. Bounded: started again when full, and a sender of
+# endless
 # or ever new keys is left to the slower way.
 _PLANS_BY_KEYS: dict[tuple[Any, ...], Plan] = {}
 _MAX_PLANS = 1024

@@ -50,7 +50,8 @@ COUNTRY_OF_DIGEST: dict[str, str] = {
 
 
 def country_code(text: str) -> str | None:
-    """ISO alpha-2, lower case, of a code or name in any larger language; None when it is neither."""
+    """ISO alpha-2, lower case, of a code or name in any larger language; None when it is
+    neither."""
     if len(text) > _MAX_NAME:
         return None
     return COUNTRY_CODES.get(name_key(text)) or _country_among(text)
@@ -103,8 +104,8 @@ def state_code(text: str, country: str | None) -> str | None:
     """The part of a subdivision's ISO 3166-2 code behind the country's, lower case.
 
     ``country``: the event's, alpha-2, None when it has none that is known. US states and Canadian
-    provinces are known without it. A region of another country that ISO does not list stays as it is,
-    lower-cased; what is no state of the US or Canada, and of no known country, is None.
+    provinces are known without it. A region of another country that ISO does not list stays as it
+    is, lower-cased; what is no state of the US or Canada, and of no known country, is None.
     """
     if len(text) > _MAX_NAME:
         return None
@@ -124,7 +125,8 @@ def state_code(text: str, country: str | None) -> str | None:
         return _CODES_ANYWHERE.get(name) or _NAMES_ANYWHERE.get(name) or None
     if country in _COUNTRIES_TO_ASK:
         return None
-    # As it is, where ISO 3166-2 does not know the region; a US state stays one whatever the country.
+    # As it is, where ISO 3166-2 does not know the region; a US state stays one whatever the
+    # country.
     return next(
         (part for one in ("us", "ca") if (part := SUBDIVISIONS[one].get(name)) and len(name) > 2),
         text.lower() if name else None,
@@ -153,7 +155,8 @@ def _subdivision_by_turned_code(text: str) -> tuple[str, str] | None:
 
 
 def _part_among(text: str, countries: tuple[str, ...]) -> str | None:
-    """The one subdivision that a decorated name has in it: "California (CA)", "CA, USA", "NY State"."""
+    """The one subdivision that a decorated name has in it: "California (CA)", "CA, USA", "NY
+    State"."""
     bare = _POSTAL_CODE.sub("", text)
     parenthesis = _PARENTHESIS.fullmatch(bare)
     if parenthesis:

@@ -16,7 +16,8 @@ _MAX_FIELD = 255
 
 
 def read_repairs(repairs: Any) -> list[Finding]:
-    """The findings for what stands under ``REPAIRS_KEY``; a sender may have written anything there."""
+    """The findings for what stands under ``REPAIRS_KEY``; a sender may have written anything
+    there."""
     findings = []
     for repair in repairs[:MAX_REPAIRS] if type(repairs) is list else ():
         code, field = (repair.get("code"), repair.get("field")) if type(repair) is dict else (0, 0)

@@ -21,7 +21,8 @@ _IOS = (
 _ANDROID = ("android", "fire os", "fireos", "wear os", "wearos")
 
 BROWSER, SERVER, APP_SDK, LANGUAGE = "browser", "server", "app", "language"
-"""Kinds of libraries. ``LANGUAGE``: for apps and for servers (Swift, Kotlin), so the device decides."""
+"""Kinds of libraries. ``LANGUAGE``: for apps and for servers (Swift, Kotlin), so the device
+decides."""
 
 # Words in the names of libraries: analytics-ios, com.rudderstack.android.sdk.core,
 # @segment/analytics-react-native, analytics_flutter, RudderLabs JavaScript SDK, analytics.js.

@@ -87,7 +87,8 @@ def conversion_names(event: dict[str, Any], config: TransformConfig) -> tuple[st
     if config.unmapped_events == "filter":
         raise EventFiltered(
             "unmapped_event",
-            "The event is neither in the event map nor a standard event, and the destination doesn't "
+            "The event is neither in the event map nor a standard event, and the destination "
+            "doesn't "
             "send such events.",
         )
     return ("custom",) if config.unmapped_events == "as_custom" else (name,)
@@ -250,7 +251,11 @@ def _read_event_id(
         event_id = _id_text(read_path(event, config.dedup_steps))
         if event_id:
             if config.dedup_is_personal:
-                message = "The dedup key contains personal data, which Pinterest receives unhashed as the event ID."
+                message = (
+                    "The dedup key contains personal data, which Pinterest receives unhashed as "
+                    "the "
+                    "event ID."
+                )
                 warnings.append(Finding("event_id_personal", config.dedup_key, message))
             return event_id
     integrations = event.get("integrations")
@@ -321,5 +326,8 @@ def _check_limited_processing(
             ),
             "",  # the destination asks for it
         )
-        message = "Pinterest ignores the limited data processing flag if an event has no state and country."
+        message = (
+            "Pinterest ignores the limited data processing flag if an event has no state and "
+            "country."
+        )
         warnings.append(Finding("ldp_incomplete", asked_at, message))

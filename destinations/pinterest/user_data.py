@@ -94,7 +94,8 @@ _FIELDS: tuple[HashedField, ...] = (
         ),
         birthday,
         code="birthday_invalid",
-        message="This birthday isn't YYYYMMDD, an ISO date, or YYYY/MM/DD, or the day doesn't exist.",
+        message="This birthday isn't YYYYMMDD, an ISO date, or YYYY/MM/DD, or the day doesn't "
+        "exist.",
     ),
     HashedField(
         "ln",
@@ -144,7 +145,8 @@ _FIELDS: tuple[HashedField, ...] = (
     ),
 )
 HASHED_FIELDS = tuple(field._replace(nobody=_nobody(field.name)) for field in _FIELDS)
-"""Everything that is hashed. ``context.externalId`` is read apart: it is a list of objects, and so are
+"""Everything that is hashed. ``context.externalId`` is read apart: it is a list of objects, and so
+are
 the state and the phone number, which depend on the country."""
 
 PHONE_PATHS = paths("traits.phone", "context.traits.phone", "properties.phone")
@@ -235,9 +237,9 @@ def read_user_data(
 ) -> dict[str, Any]:
     """``user_data`` of an event: arrays of SHA-256 hex digests and a few plain texts.
 
-    ``default_country``: whose national phone numbers to assume where the event says nothing, alpha-2
-    in lower case, or "". ``sender_is_visitor``: the address the event came from is the visitor's own,
-    not a server's. Whether it is enough to match anybody says ``require_person``.
+    ``default_country``: whose national phone numbers to assume where the event says nothing,
+    alpha-2 in lower case, or "". ``sender_is_visitor``: the address the event came from is the
+    visitor's own, not a server's. Whether it is enough to match anybody says ``require_person``.
     """
     user_data: dict[str, Any] = {}
     hashed, phones, states, plain, ip_addresses, click_urls = plan

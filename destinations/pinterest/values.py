@@ -55,8 +55,8 @@ def is_no_id(text: str) -> bool:
 def decimal_text(value: Any) -> str | None:
     """A number, or text that is one, without exponent: 35.0 → "35", 1e-7 → "0.0000001".
 
-    Text that already is a plain decimal stays as its sender wrote it; what people write ("1.234,50 €")
-    becomes one where it can be read in one way only.
+    Text that already is a plain decimal stays as its sender wrote it; what people write ("1.234,50
+    €") becomes one where it can be read in one way only.
     """
     if type(value) is float:
         text = repr(value)

@@ -109,7 +109,8 @@ ENTRY_POINTS: dict[str, str] = {
     "POST auth_user_two_factor_off": "A",
     "POST auth_group_change": "A",
 }
-"""Entry point → who may use it. A page that is not listed here fails a test: say who may open it."""
+"""Entry point → who may use it. A page that is not listed here fails a test: say who may open
+it."""
 
 OPEN_TO_ALL = {"login", "login_code", "logout"}
 OUTSIDE_THE_SITE = (

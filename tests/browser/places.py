@@ -1,7 +1,7 @@
 """All pages there are to look at, how to get there, and why some are not looked at.
 
-To add a page: a ``Place`` in PLACES (``name`` of its URL, a path made of a ``SampleData``, and what to
-do there first, if anything), or its URL name with a reason in NOT_LOOKED_AT.
+To add a page: a ``Place`` in PLACES (``name`` of its URL, a path made of a ``SampleData``, and
+what to do there first, if anything), or its URL name with a reason in NOT_LOOKED_AT.
 """
 
 from __future__ import annotations

@@ -78,7 +78,8 @@ class SampleData:
 
 
 def make_people() -> User:
-    """An operator, a viewer and administrators, lena with two-factor authentication; returns anna."""
+    """An operator, a viewer and administrators, lena with two-factor authentication; returns
+    anna."""
     make_groups()
     for name, role in (("tom", OPERATOR), ("mei", VIEWER)):
         user = User.objects.create_user(name, password=PASSWORD, is_staff=True)

@@ -1,4 +1,5 @@
-"""Which version this is, and its documentation: in the footer, offline, with links that lead somewhere."""
+"""Which version this is, and its documentation: in the footer, offline, with links that lead
+somewhere."""
 
 from __future__ import annotations
 

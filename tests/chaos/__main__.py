@@ -16,7 +16,8 @@ from tests.chaos.servers import ServerMissing
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="bin/chaos",
-        description="Injects faults everywhere for a while, waits for the queue to drain, and checks "
+        description="Injects faults everywhere for a while, waits for the queue to drain, and "
+        "checks "
         "that every event that got a 200 ended in the right place. Exit status 1 if not.",
     )
     parser.add_argument("--seed", type=int, default=1, help="which run (default %(default)s)")

@@ -71,11 +71,13 @@ def run_chaos(
         with stack:
             run = _ChaosRun(stack, postgres, redis, seed, events_per_second)
             say(
-                f"Seed {seed}: everything is up on {stack.url}; {seconds:.0f} s of faults start now."
+                f"Seed {seed}: everything is up on {stack.url}; {seconds:.0f} s of faults start "
+                f"now."
             )
             if not postgres.is_own:
                 say(
-                    "This PostgreSQL server isn't ours: only its connections are cut; it's never restarted."
+                    "This PostgreSQL server isn't ours: only its connections are cut; it's never "
+                    "restarted."
                 )
             run.work(seconds)
             say("Faults finished; waiting for the queue to drain.")
@@ -184,11 +186,13 @@ class _ChaosRun:
         ]
         report.counts["kills"] = self.process_faults.kills
         report.counts["restarts"] = self.process_faults.restarts
+        others = (one.faults_dealt for one in self.other_faults)
+        dealt = sum(others, self.process_faults.faults_dealt)
         report.lines = [
             f"Drained {drained_after:.0f} s after the faults.",
             f"All {len(self.workers)} workers claimed work again, after {called_for:.1f} s.",
             f"Responses to senders: {_list(self.record.answers)}.",
-            f"Faults: {_list(sum((one.faults_dealt for one in self.other_faults), self.process_faults.faults_dealt))}.",
+            f"Faults: {_list(dealt)}.",
             f"Destinations resumed: {_list(self.person.resumed) or 'none'}.",
         ]
         return report

@@ -1,4 +1,5 @@
-"""What a chaos run left behind, held against what got a 200: the table, and every broken promise."""
+"""What a chaos run left behind, held against what got a 200: the table, and every broken
+promise."""
 
 from __future__ import annotations
 

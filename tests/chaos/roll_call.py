@@ -1,4 +1,5 @@
-"""After a chaos run every worker has to take work: one that lives and does not is gone all the same."""
+"""After a chaos run every worker has to take work: one that lives and does not is gone all the
+same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Where in the database something stands, whatever the table is called. Django's connection, no more."""
+"""Where in the database something stands, whatever the table is called. Django's connection, no
+more."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from django.db import connection
 
 
 def places_of(secrets: Sequence[str]) -> set[str]:
-    """``table.column`` of whatever says one of ``secrets``; the tables of the log by their short names."""
+    """``table.column`` of whatever says one of ``secrets``; the tables of the log by their short
+    names."""
     found = set()
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):

@@ -1,4 +1,5 @@
-"""nginx and Caddy with the files of deploy/, of which only ports, paths and certificates are changed."""
+"""nginx and Caddy with the files of deploy/, of which only ports, paths and certificates are
+changed."""
 
 from __future__ import annotations
 

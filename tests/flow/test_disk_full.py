@@ -1,4 +1,5 @@
-"""The data folder on a real disk that is full: nothing lies, nothing dies, nothing is left lying about."""
+"""The data folder on a real disk that is full: nothing lies, nothing dies, nothing is left lying
+about."""
 
 from __future__ import annotations
 

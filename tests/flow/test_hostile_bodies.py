@@ -13,7 +13,8 @@ from tests.stack import Shop, Stack
 
 MAX_GROWTH_BYTES = 60_000_000
 MAX_TIMES_HONEST = 8
-"""Before the bounds the worst body cost over fifty times as much; a busy machine blurs less than this."""
+"""Before the bounds the worst body cost over fifty times as much; a busy machine blurs less than
+this."""
 BODIES = {**HOSTILE, **ALLOWED}
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

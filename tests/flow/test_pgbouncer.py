@@ -1,8 +1,8 @@
 """PgBouncer in transaction mode between CAPI Relay and PostgreSQL, with nothing else set.
 
-Three connections to the server for all threads of web and worker: each transaction gets another one,
-so that a prepared statement, a session's lock or a setting that outlived its transaction would be
-somebody else's.
+Three connections to the server for all threads of web and worker: each transaction gets another
+one, so that a prepared statement, a session's lock or a setting that outlived its transaction
+would be somebody else's.
 """
 
 from __future__ import annotations
@@ -155,7 +155,8 @@ ago = "- interval '200 days'"
 with connection.cursor() as cursor:
     cursor.execute(f"UPDATE deliveries_event SET received_at = received_at {ago}")
     cursor.execute(
-        f"UPDATE deliveries_delivery SET created_at = created_at {ago}, settled_at = settled_at {ago}"
+        f"UPDATE deliveries_delivery "
+        f"SET created_at = created_at {ago}, settled_at = settled_at {ago}"
     )
 """
 

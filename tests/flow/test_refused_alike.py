@@ -1,4 +1,5 @@
-"""A batch refused in the same words: a stranger's events cost the destination nothing but requests."""
+"""A batch refused in the same words: a stranger's events cost the destination nothing but
+requests."""
 
 from __future__ import annotations
 

@@ -132,7 +132,8 @@ def small_supervisor(*children: tuple[str, str]) -> str:
         "import os, sys\n"
         "from launcher.processes import Child\n"
         "from launcher.supervisor import Supervisor, show\n"
-        f"children = [Child(name, ['sh', '-c', line], os.environ, show) for name, line in {children!r}]\n"
+        f"children = [Child(name, ['sh', '-c', line], os.environ, show) for name, line in "
+        f"{children!r}]\n"
         "sys.exit(Supervisor(children, ['up'], None).run())\n"
     )
 

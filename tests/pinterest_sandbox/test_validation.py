@@ -28,7 +28,8 @@ PYTHONS_OWN: dict[str, set[tuple[tuple[Any, ...], str]]] = {
     "v5": set(),
     "v3": {(("advertiser_id",), "12345678\n"), (("advertiser_id",), "١٢٣")},
 }
-"""What python-jsonschema accepts only because Python's patterns know all digits and end a line early."""
+"""What python-jsonschema accepts only because Python's patterns know all digits and end a line
+early."""
 
 ODD_VALUES: list[Any] = [
     None,

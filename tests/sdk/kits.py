@@ -17,8 +17,8 @@ class Sdk:
 
     ``edits`` are applied to the snippet: (text, its replacement). ``patience`` are more, by
     which it outlasts a restart. ``sends_again`` is False for the
-    beacon, which no SDK hears back from. ``tries_with_wrong_key`` is per batch. ``posts_to`` are the
-    paths that a browser SDK sends this project's calls to. ``packs``: with gzip.
+    beacon, which no SDK hears back from. ``tries_with_wrong_key`` is per batch. ``posts_to`` are
+    the paths that a browser SDK sends this project's calls to. ``packs``: with gzip.
     """
 
     name: str

@@ -1,9 +1,10 @@
-"""`python -m tests.security.attacks [--short] [--only N[,N…]]`: attack a started CAPI Relay, and say what it came to.
+"""`python -m tests.security.attacks [--short] [--only N[,N…]]`: attack a started CAPI Relay, and
+say what it came to.
 
-Starts the whole product on this machine, on SQLite and files and, where they answer, on PostgreSQL and
-Redis, and does to it what docs/security.md lists. Each row of the table is an attack: what was measured,
-what is allowed, and whether it held. Exit status 1 when one did not. ``--short`` takes one back end and
-fewer of everything, in less than a minute. Nothing leaves loopback.
+Starts the whole product on this machine, on SQLite and files and, where they answer, on PostgreSQL
+and Redis, and does to it what docs/security.md lists. Each row of the table is an attack: what was
+measured, what is allowed, and whether it held. Exit status 1 when one did not. ``--short`` takes
+one back end and fewer of everything, in less than a minute. Nothing leaves loopback.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="one back end, fewer of everything")
     parser.add_argument("--only", default="", help="numbers of attacks, with commas between")
     options = parser.parse_args()
-    use_test_settings()  # for what the attacks take from the product: patterns, how bodies are stored
+    # For what the attacks take from the product: patterns, how bodies are stored.
+    use_test_settings()
     django.setup()
     wanted = {int(number) for number in options.only.split(",") if number}
     back_ends = [("SQLite and files", "", "")]

@@ -162,8 +162,10 @@ def forged_addresses(target: Target) -> Iterator[Row]:
     """6: headers that pass for the proxy's."""
     key = target.shop.write_key
     forged = {
-        "X_Forwarded_For before the proxy's": f"X_Forwarded_For: {FORGED}\r\nX-Forwarded-For: {VISITOR}",
-        "X_Forwarded_For after the proxy's": f"X-Forwarded-For: {VISITOR}\r\nX_Forwarded_For: {FORGED}",
+        "X_Forwarded_For before the proxy's": f"X_Forwarded_For: {FORGED}\r\nX-Forwarded-For: "
+        f"{VISITOR}",
+        "X_Forwarded_For after the proxy's": f"X-Forwarded-For: {VISITOR}\r\nX_Forwarded_For: "
+        f"{FORGED}",
         "an entry in front of the proxy's": f"X-Forwarded-For: {FORGED}, {VISITOR}",
     }
     for title, lines in forged.items():

@@ -1,4 +1,5 @@
-"""Attacks on the admin, by somebody who may see less than is there, and by what reaches its pages."""
+"""Attacks on the admin, by somebody who may see less than is there, and by what reaches its
+pages."""
 
 from __future__ import annotations
 

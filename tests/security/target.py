@@ -61,7 +61,8 @@ class Row:
 
 
 class Target:
-    """The stack under attack. ``is_short``: fewer of everything. ``lines``: what its parts printed."""
+    """The stack under attack. ``is_short``: fewer of everything. ``lines``: what its parts
+    printed."""
 
     def __init__(self, stack: Stack, lines: list[str], *, is_short: bool) -> None:
         self.stack = stack
@@ -95,7 +96,8 @@ class Target:
         return port
 
     def shell(self, script: str, given: Any = None) -> Any:
-        """What a script prints last, as JSON, run by `manage.py shell` with ``given`` as its input."""
+        """What a script prints last, as JSON, run by `manage.py shell` with ``given`` as its
+        input."""
         text = json.dumps(given)
         printed = self.stack.manage("shell", "--verbosity", "0", "-c", script, stdin=text)
         lines = printed.strip().splitlines()

@@ -1,4 +1,5 @@
-"""An event is as large as its sender likes; a page that masks it takes no longer than that explains."""
+"""An event is as large as its sender likes; a page that masks it takes no longer than that
+explains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""docs/security.md names tests and commands; all of them exist, and its attacks are those of the script."""
+"""docs/security.md names tests and commands; all of them exist, and its attacks are those of the
+script."""
 
 from __future__ import annotations
 

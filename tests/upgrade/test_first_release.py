@@ -1,8 +1,9 @@
-"""Who runs 0.1.0 upgrades by `migrate` alone: its database, filled by 0.1.0 itself, under today's code.
+"""Who runs 0.1.0 upgrades by `migrate` alone: its database, filled by 0.1.0 itself, under today's
+code.
 
 The dumps hold what web, worker and beat of 0.1.0 wrote: delivered and rejected orders with their
-batches and attempts, refusals, a paused destination, two people, a finished bulk action, search keys
-and tallies, and three orders that were accepted while no worker ran.
+batches and attempts, refusals, a paused destination, two people, a finished bulk action, search
+keys and tallies, and three orders that were accepted while no worker ran.
 """
 
 from __future__ import annotations

@@ -77,7 +77,8 @@ def test_names_with_an_underscore_never_reach_the_application() -> None:
 
 
 def test_headers_that_come_twice_are_joined_and_those_that_must_not_are_refused() -> None:
-    twice = b"X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 2.2.2.2\r\nCookie: a=1\r\nCookie: b=2\r\n\r\n"
+    twice = b"X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 2.2.2.2\r\n"
+    twice += b"Cookie: a=1\r\nCookie: b=2\r\n\r\n"
     environ = read_one(HEAD + twice)
     assert environ["HTTP_X_FORWARDED_FOR"] == "1.1.1.1,2.2.2.2"
     assert environ["HTTP_COOKIE"] == "a=1; b=2"

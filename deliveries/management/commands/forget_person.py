@@ -14,8 +14,10 @@ from destinations.models import Source
 
 class Command(BaseCommand):
     help = (
-        "Forgets one person: what identity memory knows under a user ID or an anonymous ID. Asks for "
-        "the ID, or reads it from standard input, so that it doesn't end up in the shell's history. "
+        "Forgets one person: what identity memory knows under a user ID or an anonymous ID. Asks "
+        "for "
+        "the ID, or reads it from standard input, so that it doesn't end up in the shell's "
+        "history. "
         "Events in the log aren't changed."
     )
 

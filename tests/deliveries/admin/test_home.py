@@ -1,4 +1,5 @@
-"""The home page: right numbers from tallies, states in words, links that lead to what they count."""
+"""The home page: right numbers from tallies, states in words, links that lead to what they
+count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A search names people: it stands in the session, and only who may see people can look for them."""
+"""A search names people: it stands in the session, and only who may see people can look for
+them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A batch refused in the same words all the way: the account is asked, then one or the other blamed."""
+"""A batch refused in the same words all the way: the account is asked, then one or the other
+blamed."""
 
 from __future__ import annotations
 

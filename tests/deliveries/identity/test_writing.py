@@ -1,4 +1,5 @@
-"""What ingest writes of people: only what is new, in constant statements, whoever writes beside it."""
+"""What ingest writes of people: only what is new, in constant statements, whoever writes beside
+it."""
 
 from __future__ import annotations
 
@@ -59,7 +60,8 @@ def test_a_new_source_remembers_and_one_from_before_does_not(source: Source) -> 
     assert source.identity_memory == Source.IdentityMemory.ON
     with connection.cursor() as cursor:  # as the release before adds one
         cursor.execute(
-            "INSERT INTO destinations_source (name, write_key, enabled, allowed_origins, created_at)"
+            "INSERT INTO destinations_source (name, write_key, enabled, allowed_origins, "
+            "created_at)"
             " VALUES ('Old', 'old-key', %s, '', %s)",
             [True, NOW],
         )

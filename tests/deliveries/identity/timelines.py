@@ -1,7 +1,8 @@
-"""The golden cases of identity memory: what some people's events say, and what each conversion gets.
+"""The golden cases of identity memory: what some people's events say, and what each conversion
+gets.
 
-A step is an event of one source at one moment. ``gets`` is its ``user_data`` in plain words: the texts
-behind the digests, without ``external_id``; or the code of its rejection.
+A step is an event of one source at one moment. ``gets`` is its ``user_data`` in plain words: the
+texts behind the digests, without ``external_id``; or the code of its rejection.
 """
 
 from __future__ import annotations

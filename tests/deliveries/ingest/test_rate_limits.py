@@ -74,7 +74,8 @@ def test_above_its_rate_a_source_is_told_to_wait(post: Post, source: Source, clo
 
 
 def test_events_count_as_well_as_requests(post: Post, source: Source, clock: Clock) -> None:
-    """15,000 events in a request are 150 requests, however small: at 5 a second 30 seconds' worth."""
+    """15,000 events in a request are 150 requests, however small: at 5 a second 30 seconds'
+    worth."""
     change(source, rate_limit_per_second=5)
     batch = {"batch": [{"userId": "1"} for _ in range(15_000)]}
     assert answer(post("/v1/batch", batch)) == (200, "OK")

@@ -36,7 +36,8 @@ FIELD = f"properties.{ADDRESS}"
 
 
 def everywhere(age_days: float = 31, **fields: Any) -> Delivery:
-    """A rejected delivery, its event, attempt, batch and a refusal, with the address wherever it fits."""
+    """A rejected delivery, its event, attempt, batch and a refusal, with the address wherever it
+    fits."""
     moment = NOW - age_days * DAY
     destination = make_destination(dedup_key="context.traits.email")
     event = make_event(

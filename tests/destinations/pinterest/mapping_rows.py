@@ -245,17 +245,21 @@ RULES: dict[str, str] = {
     "type": "track screen any_case",
     "unsupported_type": "identify group alias merge",
     "integrations": "all_false pinterest_tag PINTEREST_TAG destination_name other_destination "
-    "pinterest_tag_false destination_name_false other_false spelling object segment pinterest words "
+    "pinterest_tag_false destination_name_false other_false spelling object segment pinterest "
+    "words "
     "empty_list json",
-    "event_name": "invisible placeholder trimmed fallthrough blank_category page_without_name page_ignores_map",
+    "event_name": "invisible placeholder trimmed fallthrough blank_category page_without_name "
+    "page_ignores_map",
     "event_map": "any_case several duplicates before_ecommerce user_defined same_id tag_spelling",
     "ecommerce": "any_case",
     "standard": "add_payment_info add_to_wishlist app_install app_open contact customize_product "
     "find_location initiate_checkout schedule start_trial submit_application subscribe "
     "view_content any_spelling",
     "unmapped": "by_name as_custom filter_keeps_mapped own_name too_long field",
-    "event_time": "clock fallthrough unreadable offset no_zone date fraction epoch_s epoch_ms epoch_us "
-    "epoch_ns epoch_text printed zone_tag lost_plus not_set ambiguous at_age_limit no_age_limit future nearly_now",
+    "event_time": "clock fallthrough unreadable offset no_zone date fraction epoch_s epoch_ms "
+    "epoch_us "
+    "epoch_ns epoch_text printed zone_tag lost_plus not_set ambiguous at_age_limit no_age_limit "
+    "future nearly_now",
     "event_id": "dedup_key index order number object array blank absent destination_name "
     "other_destination personal generated zero placeholder",
     "action_source": "web order fallthrough android device_android server sources default "
@@ -270,9 +274,11 @@ RULES: dict[str, str] = {
     "wifi": "false",
     "list": "empties null all_empty numbers zp",
     "hashed": "nothing lower by_value ph ct hashed_maids equal padded too_short",
-    "em": "normalised fallthrough external_id no_at no_at_first object invisible blanks repaired decorated "
+    "em": "normalised fallthrough external_id no_at no_at_first object invisible blanks repaired "
+    "decorated "
     "several handle international",
-    "ph": "digits zeros scripts empty trunk trunk_italy extension tel several scientific rounded other_hash "
+    "ph": "digits zeros scripts empty trunk trunk_italy extension tel several scientific rounded "
+    "other_hash "
     "short national locale default_country next_country undecided whole invalid_first",
     "ge": "f m n padded unknown",
     "db": "iso datetime slashes ambiguous impossible",
@@ -284,7 +290,8 @@ RULES: dict[str, str] = {
     "country": "alpha2 alpha3 name unknown local parenthesis pair subdivision unknown_first",
     "hashed_maids": "normalised zero zero_first",
     "external_id": "normalised order fallthrough off invisible placeholder zero",
-    "client_ip_address": "v6 zero invalid padded fallthrough mobile server no_channel browser_library "
+    "client_ip_address": "v6 zero invalid padded fallthrough mobile server no_channel "
+    "browser_library "
     "list port mapped private refusal mobile_library server_library",
     "click_id": "other_parameter blank url_first other_network",
     "required": "ip_ua request_ip",
@@ -303,7 +310,8 @@ RULES: dict[str, str] = {
     "": "unsupported_type integration_disabled event_name_missing unmapped_event "
     "consent_denied consent_missing filtered_by_rule bot bot_suspected "
     "event_time_missing event_too_old action_source_invalid missing_user_data "
-    "rejected_with_warnings event_map number list equal_digests hashed utf8 no_product broken_objects",
+    "rejected_with_warnings event_map number list equal_digests hashed utf8 no_product "
+    "broken_objects",
 }
 
 # For each field a value that its later paths may hold and that must not win; other fields: text.

@@ -101,7 +101,8 @@ def numbers_count_as_text(d: Difference) -> bool:
 
 
 def unusable_values_vanish(d: Difference) -> bool:
-    """Null, blanks, booleans, objects and what a field's own rule drops never hide another value."""
+    """Null, blanks, booleans, objects and what a field's own rule drops never hide another
+    value."""
 
     def is_unusable(value: Any) -> bool:
         return not reference_mapping.digests(d.name, value)
@@ -201,7 +202,8 @@ def an_epoch_is_told_by_its_size(d: Difference) -> bool:
 
 
 def an_event_id_is_usable_text(d: Difference) -> bool:
-    """Numbers become text, padding comes off; objects, arrays, booleans, blanks and 0 fall through to
+    """Numbers become text, padding comes off; objects, arrays, booleans, blanks and 0 fall through
+    to
     the message ID."""
     if d.name != "event_id":
         return False
@@ -251,13 +253,15 @@ def a_currency_is_three_capitals(d: Difference) -> bool:
 
 
 def a_value_is_decimal_text(d: Difference) -> bool:
-    """No exponent, no "null", "12,50" as 12.50, nothing of zero or less; what is no number gives way to
+    """No exponent, no "null", "12,50" as 12.50, nothing of zero or less; what is no number gives
+    way to
     the next path."""
     return d.field in ("custom_data.value", "custom_data.predicted_ltv") and d.is_lawful()
 
 
 def products_are_those_of_the_event(d: Difference) -> bool:
-    """No fillers where there is no product; the ID in content_ids is the one in contents; quantities
+    """No fillers where there is no product; the ID in content_ids is the one in contents;
+    quantities
     are whole numbers and num_items is their sum; prices are decimal text; nothing is null."""
     return (
         d.field in ("custom_data.contents", "custom_data.content_ids", "custom_data.num_items")

@@ -48,9 +48,10 @@ PERSONAL_PATHS = sorted(
     {path.text for field in HASHED_FIELDS for path in field.paths}
     - {"userId", "anonymousId", "traits.id", "context.traits.id"}
 )
+TEXT_FIELDS = (*EVENT_FIELDS, *CUSTOM_FIELDS, *PLAIN_FIELDS)
 READ_PATHS = sorted(
     {path.text for field in HASHED_FIELDS for path in field.paths}
-    | {path.text for table in (EVENT_FIELDS, CUSTOM_FIELDS, PLAIN_FIELDS) for f in table for path in f.paths}
+    | {path.text for field in TEXT_FIELDS for path in field.paths}
     | {path.text for path in ACTION_SOURCE_PATHS}
     | {f"properties.{key}" for key in (*PRODUCT_ID_KEYS, *NUM_ITEMS_KEYS)}
     | {

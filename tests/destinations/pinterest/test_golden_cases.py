@@ -1,4 +1,5 @@
-"""Every golden case comes out exactly, keeps Pinterest's contract, and together they show it all."""
+"""Every golden case comes out exactly, keeps Pinterest's contract, and together they show it
+all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Identity memory by itself: the golden cases in a dictionary, and what is made of them as bytes."""
+"""Identity memory by itself: the golden cases in a dictionary, and what is made of them as
+bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Our conversions against those of the reference destination: equal, or different by a named rule."""
+"""Our conversions against those of the reference destination: equal, or different by a named
+rule."""
 
 from __future__ import annotations
 

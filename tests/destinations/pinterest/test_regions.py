@@ -1,4 +1,5 @@
-"""Countries and states by code, by name in many languages, and with what people write around them."""
+"""Countries and states by code, by name in many languages, and with what people write around
+them."""
 
 from __future__ import annotations
 
