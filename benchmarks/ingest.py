@@ -21,9 +21,11 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from benchmarks.load import Measured, Orders
 from benchmarks.ports import free_port
+from benchmarks.rig import database_cpu_seconds, family_cpu_seconds
 from benchmarks.scratch import durability, scratch_database
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,12 +46,19 @@ def measure(seconds: float, memory: str = "on") -> dict[str, Any]:
     with scratch_database() as url, data_folder() as folder:
         environment = make_environment(url, folder)
         prepare_installation(environment, memory)
-        with web_server(environment) as port:
+        with web_server(environment) as (port, pid):
+
+            def cpu() -> float:
+                return family_cpu_seconds(pid) + database_cpu_seconds(urlsplit(url).path[1:])
+
             run(port, "/v1/track", seconds=2)  # caches, connections, prepared statements
+            before = cpu()
             single = run(port, "/v1/track", seconds=seconds)
+            single_cpu = (cpu() - before) / single.request_count
             rate = single.request_count / single.seconds
             half_rate = TARGETS["single_requests_per_second"] / 2
             half = run(port, "/v1/track", seconds=seconds, rate=half_rate, connections=64)
+            before = cpu()
             batch = run(
                 port,
                 "/v1/batch",
@@ -57,11 +66,15 @@ def measure(seconds: float, memory: str = "on") -> dict[str, Any]:
                 batch_size=BATCH_SIZE,
                 connections=BATCH_CONNECTIONS,
             )
+            batch_cpu = (cpu() - before) / batch.request_count / BATCH_SIZE
         settings = durability(url)
     return {
         "single_requests_per_second": round(rate),
         "p99_ms_at_half": round(half.p99_ms, 1),
         "batch_events_per_second": round(BATCH_SIZE * batch.request_count / batch.seconds),
+        # Of all processes of the web server and of PostgreSQL's sessions.
+        "single_cpu_us_per_event": round(single_cpu * 1e6),
+        "batch_cpu_us_per_event": round(batch_cpu * 1e6),
         "single": asdict(single),
         "half": asdict(half),
         "batch": asdict(batch),
@@ -106,8 +119,8 @@ def data_folder() -> Iterator[str]:
 
 
 @contextmanager
-def web_server(environment: dict[str, str]) -> Iterator[int]:
-    """The web part of bin/run; yields its port."""
+def web_server(environment: dict[str, str]) -> Iterator[tuple[int, int]]:
+    """The web part of bin/run; yields its port and its process."""
     from launcher.commands import commands, read_options
 
     port = free_port()
@@ -115,7 +128,7 @@ def web_server(environment: dict[str, str]) -> Iterator[int]:
     server = subprocess.Popen(command, cwd=ROOT, env=environment)
     try:
         wait_until_up(server, port)
-        yield port
+        yield port, server.pid
     finally:
         server.terminate()
         server.wait(timeout=15)

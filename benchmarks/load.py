@@ -46,6 +46,8 @@ class Measured:
 
 
 EVENTS_OF_A_VISIT = 6
+VISITS_AT_ONCE = 1000
+"""Each does something, then each does the next thing: a person's events are not all in flight."""
 
 
 def make_event(message_id: str, visit: str) -> str:
@@ -105,7 +107,9 @@ def make_requests(orders: Orders) -> Iterator[bytes]:
         events = []
         for _ in range(orders.batch_size):
             message_id = f"{prefix}-{number:019}".encode()
-            visit = b"%s-%015d" % (prefix.encode(), number // EVENTS_OF_A_VISIT)
+            turn, place = divmod(number, VISITS_AT_ONCE)
+            visit_number = turn // EVENTS_OF_A_VISIT * VISITS_AT_ONCE + place
+            visit = b"%s-%015d" % (prefix.encode(), visit_number)
             events.append(message_id.join([before, *between]).replace(visit_of, visit))
             number += 1
         body = events[0] if orders.batch_size == 1 else b'{"batch":[%s]}' % b",".join(events)

@@ -121,12 +121,7 @@ class Rig:
     def cpu_seconds(self) -> dict[str, float]:
         """CPU time used so far by each part, and by PostgreSQL's sessions on our database."""
         used = {name: sum(map(cpu_seconds, self._pids(name))) for name in self.running}
-        postgres = [
-            int(entry.parent.name)
-            for entry in Path("/proc").glob("[0-9]*/cmdline")
-            if self.database in _read(entry) and _read(entry).startswith("postgres:")
-        ]
-        return {**used, "postgres": sum(map(cpu_seconds, postgres))}
+        return {**used, "postgres": database_cpu_seconds(self.database)}
 
     def _pids(self, name: str) -> list[int]:
         group = self.running[name].pid
@@ -170,6 +165,29 @@ def cpu_seconds(pid: int) -> float:
     except FileNotFoundError:
         return 0.0
     return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def database_cpu_seconds(database: str) -> float:
+    """Of PostgreSQL's sessions on a database, as long as they last."""
+    sessions = [
+        int(entry.parent.name)
+        for entry in Path("/proc").glob("[0-9]*/cmdline")
+        if database in _read(entry) and _read(entry).startswith("postgres:")
+    ]
+    return sum(map(cpu_seconds, sessions))
+
+
+def family_cpu_seconds(pid: int) -> float:
+    """Of a process and all that it has started."""
+    parents = {
+        int(entry.parent.name): int(_read(entry).rpartition(")")[2].split()[1])
+        for entry in Path("/proc").glob("[0-9]*/stat")
+        if _read(entry)
+    }
+    family = {pid}
+    while children := {one for one, parent in parents.items() if parent in family} - family:
+        family |= children
+    return sum(map(cpu_seconds, family))
 
 
 def is_listening(port: int) -> bool:

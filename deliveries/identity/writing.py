@@ -11,12 +11,13 @@ from uuid import UUID
 
 import orjson
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 
 from deliveries.db.bulk_sql import upsert_rows
 from deliveries.identity.keys import bytes_of, key_of
 from deliveries.identity.second_chance import give_second_chances
 from deliveries.models import Person as PersonModel
+from deliveries.models import SecondChance
 from destinations.pinterest.identity import (
     DEVICE,
     NOBODY,
@@ -35,6 +36,8 @@ from destinations.routing import SourceRoutes
 
 FRESH_SECONDS = 300.0
 """How long a process believes that what it wrote of a person still stands."""
+MAX_ATTEMPTS = 50
+"""Each that fails is one that somebody else's succeeded."""
 MAX_NOTED = 50_000
 """People whose last statement a process has in mind, twice."""
 _NONE: dict[str, Any] = {}
@@ -67,6 +70,9 @@ class Draft(NamedTuple):
 
     rows: list[PersonRow]
     gained: list[UUID]
+
+
+NO_PEOPLE = Draft([], [])
 
 
 class PeopleChanged(DatabaseError):
@@ -273,19 +279,38 @@ def _read(keys: set[UUID]) -> dict[UUID, tuple[Person, date, int]]:
     }
 
 
-def write_people(draft: Draft, now: datetime) -> set[int]:
-    """Write a draft, in the caller's transaction; returns the destinations to wake workers for.
+def write_people(draft: Draft) -> tuple[int, bool]:
+    """Write a draft; says how many people were written, and whether a delivery may wait for one.
 
-    Raises PeopleChanged when a person isn't any more what it was when the draft was made.
+    Those whom somebody else has changed since the draft was made are left out.
     """
-    if not draft.rows:
-        return set()
     written = upsert_rows(PersonModel, "key", PersonRow._fields, draft.rows, version="version")
-    if len(written) != len(draft.rows):
+    return len(written), SecondChance.objects.filter(
+        key__any_of=draft.gained, given_at=None
+    ).exists()
+
+
+def settle_people(
+    notes: Sequence[Note], draft: Draft, people_count: int, is_awaited: bool, now: datetime
+) -> set[int]:
+    """After the commit of events and ``draft``: what is left to be done for their people.
+
+    Writes again what somebody else has changed at the same time, lets deliveries go out that
+    waited, and returns their destinations. Raises PeopleChanged when others change them all the
+    time.
+    """
+    gained = set(draft.gained)
+    for _ in range(MAX_ATTEMPTS):
+        if people_count == len(draft.rows):
+            break
+        draft = draft_people(notes, now)
+        people_count, awaits = write_people(draft) if draft.rows else (0, False)
+        is_awaited |= awaits
+        gained |= set(draft.gained)
+    else:
         raise PeopleChanged
-    return give_second_chances(draft.gained, now) if draft.gained else set()
-
-
-def confirm(notes: Sequence[Note]) -> None:
-    """Called after the commit: the same needn't be written again for a while."""
     _noted.add(notes)
+    if not is_awaited:
+        return set()
+    with transaction.atomic():
+        return give_second_chances(sorted(gained), now)

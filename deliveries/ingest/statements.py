@@ -18,6 +18,7 @@ from django.db import connection, transaction
 
 from deliveries.db.bulk_sql import insert_rows
 from deliveries.engine.types import NewDelivery
+from deliveries.identity.writing import NO_PEOPLE, Draft, PersonRow, write_people
 from deliveries.models import Delivery, Event, Refusal, Tally
 from deliveries.stats.tallies import BUCKET_SECONDS, COUNTED_WITH_CODE, RECEIVED, REFUSED, bucket_of
 from deliveries.stats.tallies import COLUMNS as TALLY_COLUMNS
@@ -71,20 +72,26 @@ class Rows:
 
 
 class Written(NamedTuple):
-    """The destinations that have something to be sent now, and how many events were new."""
+    """The destinations that have something to be sent now, and how many events were new.
+
+    ``people_count``: how many people were written; the others have been changed since they were
+    read. ``is_awaited``: a delivery may wait for one of whom more is known now.
+    """
 
     destination_ids: set[int]
     event_count: int
+    people_count: int = 0
+    is_awaited: bool = False
 
 
-def write_rows(rows: Rows) -> Written:
+def write_rows(rows: Rows, people: Draft = NO_PEOPLE) -> Written:
     """Write all or nothing; events whose message ID is known are left out, and what they owe.
 
-    Raises django.db.Error.
+    Of ``people`` are left out those whom somebody else has changed. Raises django.db.Error.
     """
     if connection.vendor == "postgresql":
-        return _write_at_once(rows)
-    return _write_in_turn(rows)
+        return _write_at_once(rows, people)
+    return _write_in_turn(rows, people)
 
 
 _METRIC_OF_STATUS = " ".join(
@@ -149,12 +156,37 @@ WITH sent AS (
         source_id, destination_id, metric, count(*)
     FROM happened GROUP BY bucket, source_id, destination_id, metric
 )
+{{people}}
 SELECT DISTINCT destination_id, NULL::bigint FROM new_delivery WHERE due_at IS NOT NULL
 UNION ALL SELECT NULL, count(*) FROM new_event
+{{counts}}
 """
+_ONLY_EVENTS = _ONE_STATEMENT.format(people="", counts="")
+_PEOPLE, _AWAITED = -1, -2
+# Events first: two writers of the same rows must not meet in two orders.
+_WITH_PEOPLE = _ONE_STATEMENT.format(
+    people="""
+, new_person AS (
+    INSERT INTO deliveries_person AS known
+        (key, entries, user_id, is_device, is_shared, seen_on, version)
+    SELECT * FROM unnest(
+        %s::uuid[], %s::bytea[], %s::uuid[], %s::boolean[], %s::boolean[], %s::date[], %s::int[]
+    ) AS p(key, entries, user_id, is_device, is_shared, seen_on, version) ORDER BY key
+    ON CONFLICT (key) DO UPDATE SET entries = excluded.entries, user_id = excluded.user_id,
+        is_shared = excluded.is_shared, seen_on = excluded.seen_on, version = excluded.version
+    WHERE known.version = excluded.version - 1
+    RETURNING key
+), awaited AS (
+    SELECT 1 FROM deliveries_secondchance
+    WHERE key = ANY(%s::uuid[]) AND given_at IS NULL LIMIT 1
+)""",
+    counts=f"""
+UNION ALL SELECT {_PEOPLE}, count(*) FROM new_person
+UNION ALL SELECT {_AWAITED}, count(*) FROM awaited""",
+)
 
 
-def _write_at_once(rows: Rows) -> Written:
+def _write_at_once(rows: Rows, people: Draft) -> Written:
     sources, message_ids, types, names, times, bodies = _columns(rows.events, EventRow)
     positions, destinations, *owed_texts = _columns(rows.owed, OwedRow)
     refusing_sources, refusal_times, *refusal_texts = _columns(rows.refusals, RefusalRow)
@@ -170,7 +202,7 @@ def _write_at_once(rows: Rows) -> Written:
     prepare_cursor = getattr(connection, "_prepare_cursor")  # noqa: B009  # no public name
     with prepare_cursor(psycopg.Cursor(connection.connection)) as cursor:
         cursor.execute(
-            _ONE_STATEMENT,
+            _WITH_PEOPLE if people.rows else _ONLY_EVENTS,
             [
                 plain_array(sources),
                 text_array(message_ids),
@@ -186,11 +218,30 @@ def _write_at_once(rows: Rows) -> Written:
                 plain_array(refusing_sources),
                 text_array(refusal_times),
                 *map(text_array, refusal_texts),
+                *_people_arrays(people),
             ],
         )
         counts = dict(cursor.fetchall())
         event_count = counts.pop(None)
-        return Written(set(counts), event_count)
+        people_count, is_awaited = counts.pop(_PEOPLE, 0), bool(counts.pop(_AWAITED, 0))
+        return Written(set(counts), event_count, people_count, is_awaited)
+
+
+def _people_arrays(people: Draft) -> list[str]:
+    """The columns of people, and the keys of those of whom more is known now."""
+    if not people.rows:
+        return []
+    keys, entries, users, are_devices, are_shared, days, versions = _columns(people.rows, PersonRow)
+    return [
+        text_array(keys),
+        text_array(["\\x" + one.hex() for one in entries]),
+        "{" + ",".join("NULL" if one is None else str(one) for one in users) + "}",
+        text_array(are_devices),
+        text_array(are_shared),
+        text_array(days),
+        plain_array(versions),
+        text_array(people.gained),
+    ]
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], kind: Any) -> list[Sequence[Any]]:
@@ -216,7 +267,7 @@ def text_array(texts: Sequence[object]) -> str:
     return f'{{"{escaped}"}}'
 
 
-def _write_in_turn(rows: Rows) -> Written:
+def _write_in_turn(rows: Rows, people: Draft) -> Written:
     with transaction.atomic():
         ids: dict[tuple[int, str], int] = {}
         if rows.events:
@@ -247,8 +298,9 @@ def _write_in_turn(rows: Rows) -> Written:
         if rows.refusals:
             insert_rows(Refusal, RefusalRow._fields, rows.refusals)
         insert_rows(Tally, TALLY_COLUMNS, _tally_rows(ids, rows, deliveries))
+        people_count, is_awaited = write_people(people) if people.rows else (0, False)
     to_wake = {one.destination_id for one in deliveries if one.due_at is not None}
-    return Written(to_wake, len(ids))
+    return Written(to_wake, len(ids), people_count, is_awaited)
 
 
 def _tally_rows(

@@ -12,15 +12,7 @@ from django.utils import timezone
 from deliveries.db.compression import pack
 from deliveries.engine.planning import PlannedDelivery, keeps_body, plan_deliveries
 from deliveries.engine.wakeups import wake
-from deliveries.identity.writing import (
-    Note,
-    Pending,
-    PeopleChanged,
-    confirm,
-    draft_people,
-    note_of,
-    write_people,
-)
+from deliveries.identity.writing import Note, Pending, draft_people, note_of, settle_people
 from deliveries.ingest.conflicts import find_conflicts, is_same_event
 from deliveries.ingest.envelope import AcceptedEvent
 from deliveries.ingest.group_commit import GroupCommit
@@ -31,9 +23,6 @@ from destinations.routing import SourceRoutes
 
 EventKey = tuple[int, str]
 """Source and message ID: what an event is known by."""
-
-MAX_PEOPLE_ATTEMPTS = 50
-"""Each that fails is one that somebody else's succeeded."""
 
 Planned = tuple[EventRow, list[PlannedDelivery]]
 """An event and what it owes."""
@@ -149,30 +138,14 @@ def write_or_reconnect(rows: Rows, notes: Sequence[Note] = ()) -> Written:
 
 
 def _write(rows: Rows, notes: Sequence[Note]) -> Written:
-    """Events, and with them in one transaction what they say of people, if that is new.
-
-    Raises PeopleChanged when others change the same people all the time.
-    """
+    """Events, and with them in one transaction what they say of people, if that is new."""
     if not notes:
         return write_rows(rows)
-    for attempt in range(MAX_PEOPLE_ATTEMPTS):
-        now = timezone.now()
-        draft = draft_people(notes, now)
-        if not draft.rows:
-            written = write_rows(rows)
-            break
-        try:
-            with transaction.atomic():
-                written = write_rows(rows)
-                reopened = write_people(draft, now)
-        except PeopleChanged:
-            if attempt == MAX_PEOPLE_ATTEMPTS - 1:
-                raise
-            continue
-        written = Written(written.destination_ids | reopened, written.event_count)
-        break
-    confirm(notes)
-    return written
+    now = timezone.now()
+    draft = draft_people(notes, now)
+    written = write_rows(rows, draft)
+    reopened = settle_people(notes, draft, written.people_count, written.is_awaited, now)
+    return written._replace(destination_ids=written.destination_ids | reopened)
 
 
 def wake_workers(destination_ids: set[int]) -> None:
