@@ -90,7 +90,8 @@ class DestinationPages(RoutedAdmin):
 
 
 def copy_destination(original: Destination) -> Destination:
-    """A copy under a free name, switched off and not paused, with sources, event map and event rules."""
+    """A copy under a free name, switched off and not paused, with sources, event map and event
+    rules."""
     rows = list(original.event_mappings.all())
     rules = list(original.event_rules.all())
     source_ids = list(original.sources.values_list("pk", flat=True))

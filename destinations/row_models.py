@@ -51,7 +51,8 @@ class EventMapping(models.Model):
 
 
 class EventRuleRow(models.Model):
-    """A row of a destination's event rules: it begins a rule, or adds a condition to the one above."""
+    """A row of a destination's event rules: it begins a rule, or adds a condition to the one
+    above."""
 
     class Action(models.TextChoices):
         BLOCK = "block", gettext_lazy("Don't send when")

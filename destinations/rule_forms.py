@@ -40,7 +40,8 @@ _PROBLEMS = {
     "pattern_invalid": (
         "value",
         gettext_lazy(
-            "This pattern isn't valid or is too large. Lookaheads and backreferences aren't supported."
+            "This pattern isn't valid or is too large. Lookaheads and backreferences aren't "
+            "supported."
         ),
     ),
 }
@@ -95,7 +96,7 @@ class EventRuleForm(forms.ModelForm):
         # What has no number yet gets one with all the others.
         if "position" in self.cleaned_data:
             self.cleaned_data["position"] = self.cleaned_data["position"] or 0
-        super()._post_clean()
+        super()._post_clean()  # type: ignore[misc]  # Django's, and called by full_clean
 
 
 class EventRuleFormSet(PaginationInlineFormSet):

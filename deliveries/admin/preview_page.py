@@ -200,6 +200,7 @@ def _read_config(
             for messages in cast(dict[str, list[str]], errors).values()
             for message in messages
         ]
+    assert isinstance(rules, RuleFormSet)
     if rules.management_form.is_valid() and not rules.is_valid():
         problems += say_problems(rules)
     if problems:

@@ -32,7 +32,8 @@ class PlannedDelivery:
 
 
 def keeps_body(planned: Iterable[PlannedDelivery]) -> bool:
-    """Whether an event's body is stored: no destination asks to drop it, or another one sends it."""
+    """Whether an event's body is stored: no destination asks to drop it, or another one sends
+    it."""
     is_dropped = False
     for one in planned:
         if one.status is DeliveryStatus.PENDING:

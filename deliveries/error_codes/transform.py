@@ -38,12 +38,14 @@ FILTER_CODES: dict[str, CodeHelp] = {
             "their data."
         ),
         gettext_noop(
-            "No action needed. If it should have been sent, check the destination's consent settings."
+            "No action needed. If it should have been sent, check the destination's consent "
+            "settings."
         ),
     ),
     "consent_missing": CodeHelp(
         gettext_noop(
-            "The destination's consent mode is strict, and the event doesn't grant the consent it needs."
+            "The destination's consent mode is strict, and the event doesn't grant the consent it "
+            "needs."
         ),
         gettext_noop(
             "Send consent with your events, or choose another consent mode in the destination. "

@@ -49,13 +49,15 @@ class TransformConfig:
     """One destination's choices. Hashable; build it once per destination and keep it.
 
     ``unmapped_events`` is one of ``UNMAPPED_CHOICES``, ``default_action_source`` one of
-    ``ACTION_SOURCES``. ``default_country``, alpha-2 or "", is where phone numbers without a country code
-    are from when the event names no country. ``event_map`` holds (from, to) pairs; several rows with the same ``from``
-    give several conversions of one event.
+    ``ACTION_SOURCES``. ``default_country``, alpha-2 or "", is where phone numbers without a
+    country code are from when the event names no country. ``event_map`` holds (from, to) pairs;
+    several rows with the same ``from`` give several conversions of one event.
 
     The gates (docs/consent.md): ``consent_mode`` is one of ``CONSENT_MODES``, ``us_privacy`` of
-    ``US_PRIVACY_CHOICES``, ``event_list`` of ``EVENT_LIST_CHOICES``, ``bots`` of ``BOT_CHOICES``, and
-    ``unmatched_events`` is send or filter. ``drops_unconsented``: of events without consent nothing is kept.
+    ``US_PRIVACY_CHOICES``, ``event_list`` of ``EVENT_LIST_CHOICES``, ``bots`` of ``BOT_CHOICES``,
+    and
+    ``unmatched_events`` is send or filter. ``drops_unconsented``: of events without consent
+    nothing is kept.
     """
 
     destination_name: str = ""

@@ -1,7 +1,7 @@
 """Consent as a gate: may this destination have an event, by what its sender says of the person?
 
-``consent.py`` asks less: whether any purpose is denied, for whoever wants to remember people. Here a
-destination names the purposes it needs. The rules of each shape, and where they come from, are in
+``consent.py`` asks less: whether any purpose is denied, for whoever wants to remember people. Here
+a destination names the purposes it needs. The rules of each shape, and where they come from, are in
 docs/consent.md.
 """
 
@@ -45,8 +45,8 @@ DENIED, UNGRANTED, GRANTED = "denied", "ungranted", "granted"
 class ConsentBlock(NamedTuple):
     """The consent IDs of one provider that a destination needs; ``strategy`` is ``and`` or ``or``.
 
-    ``provider`` is RudderStack's (oneTrust, ketch, iubenda, custom), ``segment``, or the name of one of
-    RudderStack's older settings. IDs are compared as they are, with case and blanks.
+    ``provider`` is RudderStack's (oneTrust, ketch, iubenda, custom), ``segment``, or the name of
+    one of RudderStack's older settings. IDs are compared as they are, with case and blanks.
     """
 
     provider: str
@@ -55,7 +55,8 @@ class ConsentBlock(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What one shape of consent says: DENIED, UNGRANTED or GRANTED, and the sentence that says why."""
+    """What one shape of consent says: DENIED, UNGRANTED or GRANTED, and the sentence that says
+    why."""
 
     kind: str
     reason: str
@@ -211,7 +212,8 @@ class ConsentGate:
         return Verdict(GRANTED, "")
 
     def _needed_of(self, management: dict[str, Any]) -> tuple[tuple[str, ...], bool]:
-        """The destination's consents for the event's provider, and whether one of them is enough."""
+        """The destination's consents for the event's provider, and whether one of them is
+        enough."""
         provider = management.get("provider")
         if type(provider) is not str:
             provider = ""
@@ -238,7 +240,8 @@ class ConsentGate:
                 said = "false" if category in preferences else "missing"
                 return Verdict(
                     DENIED,
-                    f"context.consent.categoryPreferences needs {_quote([category])}, which is {said}.",
+                    f"context.consent.categoryPreferences needs {_quote([category])}, which is "
+                    f"{said}.",
                 )
         return Verdict(GRANTED, "")
 

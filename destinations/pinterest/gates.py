@@ -32,8 +32,8 @@ class Gates:
     def check(self, event: dict[str, Any], warnings: list[Finding] | None = None) -> bool:
         """Whether the conversion asks for limited data processing; may add warnings.
 
-        Raises EventFiltered ``consent_denied``, ``consent_missing``, ``filtered_by_rule`` or ``bot``, with
-        the path and value that decided.
+        Raises EventFiltered ``consent_denied``, ``consent_missing``, ``filtered_by_rule`` or
+        ``bot``, with the path and value that decided.
         """
         context = event.get("context")
         if type(context) is not dict:

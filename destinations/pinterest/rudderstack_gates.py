@@ -1,7 +1,7 @@
 """What a RudderStack destination config says of consent and of event names that aren't sent.
 
-RudderStack stores consent settings by kind of source (cloud, web, …); what it hands to a destination is
-the list of one of them. Both are read.
+RudderStack stores consent settings by kind of source (cloud, web, …); what it hands to a
+destination is the list of one of them. Both are read.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def _of_one_kind(setting: str, config: dict[str, Any], notes: list[str]) -> list
 
 
 def _texts(rows: Any, key: str) -> tuple[str, ...]:
-    """The texts at ``key``, each once and as they are: RudderStack compares with case and blanks."""
+    """The texts at ``key``, each once and as they are: RudderStack compares with case and
+    blanks."""
     if type(rows) is not list:
         return ()
     found = (row.get(key) for row in rows if type(row) is dict)

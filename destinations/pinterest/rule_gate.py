@@ -73,7 +73,8 @@ Test = Callable[[Any], bool]
 
 
 class Condition(NamedTuple):
-    """One row of a rule: the path in the event, an operator (``OPERATORS``), and a value as typed."""
+    """One row of a rule: the path in the event, an operator (``OPERATORS``), and a value as
+    typed."""
 
     path: str
     operator: str
@@ -89,7 +90,8 @@ class EventRule(NamedTuple):
 
 
 class RuleRow(NamedTuple):
-    """A row as people write rules: ``block`` or ``send`` begins one, ``and`` or ``or`` goes on with it."""
+    """A row as people write rules: ``block`` or ``send`` begins one, ``and`` or ``or`` goes on
+    with it."""
 
     action: str
     condition: Condition
@@ -114,8 +116,8 @@ class _Prepared(NamedTuple):
 def problem_with(condition: Condition) -> str:
     """What is wrong with a condition, as a word for the form; "" when it can be used.
 
-    ``path_missing``, ``operator_unknown``, ``value_missing``, ``not_comparable`` (neither a number nor a
-    time), ``list_unreadable``, ``pattern_too_long`` or ``pattern_invalid``.
+    ``path_missing``, ``operator_unknown``, ``value_missing``, ``not_comparable`` (neither a number
+    nor a time), ``list_unreadable``, ``pattern_too_long`` or ``pattern_invalid``.
     """
     path, operator, value = condition
     if not split_path(path):
@@ -161,7 +163,8 @@ def rules_of(rows: Iterable[RuleRow]) -> tuple[EventRule, ...]:
 
 
 class RuleGate:
-    """A destination's rules and event list, prepared once. Raises ValueError for an unusable rule."""
+    """A destination's rules and event list, prepared once. Raises ValueError for an unusable
+    rule."""
 
     __slots__ = ("_list", "_names", "_rules", "_sends_unmatched")
 

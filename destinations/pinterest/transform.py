@@ -55,8 +55,8 @@ class Conversion(NamedTuple):
 def conversion_names(event: dict[str, Any], config: TransformConfig) -> tuple[str, ...]:
     """The Pinterest names this event goes out under, never empty.
 
-    Raises EventFiltered ``unsupported_type``, ``integration_disabled`` or ``unmapped_event``, or what the
-    destination's gates say, and EventRejected ``event_name_missing``.
+    Raises EventFiltered ``unsupported_type``, ``integration_disabled`` or ``unmapped_event``, or
+    what the destination's gates say, and EventRejected ``event_name_missing``.
     """
     kind = event.get("type")
     if kind not in DELIVERABLE_TYPES:
@@ -130,8 +130,8 @@ def transform(
     """The conversion of ``event`` under one of its ``conversion_names``; ``now`` in Unix seconds.
 
     ``remembered``: what earlier events said of the person, for what this one lacks.
-    Raises EventRejected with the reasons it can never be one, or EventFiltered ``event_too_old`` or what
-    the destination's gates say.
+    Raises EventRejected with the reasons it can never be one, or EventFiltered ``event_too_old``
+    or what the destination's gates say.
     """
     warnings = read_repairs(event[REPAIRS_KEY]) if REPAIRS_KEY in event else []
     is_limited = config.gates is not None and config.gates.check(event, warnings)

@@ -348,7 +348,8 @@ def test_typed_rules_and_consent_settings_are_tried(admin_client: Client) -> Non
         ),
         (
             {"consent_categories": "oneTrust"},
-            "Consent categories: Line 1 isn't a provider, a colon and IDs, such as oneTrust: C0002.",
+            "Consent categories: Line 1 isn't a provider, a colon and IDs, such as oneTrust: "
+            "C0002.",
         ),
     ],
 )

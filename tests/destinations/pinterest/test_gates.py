@@ -43,7 +43,8 @@ EVENT: dict[str, Any] = {
 
 
 class Row(NamedTuple):
-    """One row of a truth table; ``expect`` is ``sent``, a code with its sentence, or what is sent."""
+    """One row of a truth table; ``expect`` is ``sent``, a code with its sentence, or what is
+    sent."""
 
     config: TransformConfig
     event: dict[str, Any]
