@@ -13,6 +13,7 @@ import re2
 from crawlerdetect.providers.crawlers import data as CRAWLERS
 from crawlerdetect.providers.exclusions import data as BROWSERS
 
+from .cleaning import LONGEST_PLACEHOLDER
 from .findings import EventFiltered, Finding
 from .senders import channel_of
 from .values import usable_text
@@ -35,10 +36,24 @@ class BotGate:
         self._filters = choice == "filter"
 
     def check(
-        self, event: dict[str, Any], context: dict[str, Any], warnings: list[Finding] | None
+        self,
+        event: dict[str, Any],
+        context: dict[str, Any],
+        properties: dict[str, Any],
+        warnings: list[Finding] | None,
     ) -> None:
         """Raises EventFiltered ``bot``, or adds the warning ``bot_suspected``."""
-        found = find_bot(event, context)
+        user_agent = context.get("userAgent")
+        if (
+            # Nearly every event is a browser's that has been seen before, and says nothing of bots.
+            type(user_agent) is str
+            and LONGEST_PLACEHOLDER < len(user_agent) <= MAX_USER_AGENT
+            and "isBot" not in context
+            and "bot" not in context
+            and not crawler_in(user_agent)
+        ):
+            return
+        found = _find_bot(event, context, properties)
         if found is None:
             return
         path, reason = found[0], f"This looks like a bot: {found[1]}"
@@ -48,30 +63,27 @@ class BotGate:
             warnings.append(Finding("bot_suspected", path, reason))
 
 
-def find_bot(event: dict[str, Any], context: dict[str, Any]) -> tuple[str, str] | None:
+def _find_bot(
+    event: dict[str, Any], context: dict[str, Any], properties: dict[str, Any]
+) -> tuple[str, str] | None:
     """The path that shows that a bot caused the event, and the sentence that says why."""
     # RudderStack's own detection: isBot, and bot with its name.
     stated = context.get("isBot")
     if stated is not None and stated in _YES:
         return "context.isBot", "context.isBot is true."
     bot = context.get("bot")
-    if bot and bot is not False and stated is None and (bot in _YES or type(bot) is dict):
+    if bot and stated is None and (bot in _YES or type(bot) is dict):
         name = bot.get("name") if type(bot) is dict else None
         named = f" “{name[:_MAX_SHOWN]}”" if type(name) is str and name else ""
         return "context.bot", f"context.bot names a bot{named}."
     path, user_agent = "context.userAgent", context.get("userAgent")
-    if type(user_agent) is not str or not user_agent:
-        properties = event.get("properties")
-        value = properties.get("userAgent") if type(properties) is dict else None
-        if type(value) is str and value:
-            path, user_agent = "properties.userAgent", value
-        else:
-            user_agent = ""
+    if usable_text(user_agent) is None and usable_text(properties.get("userAgent")) is not None:
+        path, user_agent = "properties.userAgent", properties["userAgent"]
     channel = channel_of(event)
     if channel == "mobile":
         # Apps send what their HTTP library is called, and no crawler runs an app.
         return None
-    if usable_text(user_agent) is None:
+    if type(user_agent) is not str or usable_text(user_agent) is None:
         if channel == "web":
             return path, "context.userAgent is missing, although the event's channel is web."
         return None

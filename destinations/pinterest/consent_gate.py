@@ -1,7 +1,7 @@
 """Consent as a gate: may this destination have an event, by what its sender says of the person?
 
-``consent.py`` asks less: whether any purpose is denied, for whoever wants to remember people. Here
-a destination names the purposes it needs. The rules of each shape, and where they come from, are in
+``consent.py`` asks less: whether any purpose is denied, for whoever wants to remember people. Here a
+destination names the purposes it needs. The rules of each shape, and where they come from, are in
 docs/consent.md.
 """
 
@@ -34,19 +34,19 @@ _STRATEGIES = frozenset({"or", "and", "any", "all"})
 
 _NEEDED_BY_ADS = ("ad_storage", "ad_user_data")
 _GOOGLE_KEYS = frozenset({*_NEEDED_BY_ADS, "consent_state", "gcs"})
-_DENIED = frozenset({"denied", "false", "no", "0"})
-_GRANTED = frozenset({"granted", "true", "yes", "1"})
+_NO = frozenset({"denied", "false", "no", "0"})
+_YES = frozenset({"granted", "true", "yes", "1"})
 _NOTHING: dict[str, Any] = {}
 _MAX_SHOWN = 50
 
-DENIED, UNGRANTED, GRANTED = "denied", "ungranted", "granted"
+GRANTED, UNGRANTED, SILENT = "granted", "ungranted", "silent"
 
 
 class ConsentBlock(NamedTuple):
     """The consent IDs of one provider that a destination needs; ``strategy`` is ``and`` or ``or``.
 
-    ``provider`` is RudderStack's (oneTrust, ketch, iubenda, custom), ``segment``, or the name of
-    one of RudderStack's older settings. IDs are compared as they are, with case and blanks.
+    ``provider`` is RudderStack's (oneTrust, ketch, iubenda, custom), ``segment``, or the name of one of
+    RudderStack's older settings. IDs are compared as they are, with case and blanks.
     """
 
     provider: str
@@ -55,11 +55,13 @@ class ConsentBlock(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What one shape of consent says: DENIED, UNGRANTED or GRANTED, and the sentence that says
-    why."""
+    """What a shape of consent that denies nothing says: GRANTED, SILENT, or UNGRANTED and why."""
 
     kind: str
-    reason: str
+    reason: str = ""
+
+
+_GRANTED, _SILENT = Verdict(GRANTED), Verdict(SILENT)
 
 
 class CategoryError(ValueError):
@@ -140,135 +142,134 @@ class ConsentGate:
         self._is_strict = mode == "strict"
         self._us_privacy = "" if us_privacy == "ignore" else us_privacy
         self._blocks = {block.provider: block for block in blocks if block.consents}
-        segment = self._blocks.get(SEGMENT)
+        segment = self._blocks.pop(SEGMENT, None)
         self._segment = segment.consents if segment else ()
 
-    def check(self, event: dict[str, Any], context: dict[str, Any]) -> bool:
+    def check(self, context: dict[str, Any], properties: dict[str, Any]) -> bool:
         """Whether the event is sent with limited data processing.
 
         Raises EventFiltered ``consent_denied`` or ``consent_missing``.
         """
         if self._is_on:
-            self._check_shapes(event, context)
-        if self._us_privacy:
-            reason = _us_opt_out(context) or _us_opt_out_in_properties(event)
+            is_granted = False
+            ungranted = ""
+            # Most events have one shape of consent, many none.
+            management = context.get("consentManagement")
+            if management and self._blocks and type(management) is dict:
+                kind, ungranted = self._rudderstack(management)
+                is_granted = kind is GRANTED
+            consent = context.get("consent")
+            if not consent or type(consent) is not dict:
+                consent = _NOTHING
+            elif self._segment and "categoryPreferences" in consent:
+                self._check_segment(consent["categoryPreferences"])
+                is_granted = True
+            if (
+                "ad_storage" in properties
+                or "ad_user_data" in properties
+                or "consent_state" in properties
+                or "gcs" in properties
+                or "gcs" in context
+                or (consent and not _GOOGLE_KEYS.isdisjoint(consent))
+            ):
+                kind, reason = _google(context, properties, consent)
+                is_granted = is_granted or kind is GRANTED
+                ungranted = ungranted or reason
+            if self._is_strict and (ungranted or not is_granted):
+                raise EventFiltered("consent_missing", _say_missing(ungranted))
+        if self._us_privacy and (
+            "gpc" in context or "us_privacy" in context or "us_privacy" in properties
+        ):
+            reason = _us_opt_out(context, properties)
             if reason and self._us_privacy == "filter":
                 raise EventFiltered("consent_denied", f"The person opted out: {reason}")
-            return bool(reason)
+            return reason != ""
         return False
 
-    def _check_shapes(self, event: dict[str, Any], context: dict[str, Any]) -> None:
-        verdicts = []
-        # Most events have one shape of consent, many none.
-        if (management := context.get("consentManagement")) and (
-            verdict := self._rudderstack(management)
-        ):
-            verdicts.append(verdict)
-        consent = context.get("consent")
-        if type(consent) is not dict:
-            consent = _NOTHING
-        if self._segment and consent and (verdict := self._segments(consent)):
-            verdicts.append(verdict)
-        if verdict := _google(event, context, consent):
-            verdicts.append(verdict)
-        for kind, reason in verdicts:
-            if kind is DENIED:
-                raise EventFiltered("consent_denied", f"Consent was denied: {reason}")
-        if not self._is_strict:
-            return
-        for kind, reason in verdicts:
-            if kind is UNGRANTED:
-                raise EventFiltered("consent_missing", f"Consent isn't granted: {reason}")
-        if not verdicts:
-            raise EventFiltered(
-                "consent_missing",
-                "Nothing in the event grants consent that this destination reads, and its consent "
-                "mode is strict.",
-            )
-
-    def _rudderstack(self, management: Any) -> Verdict | None:
-        if type(management) is not dict:
-            return None
-        consents, needs_one = self._needed_of(management)
-        if not consents:
-            return None
-        denied = _ids(management.get("deniedConsentIds"))
-        if denied:
-            found = [one for one in consents if one in denied]
-            if len(found) == len(consents) if needs_one else found:
-                return Verdict(
-                    DENIED,
-                    f"context.consentManagement.deniedConsentIds contains {_quote(found)}.",
-                )
-        if not self._is_strict:
-            return None
-        allowed = _ids(management.get("allowedConsentIds"))
-        lacking = [one for one in consents if one not in allowed]
-        if len(lacking) == len(consents) if needs_one else lacking:
-            return Verdict(
-                UNGRANTED,
-                f"context.consentManagement.allowedConsentIds doesn't contain {_quote(lacking)}.",
-            )
-        return Verdict(GRANTED, "")
-
-    def _needed_of(self, management: dict[str, Any]) -> tuple[tuple[str, ...], bool]:
-        """The destination's consents for the event's provider, and whether one of them is
-        enough."""
+    def _rudderstack(self, management: dict[str, Any]) -> Verdict:
         provider = management.get("provider")
         if type(provider) is not str:
             provider = ""
-        block = self._blocks.get(provider) if provider != SEGMENT else None
+        block = self._blocks.get(provider)
         if block is not None:
+            consents = block.consents
             strategy = (
                 block.strategy if provider == CUSTOM else management.get("resolutionStrategy")
             )
-            return block.consents, type(strategy) is str and strategy in _OR
+            needs_one = strategy == "or" or strategy == "any"
+        else:
+            consents, needs_one = self._older(provider)
+            if not consents:
+                return _SILENT
+        # The destination's few are looked up in the event's lists, whatever else these hold.
+        denied = management.get("deniedConsentIds")
+        if denied and type(denied) is list:
+            for one in consents:
+                if one in denied:
+                    _check_denied(consents, denied, needs_one)
+                    break
+        if not self._is_strict:
+            return _SILENT
+        allowed = management.get("allowedConsentIds")
+        if type(allowed) is not list:
+            allowed = []
+        for one in consents:
+            if one not in allowed:
+                break
+        else:
+            return _GRANTED
+        lacking = [one for one in consents if one not in allowed]
+        if needs_one and len(lacking) < len(consents):
+            return _GRANTED
+        return Verdict(
+            UNGRANTED,
+            f"context.consentManagement.allowedConsentIds doesn't contain {_quote(lacking)}.",
+        )
+
+    def _older(self, provider: str) -> tuple[tuple[str, ...], bool]:
+        """What an older setting needs of the events of a provider; no consents without one."""
         for name, needs_one in _OLDER.get(provider, ()):
             block = self._blocks.get(name)
             if block is not None:
                 return block.consents, needs_one
         return (), False
 
-    def _segments(self, consent: dict[str, Any]) -> Verdict | None:
-        preferences = consent.get("categoryPreferences")
-        if preferences is None:
-            return None
+    def _check_segment(self, preferences: Any) -> None:
         if type(preferences) is not dict:
             preferences = _NOTHING
         for category in self._segment:
             if preferences.get(category) is not True:
                 said = "false" if category in preferences else "missing"
-                return Verdict(
-                    DENIED,
-                    f"context.consent.categoryPreferences needs {_quote([category])}, which is "
-                    f"{said}.",
+                raise EventFiltered(
+                    "consent_denied",
+                    "Consent was denied: context.consent.categoryPreferences needs "
+                    f"{_quote([category])}, which is {said}.",
                 )
-        return Verdict(GRANTED, "")
 
 
-def _ids(value: Any) -> frozenset[str]:
-    if type(value) is not list:
-        return frozenset()
-    return frozenset(one for one in value if type(one) is str and one)
+def _check_denied(consents: tuple[str, ...], denied: list[Any], needs_one: bool) -> None:
+    found = [one for one in consents if one in denied]
+    if not needs_one or len(found) == len(consents):
+        raise EventFiltered(
+            "consent_denied",
+            "Consent was denied: context.consentManagement.deniedConsentIds contains "
+            f"{_quote(found)}.",
+        )
+
+
+def _say_missing(ungranted: str) -> str:
+    if ungranted:
+        return f"Consent isn't granted: {ungranted}"
+    return (
+        "Nothing in the event grants consent that this destination reads, and its consent mode is "
+        "strict."
+    )
 
 
 def _google(
-    event: dict[str, Any], context: dict[str, Any], consent: dict[str, Any]
-) -> Verdict | None:
+    context: dict[str, Any], properties: dict[str, Any], consent: dict[str, Any]
+) -> Verdict:
     """Google Consent Mode: advertising needs ad_storage and ad_user_data."""
-    properties = event.get("properties")
-    if type(properties) is not dict:
-        properties = _NOTHING
-    if (
-        # Most events have none of it.
-        "ad_storage" not in properties
-        and "ad_user_data" not in properties
-        and "consent_state" not in properties
-        and "gcs" not in properties
-        and "gcs" not in context
-        and (not consent or _GOOGLE_KEYS.isdisjoint(consent))
-    ):
-        return None
     granted = set()
     lacking = ""
     for path, holder in (("context.consent", consent), ("properties", properties)):
@@ -282,9 +283,11 @@ def _google(
                 if value is None:
                     continue
                 word = _word(value)
-                if word in _DENIED:
-                    return Verdict(DENIED, f"{place}.{key} is “{word}”.")
-                if word in _GRANTED:
+                if word in _NO:
+                    raise EventFiltered(
+                        "consent_denied", f"Consent was denied: {place}.{key} is “{word}”."
+                    )
+                if word in _YES:
                     granted.add(key)
                 else:
                     lacking = f"{place}.{key} is neither granted nor denied."
@@ -296,17 +299,20 @@ def _google(
         value = holder.get("gcs")
         if type(value) is str and len(value) == 4 and value[:2] in ("G1", "g1"):
             if value[2] == "0":
-                return Verdict(DENIED, f"{path}.gcs is “{value[:2]}0…”: ad storage is denied.")
+                raise EventFiltered(
+                    "consent_denied",
+                    f"Consent was denied: {path}.gcs is “{value[:2]}0…”, which denies ad storage.",
+                )
             if value[2] == "1":
                 granted.add("ad_storage")
     missing = [key for key in _NEEDED_BY_ADS if key not in granted]
     if not missing and not lacking:
-        return Verdict(GRANTED, "")
+        return _GRANTED
     if lacking:
         return Verdict(UNGRANTED, lacking)
     if granted:
         return Verdict(UNGRANTED, f"Google Consent Mode says nothing of {missing[0]}.")
-    return None
+    return _SILENT
 
 
 def _word(value: Any) -> str:
@@ -315,17 +321,14 @@ def _word(value: Any) -> str:
     return value.strip().lower() if type(value) is str else ""
 
 
-def _us_opt_out(context: dict[str, Any]) -> str:
+def _us_opt_out(context: dict[str, Any], properties: dict[str, Any]) -> str:
     """Why the person counts as opted out of sale or sharing; "" if nothing says so."""
     gpc = context.get("gpc")
     if gpc is not None and (gpc is True or gpc in (1, "1", "true")):
         return "context.gpc is true (Global Privacy Control)."
-    return _us_string(context, "context")
-
-
-def _us_opt_out_in_properties(event: dict[str, Any]) -> str:
-    properties = event.get("properties")
-    return _us_string(properties, "properties") if type(properties) is dict else ""
+    if "us_privacy" in context and (reason := _us_string(context, "context")):
+        return reason
+    return _us_string(properties, "properties") if "us_privacy" in properties else ""
 
 
 def _us_string(holder: dict[str, Any], path: str) -> str:

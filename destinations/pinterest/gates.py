@@ -20,14 +20,14 @@ _NOTHING: dict[str, Any] = {}
 class Gates:
     """The gates of one destination that are on, prepared once."""
 
-    __slots__ = ("_bots", "_consent", "_rules")
+    __slots__ = ("_check_bot", "_check_consent", "_check_rules")
 
     def __init__(
         self, consent: ConsentGate | None, rules: RuleGate | None, bots: BotGate | None
     ) -> None:
-        self._consent = consent
-        self._rules = rules
-        self._bots = bots
+        self._check_consent = consent.check if consent is not None else None
+        self._check_rules = rules.check if rules is not None else None
+        self._check_bot = bots.check if bots is not None else None
 
     def check(self, event: dict[str, Any], warnings: list[Finding] | None = None) -> bool:
         """Whether the conversion asks for limited data processing; may add warnings.
@@ -38,11 +38,14 @@ class Gates:
         context = event.get("context")
         if type(context) is not dict:
             context = _NOTHING
+        properties = event.get("properties")
+        if type(properties) is not dict:
+            properties = _NOTHING
         is_limited = False
-        if self._consent is not None:
-            is_limited = self._consent.check(event, context)
-        if self._rules is not None:
-            self._rules.check(event)
-        if self._bots is not None:
-            self._bots.check(event, context, warnings)
+        if self._check_consent is not None:
+            is_limited = self._check_consent(context, properties)
+        if self._check_rules is not None:
+            self._check_rules(event)
+        if self._check_bot is not None:
+            self._check_bot(event, context, properties, warnings)
         return is_limited

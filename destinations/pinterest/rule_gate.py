@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from operator import ge, gt, le, lt
 from typing import Any, NamedTuple
 
 import re2
@@ -107,10 +108,9 @@ class RowError(ValueError):
 
 
 class _Prepared(NamedTuple):
+    holds: Test
     number: int
-    sends: bool
-    any_of: bool
-    tests: tuple[tuple[tuple[str, ...], Test, Condition], ...]
+    rule: EventRule
 
 
 def problem_with(condition: Condition) -> str:
@@ -184,28 +184,11 @@ class RuleGate:
         """Raises EventFiltered ``filtered_by_rule``."""
         if self._list:
             self._check_name(event)
-        for number, sends, any_of, tests in self._rules:
-            found = None
-            for steps, test, condition in tests:
-                if test(read_path(event, steps)):
-                    found = condition
-                    if any_of:
-                        break
-                elif not any_of:
-                    break
-            else:
-                if any_of:
-                    continue
-                if sends:
+        for holds, number, rule in self._rules:
+            if holds(event):
+                if rule.sends:
                     return
-                raise EventFiltered(
-                    "filtered_by_rule",
-                    _say(event, number, [condition for _, _, condition in tests]),
-                )
-            if any_of and found is not None:
-                if sends:
-                    return
-                raise EventFiltered("filtered_by_rule", _say(event, number, [found]))
+                raise EventFiltered("filtered_by_rule", _say(event, number, rule))
         if not self._sends_unmatched:
             raise EventFiltered(
                 "filtered_by_rule",
@@ -240,7 +223,10 @@ def fold_event_name(name: str) -> str:
     return _fold(name) if len(name) <= 255 else clean(name).casefold()
 
 
-def _say(event: dict[str, Any], number: int, conditions: list[Condition]) -> str:
+def _say(event: dict[str, Any], number: int, rule: EventRule) -> str:
+    conditions = rule.conditions
+    if rule.any_of:
+        conditions = tuple(one for one in conditions if _event_test(one)(event))[:1]
     reasons = " and ".join(_say_condition(event, one) for one in conditions[:3])
     more = f" (and {len(conditions) - 3} more)" if len(conditions) > 3 else ""
     return f"Rule {number} doesn't send it: {reasons}{more}."
@@ -268,11 +254,56 @@ def _prepare(number: int, rule: EventRule) -> _Prepared:
             raise ValueError(f"rule {number}: {problem}")
     if not rule.conditions:
         raise ValueError(f"rule {number}: no conditions")
-    tests = tuple(
-        (split_path(condition.path), _test_of(condition.operator, condition.value), condition)
-        for condition in rule.conditions
-    )
-    return _Prepared(number, rule.sends, rule.any_of, tests)
+    tests = tuple(map(_event_test, rule.conditions))
+    return _Prepared(_one_test(tests, rule.any_of), number, rule)
+
+
+def _event_test(condition: Condition) -> Test:
+    """Whether a condition holds for an event."""
+    return _at(split_path(condition.path), _test_of(condition.operator, condition.value))
+
+
+def _one_test(tests: tuple[Test, ...], any_of: bool) -> Test:
+    if len(tests) == 1:
+        return tests[0]
+    if len(tests) == 2:
+        first, second = tests
+        if any_of:
+            return lambda event: first(event) or second(event)
+        return lambda event: first(event) and second(event)
+    if any_of:
+        return lambda event: any(test(event) for test in tests)
+    return lambda event: all(test(event) for test in tests)
+
+
+def _at(steps: tuple[str, ...], test: Test) -> Test:
+    """The test of an event by the value at a path. Short ones, as most are, do without a call."""
+    of_nothing = test(None)
+    if len(steps) == 1:
+        (only,) = steps
+        return lambda event: test(event.get(only))
+    if len(steps) == 2:
+        first, second = steps
+
+        def test_of_two(event: Any) -> bool:
+            holder = event.get(first)
+            value = holder.get(second) if type(holder) is dict else read_path(event, steps)
+            return of_nothing if value is None else test(value)
+
+        return test_of_two
+    if len(steps) == 3:
+        first, second, third = steps
+
+        def test_of_three(event: Any) -> bool:
+            holder = event.get(first)
+            if type(holder) is dict and type(holder := holder.get(second)) is dict:
+                value = holder.get(third)
+            else:
+                value = read_path(event, steps)
+            return of_nothing if value is None else test(value)
+
+        return test_of_three
+    return lambda event: test(read_path(event, steps))
 
 
 def _test_of(operator: str, value: str) -> Test:
@@ -325,13 +356,16 @@ def _comparison(operator: str, value: str) -> Test:
         limit, read = unix_seconds(value), unix_seconds
     assert limit is not None  # problem_with has looked
     bound = limit
-    if operator == "gt":
-        return lambda found: (number := read(found)) is not None and number > bound
-    if operator == "ge":
-        return lambda found: (number := read(found)) is not None and number >= bound
-    if operator == "lt":
-        return lambda found: (number := read(found)) is not None and number < bound
-    return lambda found: (number := read(found)) is not None and number <= bound
+    compare = {"gt": gt, "ge": ge, "lt": lt, "le": le}[operator]
+
+    def test(found: Any) -> bool:
+        kind = type(found)
+        if kind is str or read is unix_seconds:
+            number = read(found)
+            return number is not None and bool(compare(number, bound))
+        return (kind is int or kind is float) and bool(compare(found, bound))
+
+    return test
 
 
 def _number(value: Any) -> float | None:
