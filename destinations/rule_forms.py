@@ -124,7 +124,7 @@ class EventRuleFormSet(PaginationInlineFormSet):
         def place(numbered: tuple[int, Any]) -> tuple[bool, int, bool, int]:
             number, form = numbered
             position = (getattr(form, "cleaned_data", None) or {}).get("position") or 0
-            return position == 0, position, form.instance.pk is not None, number
+            return position == 0, position, number < self.initial_form_count(), number
 
         return [form for _, form in sorted(filled, key=place)]
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext, ngettext
 from admin_base.site import signed_in
 from admin_base.typed import typed_line
 from deliveries.actions.operations import resume
+from deliveries.admin.filtered_page import filtered_view
 from deliveries.admin.preview_page import preview_view
 from deliveries.models import Delivery
 from destinations.admin import DestinationAdmin
@@ -33,6 +34,8 @@ class OperatedDestinationAdmin(DestinationAdmin):
         return [
             path("preview/", view(preview_view), name=f"{name}_preview_new"),
             path("<int:pk>/preview/", view(preview_view), name=f"{name}_preview"),
+            path("filtered/", view(filtered_view), name=f"{name}_filtered_new"),
+            path("<int:pk>/filtered/", view(filtered_view), name=f"{name}_filtered"),
             path("<int:pk>/pause/", view(self.pause_view), name=f"{name}_pause"),
             path("<int:pk>/resume/", view(self.resume_view), name=f"{name}_resume"),
             *super().get_urls(),

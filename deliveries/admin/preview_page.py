@@ -101,7 +101,7 @@ def preview_view(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     if not request.user.has_perm("destinations.view_destination"):
         raise PermissionDenied
     destination = get_object_or_404(Destination, pk=pk) if pk else Destination()
-    config, problems, is_unsaved = _read_config(request, destination)
+    config, problems, is_unsaved = read_config(request, destination)
     recent = _recent_events(destination)
     text, problem, is_real = _event_text(request, recent)
     if is_real and is_unsaved and config is not None and _asks_too_much(request, config):
@@ -170,7 +170,7 @@ def _asks_too_much(request: HttpRequest, config: TransformConfig) -> bool:
     )
 
 
-def _read_config(
+def read_config(
     request: HttpRequest, destination: Destination
 ) -> tuple[TransformConfig | None, list[str], bool]:
     """The configuration to use, mistakes in the posted form, and whether it was a posted one."""

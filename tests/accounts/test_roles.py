@@ -99,6 +99,8 @@ ENTRY_POINTS: dict[str, str] = {
     "POST destinations_destination_check": "A",
     "POST destinations_destination_check_new": "A",
     "POST destinations_destination_copy": "A",
+    "POST destinations_destination_filtered": "A",
+    "POST destinations_destination_filtered_new": "A",
     "POST destinations_source_rotate": "A",
     "POST destinations_source_change": "A",
     "POST destinations_destination_change": "A",

@@ -304,6 +304,12 @@ PLACES: tuple[Place, ...] = (
         _ask("Preview", "relay-preview"),
     ),
     Place(
+        "destination-filtered",
+        "admin:destinations_destination_filtered",
+        _of_destination("Pinterest Germany"),
+        _ask("Count recent events", "relay-filtered"),
+    ),
+    Place(
         "destination-history",
         "admin:destinations_destination_history",
         _of_destination("Pinterest Germany", "history"),
@@ -423,6 +429,7 @@ NOT_LOOKED_AT: dict[str, str] = {
     "deliveries_savedlink_remove": "a button that leads back",
     "destinations_destination_copy": "a button that leads to the copy's own page",
     "destinations_destination_check_new": "looks like destination_check",
+    "destinations_destination_filtered_new": "looks like destination_filtered",
     "auth_group_history": "looks like auth_user_history",
     "deliveries_batch_history": "empty: nobody changes a batch",
     "deliveries_refusal_history": "empty: nobody changes a refusal",
