@@ -84,11 +84,11 @@ def own_view(request: HttpRequest) -> HttpResponse:
     if two_factor is not None and request.method == "POST" and form.is_valid():
         if request.POST.get("verb") == "renew":
             codes = renew_recovery_codes(signed_in(request).pk)
-            _note(request, request.user, gettext("New recovery codes created."))
+            _note(request, request.user, "New recovery codes created.")
             return _show_codes(request, codes)
         if request.POST.get("verb") == "off" and not settings.REQUIRE_TWO_FACTOR:
             turn_off(signed_in(request).pk)
-            _note(request, request.user, gettext("Two-factor authentication turned off."))
+            _note(request, request.user, "Two-factor authentication turned off.")
             messages.success(
                 request,
                 gettext(
@@ -145,7 +145,7 @@ def switch_off_view(request: HttpRequest, user: User) -> HttpResponse:
     url = reverse("admin:auth_user_change", args=[user.pk])
     if request.method == "POST":
         if turn_off(user.pk):
-            _note(request, user, gettext("Two-factor authentication turned off for this user."))
+            _note(request, user, "Two-factor authentication turned off for this user.")
             messages.success(
                 request,
                 gettext("Two-factor authentication is off for “%(user)s”.")
@@ -180,7 +180,7 @@ def _after_turning_on(request: HttpRequest, codes: list[str]) -> HttpResponse:
     request.session.pop(NEW_SECRET, None)
     request.session.cycle_key()
     mark_session(request, TwoFactor.objects.get(user=signed_in(request)))
-    _note(request, request.user, gettext("Two-factor authentication turned on."))
+    _note(request, request.user, "Two-factor authentication turned on.")
     return _show_codes(request, codes)
 
 
@@ -195,7 +195,7 @@ def _show_codes(request: HttpRequest, codes: list[str]) -> HttpResponse:
 
 
 def _note(request: HttpRequest, user: Any, message: str) -> None:
-    """In the history: who, whose, what; never a code."""
+    """In the history, which is kept in English: who, whose, what; never a code."""
     LogEntry.objects.log_actions(
         signed_in(request).pk, [user], CHANGE, change_message=message, single_object=True
     )

@@ -115,6 +115,7 @@ MIDDLEWARE = [
     "capi_project.https.HttpsMiddleware",
     "capi_project.headers.PageHeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "capi_project.language.LanguageMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -149,12 +150,18 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LANGUAGE_CODE = env.text("LANGUAGE_CODE", "en").lower()
-"""The admin's language; its words are in locale/ (docs/operations.md, "Translating the admin")."""
+"""For browsers that ask for none of LANGUAGES (docs/operations.md, "Languages")."""
 if LANGUAGE_CODE not in dict(global_settings.LANGUAGES):
     env.mistakes.append(
         f"LANGUAGE_CODE={LANGUAGE_CODE!r} isn't a language that Django knows, such as de or pt-br."
     )
-LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGES = [
+    (code, name) for code, name in global_settings.LANGUAGES if code in ("en", "de", LANGUAGE_CODE)
+]
+LOCALE_PATHS = [
+    BASE_DIR / "locale",
+    BASE_DIR / "locale" / "libraries",  # words of Django and django-unfold
+]
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True

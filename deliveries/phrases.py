@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from django.utils import dateformat, timezone
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
@@ -51,8 +52,8 @@ _UNITS = (
 
 
 def group_digits(number: int) -> str:
-    """``12,408``"""
-    return f"{number:,}"
+    """``12,408``, or ``12.408`` where people write it so."""
+    return number_format(number, force_grouping=True)
 
 
 def say_duration(seconds: float) -> str:
@@ -90,7 +91,7 @@ def show_time(moment: datetime | None, now: datetime | None = None) -> SafeStrin
         "<small>{}</small></time>",
         local.isoformat(),
         moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
-        dateformat.format(local, "d M H:i:s"),
+        dateformat.format(local, gettext("d M H:i:s")),
         say_ago(moment, now),
     )
 

@@ -203,7 +203,9 @@ class DestinationAdmin(DestinationPages):
     def shown_state(self, destination: Destination) -> SafeString:
         if destination.paused_at is not None:
             since = gettext("since %(time)s: %(reason)s") % {
-                "time": dateformat.format(timezone.localtime(destination.paused_at), "d M H:i"),
+                "time": dateformat.format(
+                    timezone.localtime(destination.paused_at), gettext("d M H:i")
+                ),
                 "reason": destination.paused_reason,
             }
             return format_html(

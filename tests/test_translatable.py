@@ -294,7 +294,9 @@ class Catalogue(gettext_module.NullTranslations):
 
 
 @pytest.fixture
-def made_up_language(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def made_up_language(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[None]:
+    settings.LANGUAGES = [*settings.LANGUAGES, (MADE_UP, "Made up")]
+    settings.LANGUAGE_CODE = MADE_UP
     known = {**trans_real._translations, MADE_UP: Catalogue()}
     monkeypatch.setattr(trans_real, "_translations", known)
     with translation.override(MADE_UP):

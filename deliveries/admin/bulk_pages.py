@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
@@ -12,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.http.request import QueryDict
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import translation
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
@@ -23,7 +25,7 @@ from deliveries.actions.bulk import TOUCHED, cancel_bulk_action, count_preview, 
 from deliveries.admin.log_admin import LogAdmin
 from deliveries.admin.paging import KeysetChangeList
 from deliveries.models import BulkAction
-from deliveries.phrases import show_status, show_time
+from deliveries.phrases import group_digits, show_status, show_time
 from deliveries.search import PARAMETERS, Names, Selection, read_selection
 from deliveries.search.query_params import has_times, read_in_own_zone
 from deliveries.search.zones import ZONE, zone_name, zone_of
@@ -158,7 +160,7 @@ class BulkActionAdmin(LogAdmin):
                 reason=typed_line(request, "reason"),
                 **options,
             )
-            _note(request, action, _say_asked_for(action))
+            _note(request, action, _say_asked_for)
         return HttpResponseRedirect(self.detail_url(action.pk))
 
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -168,19 +170,7 @@ class BulkActionAdmin(LogAdmin):
             raise PermissionDenied
         if cancel_bulk_action(pk):
             action = BulkAction.objects.get(pk=pk)
-            said = gettext(
-                "Canceled after %(examined)s of %(total)s; %(changed)s changed before that."
-            )
-            _note(
-                request,
-                action,
-                said
-                % {
-                    "examined": f"{action.examined_count:,}",
-                    "total": f"{action.total_count:,}",
-                    "changed": f"{action.changed_count:,}",
-                },
-            )
+            _note(request, action, _say_canceled)
             messages.success(request, gettext("Canceled. Changes made so far are kept."))
         else:
             messages.warning(request, gettext("It has already finished."))
@@ -210,7 +200,7 @@ class BulkActionAdmin(LogAdmin):
     def shown_count(self, action: BulkAction) -> SafeString:
         return format_html(
             '<span class="relay-counts"><b>{}</b> <small>{}</small></span>',
-            gettext("%(count)s changed") % {"count": f"{action.changed_count:,}"},
+            gettext("%(count)s changed") % {"count": group_digits(action.changed_count)},
             gettext("of %(count)s") % {"count": action.said_total},
         )
 
@@ -230,10 +220,21 @@ TITLES: dict[str, StrOrPromise] = {
 }
 
 
-def _note(request: HttpRequest, action: BulkAction, message: str) -> None:
-    """Who did it, in the history; the entry leads to the action's page with what came of it."""
-    LogEntry.objects.log_actions(
-        signed_in(request).pk, [action], CHANGE, change_message=message, single_object=True
+def _note(request: HttpRequest, action: BulkAction, say: Callable[[BulkAction], str]) -> None:
+    """Who did it, in the history; the entry leads to the action's page with what came of it.
+
+    The history is kept in English, whatever language the page is in.
+    """
+    with translation.override("en"):
+        LogEntry.objects.log_actions(
+            signed_in(request).pk, [action], CHANGE, change_message=say(action), single_object=True
+        )
+
+
+def _say_canceled(action: BulkAction) -> str:
+    return (
+        f"Canceled after {action.examined_count:,} of {action.total_count:,}; "
+        f"{action.changed_count:,} changed before that."
     )
 
 
@@ -246,7 +247,7 @@ def _say_asked_for(action: BulkAction) -> str:
     )
     said = Selection.from_json(action.selection).say(_names())
     parts = [
-        f"{TITLES[action.verb]}: {unit % {'count': f'{action.total_count:,}'}}",
+        f"{TITLES[action.verb]}: {unit % {'count': group_digits(action.total_count)}}",
         "; ".join(f"{what}: {which}" for what, which in said) or gettext("No filter"),
     ]
     if action.resends_delivered:

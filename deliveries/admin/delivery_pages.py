@@ -36,6 +36,7 @@ from deliveries.admin.paging import AFTER, BEFORE
 from deliveries.admin.saved_view_pages import SavedLinkPages
 from deliveries.admin.status_help import STATUS_HELP
 from deliveries.models import Batch, Delivery
+from deliveries.phrases import group_digits
 from deliveries.privacy.masked_rows import mask_row, sees_personal_data
 from deliveries.search.query_params import read_in_own_zone
 from destinations.models import Destination
@@ -136,7 +137,7 @@ class DeliveryPages(SavedLinkPages):
             messages.success(
                 request,
                 ngettext("%(count)s delivery discarded.", "%(count)s deliveries discarded.", count)
-                % {"count": f"{count:,}"},
+                % {"count": group_digits(count)},
             )
         if left:
             messages.warning(
@@ -148,7 +149,7 @@ class DeliveryPages(SavedLinkPages):
                     "already discarded.",
                     left,
                 )
-                % {"count": f"{left:,}"},
+                % {"count": group_digits(left)},
             )
         if len(ids) == 1:
             return HttpResponseRedirect(self._after_change(ids[0]))
@@ -179,7 +180,7 @@ class DeliveryPages(SavedLinkPages):
                     "%(count)s deliveries queued.",
                     count,
                 )
-                % {"count": f"{count:,}"},
+                % {"count": group_digits(count)},
             )
         if count < chosen:
             left = chosen - count
@@ -192,7 +193,7 @@ class DeliveryPages(SavedLinkPages):
                     "or not mapped to a Pinterest event.",
                     left,
                 )
-                % {"count": f"{left:,}"},
+                % {"count": group_digits(left)},
             )
 
     def _after_change(self, pk: int) -> str:

@@ -16,6 +16,7 @@ from deliveries.actions.operations import resume
 from deliveries.admin.filtered_page import filtered_view
 from deliveries.admin.preview_page import preview_view
 from deliveries.models import Delivery
+from deliveries.phrases import group_digits
 from destinations.admin import DestinationAdmin
 from destinations.models import Destination
 from destinations.pausing import pause
@@ -103,11 +104,11 @@ def _count_waiting(destination: Destination) -> str:
     count = len(waiting.values_list("pk")[: MAX_COUNTED + 1])
     if count > MAX_COUNTED:
         more = gettext("More than %(count)s queued deliveries are being sent now.")
-        return more % {"count": f"{MAX_COUNTED:,}"}
+        return more % {"count": group_digits(MAX_COUNTED)}
     if count == 0:
         return gettext("No deliveries were queued.")
     return ngettext(
         "%(count)s queued delivery is being sent now.",
         "%(count)s queued deliveries are being sent now.",
         count,
-    ) % {"count": f"{count:,}"}
+    ) % {"count": group_digits(count)}

@@ -113,7 +113,7 @@ def _paused(destination: Destination, paused_at: datetime, now: datetime) -> Sta
         gettext("Paused"),
         gettext("Since %(since)s (%(duration)s). Reason: %(reason)s")
         % {
-            "since": dateformat.format(since, "d M H:i"),
+            "since": dateformat.format(since, gettext("d M H:i")),
             "duration": say_duration((now - paused_at).total_seconds()),
             "reason": reason,
         },

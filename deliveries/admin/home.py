@@ -11,6 +11,7 @@ from django.db.models import Count
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import dateformat, timezone
+from django.utils.formats import number_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
@@ -18,7 +19,7 @@ from deliveries.admin.charts import Chart, draw_bars
 from deliveries.admin.destination_states import ORDER, State, read_state, say_failed_check
 from deliveries.error_codes import meaning_of, remedy_of
 from deliveries.models import Batch, Circuit, Event
-from deliveries.phrases import say_duration, show_status
+from deliveries.phrases import group_digits, say_duration, show_status
 from deliveries.search.zones import ZONE, write_moment
 from deliveries.stats.figures import (
     DEFAULT_SPAN,
@@ -213,7 +214,7 @@ def _say_start(start: datetime, span: Span) -> str:
     """A slot is named for when it begins; days are those of UTC, and begin elsewhere at some
     hour."""
     is_day = span.slot_seconds >= 86_400 and (start.hour, start.minute) == (0, 0)
-    return dateformat.format(start, "d M" if is_day else "d M H:i")
+    return dateformat.format(start, gettext("d M") if is_day else gettext("d M H:i"))
 
 
 def _errors(total: Flow, since: datetime) -> list[ErrorLine]:
@@ -260,14 +261,20 @@ def _ended(flow: Flow, since: datetime, **filters: Any) -> list[tuple[str, int, 
 def say_count(waiting: list[Waiting]) -> str:
     """``1,234``, or ``10,000+`` where counting stopped."""
     total = sum(min(one.count, MAX_COUNTED) for one in waiting)
-    return f"{total:,}" + ("+" if any(one.count > MAX_COUNTED for one in waiting) else "")
+    return group_digits(total) + ("+" if any(one.count > MAX_COUNTED for one in waiting) else "")
+
+
+def _one_decimal(number: float) -> str:
+    return number_format(f"{number:.1f}")
 
 
 def say_share(share: float | None) -> str:
     """``98.4%``; never 100% while anything failed, never 0% while anything went well."""
     if share is None:
         return "–"
-    said = f"{share:.0%}"[:-1] if share in (0, 1) else f"{min(max(share * 100, 0.1), 99.9):.1f}"
+    said = (
+        f"{share:.0%}"[:-1] if share in (0, 1) else _one_decimal(min(max(share * 100, 0.1), 99.9))
+    )
     return gettext("%(percent)s%%") % {"percent": said}
 
 
@@ -280,7 +287,7 @@ def say_latency(seconds: float | None) -> str:
             "milliseconds": f"{round(seconds * 1000, -1 if seconds >= 0.1 else 0):.0f}"
         }
     return (
-        (gettext("about %(seconds)s s") % {"seconds": f"{seconds:.1f}"})
+        (gettext("about %(seconds)s s") % {"seconds": _one_decimal(seconds)})
         if seconds < 10
         else (gettext("about %(duration)s") % {"duration": say_duration(seconds)})
     )

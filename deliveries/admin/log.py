@@ -20,7 +20,7 @@ from deliveries.admin.delivery_list import DeliveryList
 from deliveries.admin.delivery_pages import BatchPages, DeliveryPages, note_deliveries
 from deliveries.admin.log_admin import LogAdmin, related
 from deliveries.models import Batch, Delivery, Event, Refusal
-from deliveries.phrases import say_next_try, show_answer, show_status, show_time
+from deliveries.phrases import group_digits, say_next_try, show_answer, show_status, show_time
 from deliveries.privacy.event_ids import with_readable_event_ids
 from deliveries.privacy.masked_rows import mask_row, sees_personal_data
 from deliveries.search import events_with, names_a_person
@@ -214,7 +214,7 @@ class BatchAdmin(BatchPages):
 
     @display(description=gettext_lazy("Duration"))
     def shown_duration(self, batch: Batch) -> str:
-        return gettext("%(duration_ms)s ms") % {"duration_ms": f"{batch.duration_ms:,}"}
+        return gettext("%(duration_ms)s ms") % {"duration_ms": group_digits(batch.duration_ms)}
 
     @display(description=gettext_lazy("Pinterest request ID"))
     def shown_request_id(self, batch: Batch) -> SafeString | str:

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext, gettext_lazy
 
 from deliveries.statuses import BulkVerb
@@ -65,7 +66,7 @@ class BulkAction(models.Model):
     def __str__(self) -> str:
         return gettext("%(verb)s: %(total_count)s") % {
             "verb": self.get_verb_display(),
-            "total_count": f"{self.total_count:,}",
+            "total_count": number_format(self.total_count, force_grouping=True),
         }
 
     @property
@@ -75,7 +76,8 @@ class BulkAction(models.Model):
     @property
     def said_total(self) -> str:
         """``12,408``; ``12,408+`` for at least so many."""
-        return f"{self.total_count:,}" + ("" if self.total_is_exact else "+")
+        said = number_format(self.total_count, force_grouping=True)
+        return said + ("" if self.total_is_exact else "+")
 
 
 class SavedLink(models.Model):

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
+from django.utils.formats import number_format
 from django.utils.translation import gettext
 
 from deliveries.privacy.known_values import (
@@ -106,7 +107,7 @@ def mask_body(body: bytes) -> bytes:
     except orjson.JSONDecodeError:
         return orjson.dumps(
             gettext("%(hidden)s (%(count)s bytes that aren't JSON)")
-            % {"hidden": HIDDEN, "count": f"{len(body):,}"}
+            % {"hidden": HIDDEN, "count": number_format(len(body), force_grouping=True)}
         )
     conversions = whole.get("data") if isinstance(whole, dict) else None
     if isinstance(conversions, list):  # a thousand people: each with the own values only
@@ -124,7 +125,7 @@ def mask_excerpt(text: str) -> str:
     except orjson.JSONDecodeError:
         return gettext("%(hidden)s (%(count)s characters)") % {
             "hidden": HIDDEN,
-            "count": f"{len(text):,}",
+            "count": number_format(len(text), force_grouping=True),
         }
 
 

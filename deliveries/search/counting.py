@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Max, Min, Model
+from django.utils.formats import number_format
 
 from deliveries.models import Delivery, Event
 from deliveries.search.block_index import Stretch
@@ -44,7 +45,7 @@ class Counted:
     @property
     def said(self) -> str:
         """``12,408``; ``12,408+`` for at least so many."""
-        return f"{self.count:,}" + ("" if self.is_exact else "+")
+        return number_format(self.count, force_grouping=True) + ("" if self.is_exact else "+")
 
 
 class Tallying:

@@ -79,7 +79,7 @@ def _say_statuses(statuses: tuple[str, ...], names: Names) -> str:
 
 
 def _say_moment(moment: datetime, names: Names) -> str:
-    return dateformat.format(timezone.localtime(moment), "d M Y H:i T")
+    return dateformat.format(timezone.localtime(moment), gettext("d M Y H:i T"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

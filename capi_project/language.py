@@ -1,0 +1,21 @@
+"""Pages are in the language that the browser asks for, if the installation has it."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.middleware.locale import LocaleMiddleware
+from django.utils import translation
+
+
+class LanguageMiddleware(LocaleMiddleware):
+    """Django's, which leaves the language to whatever the thread does next: here it ends.
+
+    The next request of the thread may be an SDK's, and what ingest answers and stores is English
+    (``settings.LANGUAGE_CODE`` at most), whoever looked at a page before.
+    """
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        with translation.override(translation.get_language()):
+            response: HttpResponseBase = super().__call__(request)
+            return response
