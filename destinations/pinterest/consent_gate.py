@@ -1,8 +1,8 @@
 """Consent as a gate: may this destination have an event, by what its sender says of the person?
 
 ``consent.py`` asks less: whether any purpose is denied, for whoever wants to remember people.
-Here a destination names the purposes it needs. The rules of each shape, and where they come from, are in
-docs/consent.md.
+Here a destination names the purposes it needs. The rules of each shape, and where they come from,
+are in docs/consent.md.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ GRANTED, UNGRANTED, SILENT = "granted", "ungranted", "silent"
 class ConsentBlock(NamedTuple):
     """The consent IDs of one provider that a destination needs; ``strategy`` is ``and`` or ``or``.
 
-    ``provider`` is RudderStack's (oneTrust, ketch, iubenda, custom), ``segment``, or the name of one
-    of RudderStack's older settings. IDs are compared as they are, with case and blanks.
+    ``provider`` is RudderStack's (oneTrust, ketch, iubenda, custom), ``segment``, or the name of
+    one of RudderStack's older settings. IDs are compared as they are, with case and blanks.
     """
 
     provider: str
