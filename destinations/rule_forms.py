@@ -45,6 +45,7 @@ _PROBLEMS = {
         ),
     ),
 }
+_TYPED = ("position", "path", "value")
 _ROW_PROBLEMS = {
     "first": gettext_lazy(
         "A rule starts with “Don't send when” or “Send when”. This row has no rule above it."
@@ -80,6 +81,19 @@ class EventRuleForm(forms.ModelForm):
             ),
             "value": UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():  # the head of a column labels no field
+            field.widget.attrs["aria-label"] = field.label
+
+    def has_changed(self) -> bool:
+        """Whether there is a row: a blank one has a choice in its two lists nevertheless."""
+        if self.is_bound and not self.instance.pk:
+            typed = (self.data.get(self.add_prefix(name)) for name in _TYPED)
+            if not any(str(one).strip() for one in typed if one is not None):
+                return False
+        return bool(super().has_changed())
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data

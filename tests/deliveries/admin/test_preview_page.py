@@ -314,9 +314,9 @@ RULES = {
     "event_rules-0-path": "context.traits.email",
     "event_rules-0-operator": "starts_with",
     "event_rules-0-value": "a",
-    "event_rules-1-action": "",
+    "event_rules-1-action": "block",
     "event_rules-1-path": "",
-    "event_rules-1-operator": "",
+    "event_rules-1-operator": "is",
     "event_rules-1-value": "",
 }
 
@@ -339,7 +339,7 @@ def test_typed_rules_and_consent_settings_are_tried(admin_client: Client) -> Non
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ({"event_rules-0-path": ""}, "Event rules, row 1: This field is required."),
+        ({"event_rules-0-path": " "}, "Event rules, row 1: This field is required."),
         ({"event_rules-0-value": ""}, "Event rules, row 1: Enter a value."),
         (
             {"event_rules-0-action": "and"},
