@@ -43,7 +43,7 @@ def sources() -> dict[str, Source]:
 
 @pytest.fixture
 def destination(sources: dict[str, Source]) -> Destination:
-    return make_destination(sources=list(sources.values()))
+    return make_destination(sources=list(sources.values()), bots="send")
 
 
 def receive(source: Source, step: Step) -> None:
