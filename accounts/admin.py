@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
@@ -30,12 +30,18 @@ from destinations.badges import show_badge
 
 __all__ = ["GroupAdmin", "HistoryAdmin", "UserAdmin"]
 
+if TYPE_CHECKING:
+    _UserAdmin = DjangoUserAdmin[User]
+else:  # Django's takes no arguments
+    _UserAdmin = DjangoUserAdmin
+
 admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
+# In Django lookup_allowed works without a request as well, in its types it doesn't.
 @admin.register(User)
-class UserAdmin(TickedChoices, DjangoUserAdmin, StrictModelAdmin):  # type: ignore[misc]  # what these say of each other's options
+class UserAdmin(TickedChoices, _UserAdmin, StrictModelAdmin):  # type: ignore[misc]
     """Who stands in the history is not deleted, because the history would go with them."""
 
     form = UserChangeForm
@@ -139,8 +145,9 @@ class UserAdmin(TickedChoices, DjangoUserAdmin, StrictModelAdmin):  # type: igno
         return gettext("Can be deleted: the history doesn't refer to this user.")
 
 
+# As above: formfield_for_manytomany.
 @admin.register(Group)
-class GroupAdmin(TickedChoices, DjangoGroupAdmin, StrictModelAdmin):  # type: ignore[misc]  # as above
+class GroupAdmin(TickedChoices, DjangoGroupAdmin, StrictModelAdmin):  # type: ignore[misc]
     list_display = ("name", "shown_users")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import or_
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from django.contrib.admin import ModelAdmin
 from django.contrib.auth.models import Permission
 from django.db.models import ManyToManyField, Q, QuerySet
 from django.forms import Field, ModelMultipleChoiceField
@@ -20,45 +21,53 @@ HOLDERS = {"group": "group", "user": "user"}
 """Model → the name under which a permission knows those who hold it."""
 
 
-class PermissionField(ModelMultipleChoiceField):
+if TYPE_CHECKING:
+    _PermissionField = ModelMultipleChoiceField[Permission]
+    _ModelAdmin = ModelAdmin[Any]
+else:  # Django's take no arguments
+    _PermissionField = ModelMultipleChoiceField
+    _ModelAdmin = object
+
+
+class PermissionField(_PermissionField):
     """Permissions by what they allow; the model's and the app's names say nothing more."""
 
-    def label_from_instance(self, obj: Any) -> str:
+    def label_from_instance(self, obj: Permission) -> str:
         return gettext(obj.name)
 
 
-class TickedChoices:
+class TickedChoices(_ModelAdmin):
     """A ModelAdmin whose many-to-many fields are boxes to tick."""
 
     filter_horizontal = ()
 
     def formfield_for_manytomany(
         self, db_field: ManyToManyField[Any, Any], request: HttpRequest, **kwargs: Any
-    ) -> Field | None:
+    ) -> ModelMultipleChoiceField[Any] | None:
         kwargs["widget"] = UnfoldAdminCheckboxSelectMultipleWidget()
         if db_field.related_model is Permission:
             kwargs["form_class"] = PermissionField
             kwargs["queryset"] = grantable(
                 str(db_field.model._meta.model_name), _object_id(request)
             )
-        field = super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[misc]
-        return cast("Field | None", field)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def formfield_for_dbfield(
         self, db_field: Any, request: HttpRequest, **kwargs: Any
     ) -> Field | None:
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.many_to_many and field is not None:
             # Groups and permissions are not made, changed or looked up from within a box.
             field.widget.can_add_related = field.widget.can_change_related = False
             field.widget.can_delete_related = field.widget.can_view_related = False
-        return cast("Field | None", field)
+        return field
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
         """Of what goes with them, not the rows that only join two others."""
-        listed, counts, missing, protected = super().get_deleted_objects(objs, request)  # type: ignore[misc]
-        own = str(self.model._meta.verbose_name_plural)  # type: ignore[attr-defined]
-        listed = [entry for entry in listed if not isinstance(entry, list)]
+        nested, counts, missing, protected = super().get_deleted_objects(objs, request)
+        own = str(self.model._meta.verbose_name_plural)
+        # What goes with an object is a list after it, which Django's types leave out.
+        listed = [one for one in cast("list[str | list[Any]]", nested) if isinstance(one, str)]
         return listed, {own: counts.get(own, len(objs))}, missing, protected
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -129,10 +129,16 @@ def require_right_code(request: HttpRequest, user: User, code: str) -> None:
     reset_attempts(request, user.get_username())
 
 
+if TYPE_CHECKING:
+    _CodeFormView = FormView[CodeForm]
+else:  # Django's takes no arguments
+    _CodeFormView = FormView
+
+
 @method_decorator(sensitive_post_parameters("code"), name="dispatch")
 @method_decorator(csrf_protect, name="dispatch")
 @method_decorator(never_cache, name="dispatch")
-class CodeView(RedirectURLMixin, FormView):
+class CodeView(RedirectURLMixin, _CodeFormView):
     """The code, for somebody whose password was right. Until it is right nobody is signed in."""
 
     template_name = "admin/login_code.html"

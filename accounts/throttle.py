@@ -50,6 +50,8 @@ BY_NAME = Limit("name", 100)
 class ThrottledLoginForm(AuthenticationForm):
     """The admin's login form; too many attempts are answered without looking at the password."""
 
+    request: HttpRequest  # LoginView gives it
+
     error_messages = {
         **AuthenticationForm.error_messages,
         "invalid_login": gettext_lazy("Incorrect username or password. Both are case-sensitive."),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.admin import FieldListFilter, ListFilter, ShowFacets
+from django.contrib.admin import FieldListFilter, ShowFacets, SimpleListFilter
 from django.contrib.admin.utils import get_fields_from_path
 from django.contrib.admin.views.main import (
     ALL_VAR,
@@ -36,9 +36,11 @@ SEARCH_BUTTON = "_search"
 class StrictChangeList(ChangeList):
     """A list whose search stands in the session; ``query`` is what is searched for."""
 
+    model_admin: StrictModelAdmin
+
     def get_queryset(
         self, request: HttpRequest, exclude_parameters: list[str | None] | None = None
-    ) -> QuerySet:
+    ) -> QuerySet[Any]:
         self.query = recall_search(request.session, request.GET.get(SEARCH_VAR, "")) or ""
         return super().get_queryset(request, exclude_parameters)
 
@@ -67,7 +69,7 @@ class StrictModelAdmin(ModelAdmin):
     def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
         return to_field == self.opts.pk.name
 
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, str]:
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, str | list[str]]:
         """A link cannot fill in a form: a write key or a role that somebody else chose, say."""
         return {}
 
@@ -79,8 +81,8 @@ class StrictModelAdmin(ModelAdmin):
         return frozenset(names)
 
     def _parameters_of(self, request: HttpRequest, item: Any) -> list[Any]:
-        if isinstance(item, type) and issubclass(item, ListFilter):
-            return [item.parameter_name]  # type: ignore[attr-defined]
+        if isinstance(item, type) and issubclass(item, SimpleListFilter):
+            return [item.parameter_name]
         path, filter_class = item if isinstance(item, tuple | list) else (item, None)
         field = get_fields_from_path(self.model, path)[-1]
         build = filter_class or FieldListFilter.create

@@ -18,7 +18,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from queue import Empty
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kombu.transport import filesystem
 from kombu.utils.json import dumps, loads
@@ -35,6 +35,10 @@ LEFT_BEHIND_SECONDS = 600
 class Channel(filesystem.Channel):
     """A channel whose files are written and taken atomically."""
 
+    if TYPE_CHECKING:  # Kombu has it, its types don't
+
+        def _exchange_file(self, exchange: str) -> Path: ...
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         for folder in (self.data_folder_out, self.control_folder):
@@ -47,7 +51,7 @@ class Channel(filesystem.Channel):
             return []
         return [filesystem.exchange_queue_t(*binding) for binding in loads(text)]
 
-    def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
+    def _queue_bind(self, exchange: str, routing_key: str, pattern: str | None, queue: str) -> None:
         binding = filesystem.exchange_queue_t(routing_key or "", pattern or "", queue or "")
         if binding in self.get_table(exchange):
             return
@@ -59,16 +63,17 @@ class Channel(filesystem.Channel):
     def _lookup(self, exchange: str, routing_key: str, default: str | None = None) -> list[str]:
         # Kombu notes a binding before it is written down: a second thread's message must not get
         # lost in between. Every queue here is bound under its own name.
-        return super()._lookup(exchange, routing_key, default) or [routing_key]
+        return list(super()._lookup(exchange, routing_key, default)) or [routing_key]
 
-    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:  # type: ignore[override]  # kombu's has names without types
+    # As Kombu's file transport has it; its abstract channel names other parameters.
+    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:  # type: ignore[override]
         folder = Path(self.data_folder_out)
         name = f"{time.time_ns():020d}-{uuid.uuid4().hex}.{queue}.msg"
         _write(folder / name, dumps(payload))
         for old in _waiting(folder, queue)[:-MAX_MESSAGES]:
             (folder / old).unlink(missing_ok=True)
 
-    def _get(self, queue: str) -> Any:  # type: ignore[override]  # the same
+    def _get(self, queue: str) -> Any:  # type: ignore[override]  # as in Kombu's file transport
         folder = Path(self.data_folder_in)
         for name in _waiting(folder, queue):
             taken = folder / f".taken-{name}"

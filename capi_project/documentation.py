@@ -79,7 +79,7 @@ def _html(name: str) -> SafeString:
             token.attrSet("tabindex", "0")  # too wide for a phone: the keyboard scrolls it
         if token.children:
             token.children = _with_links_of_ours(token.children)
-    return mark_safe(markdown.renderer.render(tokens, markdown.options, {}))
+    return mark_safe(str(markdown.renderer.render(tokens, markdown.options, {})))
 
 
 def _anchor(heading: str) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.apps import apps
 from django.db import models
 from django.db.models import BinaryField, Case, OuterRef, Subquery, Value, When
 from django.db.models.functions import Length
 from django.db.models.lookups import GreaterThan
+
+if TYPE_CHECKING:
+    from deliveries.models import Delivery, Event  # noqa: F401 (named in strings)
 
 LARGE_BODY_BYTES = 32_768
 """As stored. A thousand events may be a thousand large orders: those are read one at a time."""
@@ -47,7 +50,7 @@ def body_size(path: str = "body") -> Length:
     return Length(path)
 
 
-class EventQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class EventQuerySet(models.QuerySet["Event"]):
     def body_of(self, event_id: int) -> bytes | memoryview | None:
         """One body; None when it is no longer kept."""
         body: bytes | memoryview | None = (
@@ -64,7 +67,7 @@ class EventQuerySet(models.QuerySet):  # type: ignore[type-arg]
                 yield pk, body
 
 
-class DeliveryQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def due(self, now: datetime) -> Self:
         """May be claimed: pending and its time has come, or sending and its lease has ended."""
         return self.filter(due_at__lte=now)

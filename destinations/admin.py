@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.db import models
@@ -34,6 +34,9 @@ from destinations.models import Destination, EventMapping, EventRuleRow
 from destinations.pinterest.event_names import STANDARD_NAMES
 from destinations.rule_forms import EventRuleForm, EventRuleFormSet, number_rows
 from destinations.source_admin import SourceAdmin
+
+if TYPE_CHECKING:
+    from django.contrib.admin.options import _FieldsetSpec
 
 __all__ = ["DestinationAdmin", "SourceAdmin"]
 
@@ -119,7 +122,7 @@ class DestinationAdmin(DestinationPages):
         """May pause and resume."""
         return request.user.has_perm("destinations.operate_destination")
 
-    def get_fieldsets(self, request: HttpRequest, obj: Destination | None = None) -> list:
+    def get_fieldsets(self, request: HttpRequest, obj: Destination | None = None) -> _FieldsetSpec:
         if obj is None or self.has_change_permission(request, obj):
             return list(self.fieldsets)
         return [
@@ -162,7 +165,11 @@ class DestinationAdmin(DestinationPages):
         }
 
     def save_related(
-        self, request: HttpRequest, form: ModelForm, formsets: list[BaseModelFormSet], change: bool
+        self,
+        request: HttpRequest,
+        form: ModelForm[Any],
+        formsets: list[BaseModelFormSet[Any, Any]],
+        change: bool,
     ) -> None:
         super().save_related(request, form, formsets, change)
         destination: Destination = form.instance

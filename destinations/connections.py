@@ -19,6 +19,7 @@ def client_for(destination: Destination) -> PinterestClient:
     Kept for the thread while the configuration stays, so that connections are reused.
     Raises SecretUnreadable when the token cannot be decrypted.
     """
+    clients: dict[int, tuple[tuple[object, ...], PinterestClient]]
     clients = _local.__dict__.setdefault("clients", {})
     configuration = (
         destination.service,

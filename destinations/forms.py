@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -37,8 +37,17 @@ WHO_IS_SENT = (
 """Fields of the gates, in the order of the form."""
 GATE_CHOICES = ("consent_mode", "us_privacy", "bots", "event_list", "unmatched_events")
 
+if TYPE_CHECKING:
+    _SourceForm = forms.ModelForm[Source]
+    _DestinationForm = forms.ModelForm[Destination]
+    _EventMappingForm = forms.ModelForm[EventMapping]
+else:  # Django's takes no arguments
+    _SourceForm = forms.ModelForm
+    _DestinationForm = forms.ModelForm
+    _EventMappingForm = forms.ModelForm
 
-class SourceForm(forms.ModelForm):
+
+class SourceForm(_SourceForm):
     """A source with its destinations; the write key is generated unless one is given."""
 
     destinations = forms.ModelMultipleChoiceField(
@@ -77,7 +86,7 @@ class SourceForm(forms.ModelForm):
             self.instance.destinations.set(self.cleaned_data["destinations"])
 
 
-class DestinationForm(forms.ModelForm):
+class DestinationForm(_DestinationForm):
     """A destination; its token can be written here and is never shown again."""
 
     conversion_token = forms.CharField(
@@ -221,7 +230,7 @@ class EventMappingFormSet(PaginationInlineFormSet):
             seen.add(pair)
 
 
-class EventMappingForm(forms.ModelForm):
+class EventMappingForm(_EventMappingForm):
     """One row of the event map: your event → a Pinterest event."""
 
     class Meta:

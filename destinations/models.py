@@ -158,7 +158,7 @@ class Source(models.Model):
         return f"={self.identity_space}" if self.identity_space else f"#{self.pk}"
 
 
-class DestinationQuerySet(models.QuerySet):
+class DestinationQuerySet(models.QuerySet["Destination"]):
     def sendable(self, now: datetime) -> Self:
         """On, not paused, and not held back by a rate limit or after failures."""
         return self.filter(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import models, transaction
-from django.forms import BaseModelFormSet, ModelForm
+from django.forms import BaseFormSet, BaseModelFormSet, Form, ModelForm
 from django.http import HttpRequest
 
 from admin_base.lists import StrictModelAdmin
@@ -22,13 +23,21 @@ class RoutedAdmin(StrictModelAdmin):
     warn_unsaved_form = True
 
     def save_related(
-        self, request: HttpRequest, form: ModelForm, formsets: list[BaseModelFormSet], change: bool
+        self,
+        request: HttpRequest,
+        form: ModelForm[Any],
+        formsets: list[BaseModelFormSet[Any, Any]],
+        change: bool,
     ) -> None:
         super().save_related(request, form, formsets, change)
         transaction.on_commit(forget_routes)
 
     def construct_change_message(
-        self, request: HttpRequest, form: ModelForm, formsets: list[Any], add: bool = False
+        self,
+        request: HttpRequest,
+        form: Form,
+        formsets: Iterable[BaseFormSet[Any]],
+        add: bool = False,
     ) -> list[dict[str, Any]]:
         """What the history says: after an addition Django's words, else before and after."""
         if add:

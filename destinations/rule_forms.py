@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.utils.translation import gettext, gettext_lazy
@@ -53,8 +53,13 @@ _ROW_PROBLEMS = {
     "mixed": gettext_lazy("A rule combines its rows with “and” or with “or”, not with both."),
 }
 
+if TYPE_CHECKING:
+    _EventRuleForm = forms.ModelForm[EventRuleRow]
+else:  # Django's takes no arguments
+    _EventRuleForm = forms.ModelForm
 
-class EventRuleForm(forms.ModelForm):
+
+class EventRuleForm(_EventRuleForm):
     """One row of the event rules."""
 
     position = forms.IntegerField(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -26,6 +26,9 @@ from destinations.routed_admin import RoutedAdmin
 from destinations.routing import forget_routes
 from destinations.snippets import make_snippets
 
+if TYPE_CHECKING:
+    from django.contrib.admin.options import _FieldsetSpec
+
 
 @admin.register(Source)
 class SourceAdmin(RoutedAdmin):
@@ -43,7 +46,7 @@ class SourceAdmin(RoutedAdmin):
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Source]:
         return super().get_queryset(request).prefetch_related("destinations")
 
-    def get_fieldsets(self, request: HttpRequest, obj: Source | None = None) -> list:
+    def get_fieldsets(self, request: HttpRequest, obj: Source | None = None) -> _FieldsetSpec:
         seen = "destinations"
         if obj and not self.has_change_permission(request, obj):
             seen = "shown_destinations"

@@ -13,8 +13,8 @@ from typing import Any
 
 import jsonschema_rs
 import orjson
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
-from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
 
 from .contract import conversion_schema, load_contract, request_shell
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -95,7 +95,7 @@ def _pages(pages: Iterable[QuerySet[Delivery]], masks: bool) -> Iterator[Iterabl
 
 def _row(
     row: dict[str, Any],
-    events: dict[int, dict[str, Any]],
+    events: Mapping[int, Mapping[str, Any]],
     destinations: dict[int, str],
     sources: dict[int, str],
     readable: frozenset[int] | None,

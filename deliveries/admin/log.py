@@ -23,6 +23,7 @@ from deliveries.models import Batch, Delivery, Event, Refusal
 from deliveries.phrases import group_digits, say_next_try, show_answer, show_status, show_time
 from deliveries.privacy.event_ids import with_readable_event_ids
 from deliveries.privacy.masked_rows import mask_row, sees_personal_data
+from deliveries.querysets import DeliveryQuerySet
 from deliveries.search import events_with, names_a_person
 from destinations.models import Destination, Source
 
@@ -60,8 +61,8 @@ class DeliveryAdmin(DeliveryPages):
         return DeliveryList
 
     def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet, search_term: str
-    ) -> tuple[QuerySet, bool]:
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Delivery], bool]:
         """Exact matches only: each side is one look into an index.
 
         Who may not see personal data cannot confirm with a search that somebody is in the log.
@@ -140,7 +141,7 @@ class DeliveryAdmin(DeliveryPages):
         return say_next_try(delivery, related(delivery, "destination"), timezone.now())
 
     @action(description=gettext_lazy("Retry"), permissions=["operate"])
-    def retry_selected(self, request: HttpRequest, queryset: QuerySet) -> None:
+    def retry_selected(self, request: HttpRequest, queryset: DeliveryQuerySet) -> None:
         chosen = len(request.POST.getlist(ACTION_CHECKBOX_NAME))
         ids = list(queryset.values_list("pk", flat=True))
         count = retry(queryset)
@@ -148,7 +149,7 @@ class DeliveryAdmin(DeliveryPages):
         self.report_retry(request, count, chosen)
 
     @action(description=gettext_lazy("Discard …"), permissions=["operate"])
-    def discard_selected(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
+    def discard_selected(self, request: HttpRequest, queryset: DeliveryQuerySet) -> HttpResponse:
         ids = [int(pk) for pk in request.POST.getlist(ACTION_CHECKBOX_NAME) if pk.isdecimal()]
         return self.ask_before_discard(request, ids)
 

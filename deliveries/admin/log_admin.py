@@ -37,7 +37,7 @@ class LogAdmin(StrictModelAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         read_in_own_zone(request)
-        title = self.opts.verbose_name_plural.capitalize()
+        title = str(self.opts.verbose_name_plural).capitalize()
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
     def change_view(

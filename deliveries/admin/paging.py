@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.paginator import Paginator
 from django.db import connections, models
 from django.db.models import Prefetch, prefetch_related_objects
+from django.db.models.expressions import Combinable
 from django.http import HttpRequest
 
 from admin_base.lists import StrictChangeList
@@ -23,7 +24,13 @@ AFTER = "after"
 """Query parameter: show the rows just newer than this id."""
 
 
-class KeysetPage(Paginator):
+if TYPE_CHECKING:
+    _Paginator = Paginator[models.Model]
+else:  # Django's takes no arguments
+    _Paginator = Paginator
+
+
+class KeysetPage(_Paginator):
     """What the page template needs to know; it never counts anything."""
 
     template_name = "relay/pagination_keyset.html"
@@ -41,7 +48,9 @@ class KeysetChangeList(StrictChangeList):
     """The ID at which the search for rows was broken off, because it took too long."""
     reached_at: datetime | None = None
 
-    def get_ordering(self, request: HttpRequest, queryset: models.QuerySet) -> list[str]:
+    def get_ordering(
+        self, request: HttpRequest, queryset: models.QuerySet[Any]
+    ) -> list[str | Combinable]:
         return ["-pk"]
 
     def get_results(self, request: HttpRequest) -> None:
@@ -58,7 +67,7 @@ class KeysetChangeList(StrictChangeList):
         self._set_urls(rows, has_newer, has_older)
         if self.reached is not None:
             self._go_on_from(self.reached, is_newer=after is not None)
-        prefetches: Sequence[str | Prefetch] = getattr(self.model_admin, "page_prefetches", ())
+        prefetches: Sequence[str | Prefetch[Any]] = getattr(self.model_admin, "page_prefetches", ())
         prefetch_related_objects(rows, *prefetches)
         if not sees_personal_data(request.user):
             for row in rows:
@@ -103,7 +112,7 @@ class KeysetChangeList(StrictChangeList):
 
 def distinct_values(model: type[models.Model], field: str) -> list[str]:
     """Every non-empty text in an indexed ``field``, by hopping through the index: one query."""
-    connection = connections[model.objects.db]  # type: ignore[attr-defined]
+    connection = connections[model._default_manager.db]
     quote = connection.ops.quote_name
     table, column = quote(model._meta.db_table), quote(column_of(model, field))
     sql = f"""

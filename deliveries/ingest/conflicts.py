@@ -70,7 +70,10 @@ def _read(keys: Collection[tuple[int, str]]) -> dict[tuple[int, str], tuple[Any,
         message_id__any_of=[message_id for _, message_id in keys],
         source_id__in={source_id for source_id, _ in keys},
     ).values_list("source_id", "message_id", "body", "type", "name")
-    return {(source_id, message_id): tuple(rest) for source_id, message_id, *rest in rows}
+    return {
+        (source_id, message_id): (body, event_type, name)
+        for source_id, message_id, body, event_type, name in rows
+    }
 
 
 def _is_kept_as(row: EventRow, body: bytes | memoryview | None, event_type: str, name: str) -> bool:

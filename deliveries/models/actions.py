@@ -95,6 +95,7 @@ class SavedLink(models.Model):
         default=False, help_text=gettext_lazy("Visible to everyone who can view the log.")
     )
     created_at = models.DateTimeField(default=timezone.now)
+    can_be_removed: bool  # by the viewer: search.saved_views.links_for says so
 
     class Meta:
         default_permissions = ()

@@ -47,4 +47,5 @@ def hide_event_ids(conversions: Any, readable: Iterable[int] = ()) -> Any:
 def message_id_positions(batch_id: int) -> frozenset[int]:
     """The places in a batch whose event ID is the message ID."""
     found = Delivery.objects.filter(batch_id=batch_id, conversion_event_id="")
-    return frozenset(found.values_list("batch_position", flat=True))
+    positions = found.values_list("batch_position", flat=True)
+    return frozenset(position for position in positions if position is not None)

@@ -73,4 +73,4 @@ def read_in_own_zone(request: HttpRequest) -> None:
                 changed[name] = write_moment(read_moment(text, zone))
             except (ValueError, OverflowError):
                 continue  # the page says what is wrong with it
-    request.GET = changed  # type: ignore[assignment]
+    request.GET = changed  # type: ignore[assignment]  # not frozen, but nobody writes to it

@@ -31,7 +31,7 @@ def links_for(user: Any) -> list[SavedLink]:
     )
     found.sort(key=lambda link: link.owner_id != user.pk)
     for link in found:
-        link.can_be_removed = may_remove(user, link)  # type: ignore[attr-defined]
+        link.can_be_removed = may_remove(user, link)
     return found
 
 

@@ -102,7 +102,11 @@ def _ask_database() -> None:
 
 def _ask_broker() -> None:
     with current_app.connection_for_write(connect_timeout=BROKER_SECONDS) as broker:
-        broker.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_SECONDS)
+        broker.ensure_connection(
+            max_retries=1,
+            interval_start=0,
+            timeout=BROKER_SECONDS,  # type: ignore[arg-type]  # Kombu accepts fractions
+        )
 
 
 def _age(

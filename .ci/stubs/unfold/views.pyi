@@ -1,0 +1,3 @@
+from django.contrib.admin.views.main import ChangeList as BaseChangeList
+
+class ChangeList(BaseChangeList): ...
