@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
@@ -17,5 +19,5 @@ class LanguageMiddleware(LocaleMiddleware):
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         with translation.override(translation.get_language()):
-            response: HttpResponseBase = super().__call__(request)
-            return response
+            # Under WSGI nothing is awaited.
+            return cast(HttpResponseBase, super().__call__(request))
