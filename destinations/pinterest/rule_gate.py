@@ -46,6 +46,7 @@ MAX_PATTERN = 500
 MAX_TEXT = 100_000
 """Characters of an event's text that a pattern looks at."""
 _PATTERN_BYTES = 1 << 20
+_NUMBERS = frozenset({int, float})
 _MAX_SHOWN = 50
 # Where people stand in an event: neither a value found there nor one typed for it is repeated.
 _PERSONAL = frozenset(
@@ -350,22 +351,30 @@ def _equals(values: Iterable[str]) -> Test:
 
 
 def _comparison(operator: str, value: str) -> Test:
-    limit: float | None = _number(value)
-    read: Callable[[Any], float | None] = _number
-    if limit is None:
-        limit, read = unix_seconds(value), unix_seconds
-    assert limit is not None  # problem_with has looked
-    bound = limit
+    number = _number(value)
+    if number is None:
+        return _comparison_of_times(operator, value)
+    bound = number
+    # What is no number is NaN, which no comparison holds for.
+    if operator == "gt":
+        return lambda found: (found if type(found) in _NUMBERS else _or_nan(_number(found))) > bound
+    if operator == "ge":
+        return lambda found: (
+            (found if type(found) in _NUMBERS else _or_nan(_number(found))) >= bound
+        )
+    if operator == "lt":
+        return lambda found: (found if type(found) in _NUMBERS else _or_nan(_number(found))) < bound
+    return lambda found: (found if type(found) in _NUMBERS else _or_nan(_number(found))) <= bound
+
+
+def _comparison_of_times(operator: str, value: str) -> Test:
+    bound = _or_nan(unix_seconds(value))
     compare = {"gt": gt, "ge": ge, "lt": lt, "le": le}[operator]
+    return lambda found: bool(compare(_or_nan(unix_seconds(found)), bound))
 
-    def test(found: Any) -> bool:
-        kind = type(found)
-        if kind is str or read is unix_seconds:
-            number = read(found)
-            return number is not None and bool(compare(number, bound))
-        return (kind is int or kind is float) and bool(compare(found, bound))
 
-    return test
+def _or_nan(number: float | None) -> float:
+    return math.nan if number is None else number
 
 
 def _number(value: Any) -> float | None:
