@@ -14,6 +14,7 @@ import resource
 import statistics
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from hashlib import sha256
 from itertools import cycle, islice
 from time import perf_counter
@@ -23,12 +24,22 @@ import orjson
 
 from benchmarks.workload import make_lines
 from destinations.pinterest.client import encode_request
+from destinations.pinterest.consent_gate import ConsentBlock
+from destinations.pinterest.rule_gate import Condition, EventRule
 from destinations.pinterest.transform import TransformConfig, conversion_names, transform
 
 ROUNDS = 7
 BATCH_SIZE = 1_000
 NOW = 1_715_800_000.0
 _HASHED_TEXTS = 12
+GATES: dict[str, Any] = {
+    "consent_mode": "as_sender",
+    "consent_categories": (ConsentBlock("oneTrust", "and", ("C0002", "C0004")),),
+    "us_privacy": "limit",
+    "event_rules": (EventRule(False, False, (Condition("properties.value", "lt", "0"),)),),
+    "bots": "filter",
+}
+"""All gates on; none of them filters an event of the workload."""
 
 
 def transform_batch(lines: Iterable[bytes], config: TransformConfig) -> bytes:
@@ -76,12 +87,21 @@ def measure_speed(options: argparse.Namespace) -> dict[str, Any]:
     lines = make_lines(options.events)
     batches = list(in_batches(lines, options.batch))
     config = config_with_map(options.map_rows)
+    gated = replace(config, **GATES)
     own: list[float] = []
     floor: list[float] = []
+    with_gates: list[float] = []
     for _ in range(options.rounds):
         floor.append(options.events / seconds_for(floor_batch, batches))
         own.append(options.events / seconds_for(lambda b: transform_batch(b, config), batches))
+        with_gates.append(
+            options.events / seconds_for(lambda b: transform_batch(b, gated), batches)
+        )
     return {
+        "gated_events_per_second": round(statistics.median(with_gates)),
+        "share_with_gates": round(
+            statistics.median(gate / mine for gate, mine in zip(with_gates, own, strict=True)), 3
+        ),
         "events_per_second": round(statistics.median(own)),
         "floor_events_per_second": round(statistics.median(floor)),
         "share_of_floor": round(
@@ -145,6 +165,10 @@ def main(arguments: list[str] | None = None) -> None:
             f"{result['floor_events_per_second']:>9,} events/s  floor: parse, 12 digests, serialize"
         )
         print(f"{result['share_of_floor']:>9.0%} of the floor")
+        print(
+            f"{result['gated_events_per_second']:>9,} events/s  "
+            f"with consent, event rules and bots on ({result['share_with_gates']:.0%})"
+        )
     print(f"{result['peak_rss_mb']:>9} MB peak memory")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -48,11 +49,22 @@ def test_the_floor_does_all_but_the_transform() -> None:
     assert body == {"data": [make_event(number) for number in range(3)]}
 
 
+def test_all_gates_are_on_and_filter_no_event_of_the_workload() -> None:
+    gated = replace(bench.config_with_map(10), **bench.GATES)
+    assert gated.gates is not None
+    lines = make_lines(40)
+    assert bench.transform_batch(lines, gated) == bench.transform_batch(
+        lines, bench.config_with_map(10)
+    )
+
+
 def test_json_output_is_one_object_with_the_settings(capsys: pytest.CaptureFixture[str]) -> None:
     bench.main(["--json", "--events", "60", "--rounds", "3", "--batch", "20", "--map-rows", "500"])
     result = json.loads(capsys.readouterr().out)
     assert result["events_per_second"] > 0
     assert result["floor_events_per_second"] > 0
+    assert result["gated_events_per_second"] > 0
+    assert result["share_with_gates"] > 0
     assert result["share_of_floor"] > 0  # sixty events are too few to say more of speeds
     assert result["peak_rss_mb"] > 10
     settings = result["settings"]

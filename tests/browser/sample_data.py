@@ -30,7 +30,7 @@ from deliveries.models import Batch, BulkAction, Delivery, Refusal, SavedLink, T
 from deliveries.search import Selection
 from deliveries.stats.tallies import COLUMNS, bucket_of
 from destinations.connection_check import check_and_record
-from destinations.models import Destination, EventMapping, Source
+from destinations.models import Destination, EventMapping, EventRuleRow, Source
 from destinations.secrets import Secret
 from pinterest_sandbox import Sandbox
 from tests.browser.visitors import Visitors
@@ -151,6 +151,12 @@ class Story:
         EventMapping.objects.create(
             destination=germany, source_event_name="Signed Up", pinterest_event_name="signup"
         )
+        for position, (action, path) in enumerate(
+            [("block", "properties.is_test"), ("and", "context.is_internal")], start=1
+        ):
+            EventRuleRow.objects.create(
+                destination=germany, position=position, action=action, path=path, operator="true"
+            )
         LogEntry.objects.log_actions(
             self.sample.admin.pk,
             [germany],
