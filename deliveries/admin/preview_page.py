@@ -185,8 +185,9 @@ def read_config(
     rules = EventRuleFormSet(data=request.POST, instance=destination)
     # A new destination has no token yet, and the preview needs none.
     form.instance.clean = lambda: None  # type: ignore[method-assign]  # of this object only
+    whole = gettext("Form")
     problems = [
-        f"{form.fields[name].label if name in form.fields else gettext('Form')}: {message}"
+        f"{form.fields[name].label if name in form.fields else whole}: {message}"
         for name, messages in form.errors.items()
         for message in messages
     ]
