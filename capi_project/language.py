@@ -13,8 +13,7 @@ from django.utils import translation
 class LanguageMiddleware(LocaleMiddleware):
     """Django's, which leaves the language to whatever the thread does next: here it ends.
 
-    The next request of the thread may be an SDK's, and what ingest answers and stores is English
-    (``settings.LANGUAGE_CODE`` at most), whoever looked at a page before.
+    That may be the request of an SDK, whose response doesn't depend on who opened a page before.
     """
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
