@@ -29,6 +29,7 @@ wanted = json.loads(sys.stdin.read())
 destination = Destination.objects.create(
     service="sandbox", name="SDKs " + wanted["mark"], advertiser_id=wanted["advertiser_id"],
     conversion_token="sandbox-token",
+    bots="send",  # a headless Chrome says so in its user agent
 )
 sources = [Source.objects.create(name=key, write_key=key) for key in wanted["write_keys"]]
 destination.sources.add(*sources)
