@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -430,5 +430,6 @@ def open_files(running: Running) -> int:
     (worker,) = running.workers()
     found = 0
     for link in Path(f"/proc/{worker}/fd").iterdir():
-        found += os.readlink(link).startswith("socket:")
+        with suppress(FileNotFoundError):  # the worker has closed it meanwhile
+            found += os.readlink(link).startswith("socket:")
     return found
