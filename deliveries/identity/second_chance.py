@@ -1,9 +1,9 @@
 """A delivery that was rejected because nobody knew whose it was, sent once more is known.
 
 A ``track`` that overtakes its ``identify`` is rejected, and noted under the keys of its person.
-When memory first has enough to match that person, ingest makes the delivery pending again, in the
-transaction that says so. A note that was written while that transaction was under way is found
-half a minute later by ``look_again``.
+When memory first has enough to match that person, ingest makes the delivery pending again: after
+the commit of what was said, in a transaction of its own. A note that was written while that was
+under way is found half a minute later by ``look_again``.
 """
 
 from __future__ import annotations

@@ -40,16 +40,22 @@ MAX_ATTEMPTS = 50
 """Each that fails is one that somebody else's succeeded."""
 MAX_NOTED = 50_000
 """People whose last statement a process has in mind, twice."""
-_NONE: dict[str, Any] = {}
+Name = tuple[str, str, str]
+"""Under which an event's person is noted: the space (events that say something and those that do
+not are noted apart, so that the latter do not make the process forget the former), and both IDs."""
 
 
 class Note(NamedTuple):
-    """A statement of an event, in its space; ``fingerprint`` tells it from others of its person."""
+    """A statement of an event, in its space; None when all it says is that its person was seen.
+
+    ``fingerprint`` tells it from others of its ``name``.
+    """
 
     space: str
     user_id: str
     anonymous_id: str
     said: Statement | None
+    name: Name
     fingerprint: int
 
 
@@ -76,7 +82,7 @@ NO_PEOPLE = Draft([], [])
 
 
 class PeopleChanged(DatabaseError):
-    """Somebody else changed a person since it was read: read again, and write again."""
+    """Others kept changing a person between reading and writing it, MAX_ATTEMPTS times."""
 
 
 class _Noted:
@@ -87,11 +93,11 @@ class _Noted:
         self.clear()
 
     def clear(self) -> None:
-        self._recent: dict[tuple[str, str, str], tuple[int, float]] = {}
-        self._older: dict[tuple[str, str, str], tuple[int, float]] = {}
+        self._recent: dict[Name, tuple[int, float]] = {}
+        self._older: dict[Name, tuple[int, float]] = {}
 
-    def has(self, note: tuple[str, str, str], fingerprint: int) -> bool:
-        found = self._recent.get(note) or self._older.get(note)
+    def has(self, name: Name, fingerprint: int) -> bool:
+        found = self._recent.get(name) or self._older.get(name)
         return (
             found is not None
             and found[0] == fingerprint
@@ -104,16 +110,10 @@ class _Noted:
             if len(self._recent) > MAX_NOTED:
                 self._recent, self._older = {}, self._recent
             for note in notes:
-                self._recent[_person_of(note)] = (note.fingerprint, now)
+                self._recent[note.name] = (note.fingerprint, now)
 
 
 _noted = _Noted()
-
-
-def _person_of(note: Note) -> tuple[str, str, str]:
-    # What says nothing must not make the process forget what the person said last.
-    silent = "" if note.said is None else "+"
-    return note.space + silent, note.user_id, note.anonymous_id
 
 
 def forget_noted() -> None:
@@ -121,8 +121,8 @@ def forget_noted() -> None:
     _noted.clear()
 
 
-Pending = dict[tuple[str, str, str], int]
-"""The fingerprint of each person's last statement in a request."""
+Pending = dict[Name, int]
+"""The fingerprint of each name's last statement in a request."""
 
 
 def note_of(
@@ -155,7 +155,7 @@ def note_of(
             default_country=countries.pop() if len(countries) == 1 else "",
             with_client=source.remembers_address,
         )
-    return Note(space, user_id, anonymous_id, said, fingerprint)
+    return Note(space, user_id, anonymous_id, said, name, fingerprint)
 
 
 def _parts(event: dict[str, Any], with_client: bool) -> bytes:

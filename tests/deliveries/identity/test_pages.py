@@ -25,8 +25,8 @@ def completed(sandbox: Sandbox) -> Delivery:
     """A delivery that got its email from memory, beside one that brought its own."""
     source = make_source()
     destination = make_destination(sources=[source])
-    remember_email(source, "u1", "ann@example.com")
-    events = [make_event(userId="u1", context={}), make_event()]
+    remember_email(source, "known-customer-4711", "ann@example.com")
+    events = [make_event(userId="known-customer-4711", context={}), make_event()]
     first, _ = make_deliveries(destination, events=events)
     assert deliver_batch(destination.pk) == 2
     first.refresh_from_db()
@@ -83,7 +83,7 @@ def test_the_page_counts_and_lists_nobody(completed: Delivery, admin_client: Cli
     assert "<dd>1</dd>" in page
     assert "50 %" in page or "50%" in page
     assert "?memory=completed" in page
-    assert "u1" not in page
+    assert "known-customer-4711" not in page
     assert "ann@" not in page
 
 

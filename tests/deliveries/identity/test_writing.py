@@ -89,6 +89,17 @@ def test_what_was_written_lately_costs_no_statement(source: Source) -> None:
     assert statements_of(source, [identify("u1", "bob@example.com")]) == bare
 
 
+def test_what_says_nothing_of_anybody_is_read_once(source: Source) -> None:
+    """Parts that could say something, of which nothing is to be kept: no address, no click ID."""
+    visit = make_event(userId="u1", context={"device": {"type": "mobile"}, "traits": {"plan": "A"}})
+    del visit["properties"]
+    receive(source, [make_event(userId="", anonymousId="0")])  # the write key is known now
+    bare = statements_of(source, [make_event(userId="", anonymousId="0")])
+    assert statements_of(source, [{**visit, "messageId": "m1"}]) == bare + 1
+    assert statements_of(source, [{**visit, "messageId": "m2"}]) == bare
+    assert not Person.objects.exists()
+
+
 def test_the_statements_do_not_grow_with_the_people(source: Source) -> None:
     def people(count: int, prefix: str) -> list[dict[str, Any]]:
         return [
