@@ -231,7 +231,7 @@ class DestinationAdmin(DestinationPages):
     def shown_account(self, destination: Destination) -> SafeString:
         return format_html(
             '<code>{}</code><small class="relay-under">{}, {}</small>',
-            destination.advertiser_id,
+            destination.advertiser_id or "–",
             gettext("sandbox")
             if destination.service == Destination.Service.SANDBOX
             else gettext("Pinterest"),

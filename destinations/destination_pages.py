@@ -16,6 +16,7 @@ from destinations.connection_check import advise, check_and_record, check_connec
 from destinations.forms import DestinationForm
 from destinations.models import ConnectionCheck, Destination, EventMapping, EventRuleRow
 from destinations.routed_admin import RoutedAdmin
+from destinations.secrets import Secret
 
 CHECKED_FIELDS = ("service", "api_version", "advertiser_id", "conversion_token")
 """What a check depends on, of all that can be typed."""
@@ -67,7 +68,7 @@ class DestinationPages(RoutedAdmin):
         return TemplateResponse(request, "admin/destinations/destination/check.html", context)
 
     def copy_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Makes a copy that is switched off, token and event map included, and opens it."""
+        """Makes a copy that is switched off and belongs to no account yet, and opens it."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         if not self.has_add_permission(request) or not self.has_change_permission(request):
@@ -79,8 +80,8 @@ class DestinationPages(RoutedAdmin):
         messages.success(
             request,
             gettext(
-                "This is a copy of “%(name)s”, including its token, sources, event map "
-                "and event rules. It's off: make your changes, then turn it on."
+                "This is a copy of “%(name)s” with its settings, event map and event rules. It's "
+                "off, and has no account, token or sources: enter them, then turn it on."
             )
             % {"name": original.name},
         )
@@ -90,20 +91,23 @@ class DestinationPages(RoutedAdmin):
 
 
 def copy_destination(original: Destination) -> Destination:
-    """A copy under a free name, switched off and not paused, with sources, event map and event
-    rules."""
+    """A copy under a free name, switched off and not paused, with settings, event map and event
+    rules.
+
+    What says whose conversions go where stays empty: account, token, app and sources. A copy is
+    made for another market or client, whose account must not get this one's customers.
+    """
     rows = list(original.event_mappings.all())
     rules = list(original.event_rules.all())
-    source_ids = list(original.sources.values_list("pk", flat=True))
     copy = Destination.objects.get(pk=original.pk)
     copy.pk = None
     copy._state.adding = True
     copy.name = _free_name(original.name)
+    copy.advertiser_id, copy.app_id, copy.conversion_token = "", "", Secret()
     copy.enabled = False
     copy.paused_at, copy.paused_code, copy.paused_reason = None, "", ""
     copy.created_at = timezone.now()
     copy.save()
-    copy.sources.set(source_ids)
     EventMapping.objects.bulk_create(
         EventMapping(
             destination=copy,

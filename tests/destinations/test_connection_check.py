@@ -130,21 +130,32 @@ def test_who_may_not_change_a_destination_can_neither_check_nor_copy_it(client, 
     assert Destination.objects.count() == 1
 
 
-def test_a_copy_is_off_and_has_token_sources_and_event_map_under_a_free_name(admin_client):
-    shop = make_source()
-    original = stored(name="Pinterest US", sources=[shop], event_map={"Newsletter": "signup"})
+def test_a_copy_has_settings_and_event_map_but_no_account_token_or_sources(admin_client):
+    original = stored(
+        name="Pinterest US",
+        sources=[make_source()],
+        event_map={"Newsletter": "signup"},
+        app_id="389801252",
+        dedup_key="properties.event_id",
+        default_country="US",
+    )
     for expected in ("Pinterest US (copy)", "Pinterest US (copy 2)"):
-        response = admin_client.post(f"{DESTINATIONS}{original.pk}/copy/")
+        response = admin_client.post(f"{DESTINATIONS}{original.pk}/copy/", follow=True)
         copy = Destination.objects.get(name=expected)
-        assert response["Location"] == f"{DESTINATIONS}{copy.pk}/change/"
+        assert response.redirect_chain == [(f"{DESTINATIONS}{copy.pk}/change/", 302)]
+        assert "has no account, token or sources" in response.content.decode()
         assert copy.enabled is False
-        assert copy.conversion_token.reveal() == original.conversion_token.reveal()
-        assert list(copy.sources.all()) == [shop]
+        assert not copy.conversion_token
+        assert copy.advertiser_id == copy.app_id == ""
+        assert not copy.sources.exists()
+        assert (copy.dedup_key, copy.default_country) == ("properties.event_id", "US")
         assert list(
             copy.event_mappings.values_list("source_event_name", "pinterest_event_name")
         ) == [("Newsletter", "signup")]
     original.refresh_from_db()
     assert original.enabled is True
+    assert original.conversion_token
+    assert original.sources.count() == 1
 
 
 @pytest.mark.parametrize(
