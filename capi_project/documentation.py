@@ -25,7 +25,7 @@ PAGES = {
     "sdks": gettext_lazy("SDKs"),
     "mapping": gettext_lazy("Mapping"),
     "identity": gettext_lazy("Identity memory"),
-    "consent": gettext_lazy("Who is sent"),
+    "consent": gettext_lazy("Consent and filters"),
     "errors": gettext_lazy("Error codes"),
     "operations": gettext_lazy("Operations"),
     "security": gettext_lazy("Security"),

@@ -24,8 +24,8 @@ from destinations.destination_pages import DestinationPages, last_check
 from destinations.event_map_advice import advise_event_map
 from destinations.event_purposes import EVENT_PURPOSES
 from destinations.forms import (
+    CONSENT_AND_FILTERS,
     DATALIST_ID,
-    WHO_IS_SENT,
     DestinationForm,
     EventMappingForm,
     EventMappingFormSet,
@@ -93,7 +93,7 @@ class DestinationAdmin(DestinationPages):
                 )
             },
         ),
-        (gettext_lazy("Who is sent"), {"fields": WHO_IS_SENT}),
+        (gettext_lazy("Consent and filters"), {"fields": CONSENT_AND_FILTERS}),
         (
             gettext_lazy("Advanced"),
             {

@@ -24,7 +24,7 @@ from destinations.pinterest.regions import country_code
 from destinations.secrets import Secret
 
 DATALIST_ID = "pinterest-event-names"
-WHO_IS_SENT = (
+CONSENT_AND_FILTERS = (
     "consent_mode",
     "consent_categories",
     "drops_unconsented",
@@ -120,7 +120,7 @@ class DestinationForm(_DestinationForm):
             "default_country",
             "send_external_id",
             "test_mode",
-            *WHO_IS_SENT,
+            *CONSENT_AND_FILTERS,
             "api_version",
             "dedup_key",
             "max_age_hours",

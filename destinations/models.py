@@ -333,8 +333,8 @@ class Destination(models.Model):
         validators=[MinValueValidator(1)],
         help_text=gettext_lazy("Maximum parallel requests. Leave blank for the server's default."),
     )
-    # Who is sent. Every db_default keeps what destinations from before do, and what the release
-    # before adds.
+    # Consent and filters. Every db_default keeps what destinations from before do, and what the
+    # release before adds.
     consent_mode = models.CharField(
         gettext_lazy("consent mode"),
         max_length=20,

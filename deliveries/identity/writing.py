@@ -18,6 +18,7 @@ from deliveries.identity.keys import bytes_of, key_of
 from deliveries.identity.second_chance import give_second_chances
 from deliveries.models import Person as PersonModel
 from deliveries.models import SecondChance
+from destinations.pinterest import consent
 from destinations.pinterest.identity import (
     DEVICE,
     NOBODY,
@@ -178,7 +179,7 @@ def _parts(event: dict[str, Any], with_client: bool) -> bytes:
             found.append((context.get("ip"), context.get("userAgent"), event.get("request_ip")))
     properties = event.get("properties")
     if type(properties) is dict:
-        found += [properties[key] for key in _CLICK_KEYS & properties.keys()]
+        found += [(key, properties[key]) for key in _PROPERTY_KEYS & properties.keys()]
         found += [
             properties[key] for key in ("url", "search") if _has_click_id(properties.get(key))
         ]
@@ -189,8 +190,10 @@ def _parts(event: dict[str, Any], with_client: bool) -> bytes:
 
 _CLICK_KEYS = frozenset({"clickId", "click_id", "epik", "_epik"})
 _CONTEXT_KEYS = _CLICK_KEYS | {
-    *("traits", "device", "externalId", "consentManagement", "consent", "gpc", "us_privacy"),
+    *("traits", "device", "externalId"),
+    *consent.CONTEXT_KEYS,
 }
+_PROPERTY_KEYS = _CLICK_KEYS | consent.PROPERTY_KEYS
 
 
 def _has_click_id(value: Any) -> bool:

@@ -1,37 +1,46 @@
 """Whether an event says that its person did not consent. Pure; whoever is unsure does not remember.
 
-The shapes: RudderStack's ``context.consentManagement``, Segment's ``context.consent``, Google's
-consent mode, a limit on ad tracking, and the opt-outs of the browser and of US law.
+The shapes are those of ``consent_gate``, and a limit on ad tracking. Nobody names the purposes that
+are needed here, so any that is denied counts.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-_DENIED = frozenset({"denied", "false", "no", "0"})
-_GOOGLE_KEYS = ("ad_storage", "ad_user_data", "ad_personalization")
+from .consent_gate import DENIED_WORDS, NEEDED_BY_ADS, consent_word, read_google, us_opt_out
+
+_GOOGLE_KEYS = (*NEEDED_BY_ADS, "ad_personalization")
+CONTEXT_KEYS = frozenset({"consentManagement", "consent", "gcs", "gpc", "us_privacy"})
+PROPERTY_KEYS = frozenset({*_GOOGLE_KEYS, "consent_state", "gcs", "us_privacy"})
+"""Where events speak of consent, besides context.device."""
+_NOTHING: dict[str, Any] = {}
 
 
 def denies_consent(event: dict[str, Any]) -> bool:
-    """Whether any of the shapes says no to any purpose.
-
-    Which of a site's purposes is advertising nobody knows here, so any that is denied counts.
-    """
+    """Whether any of the shapes says no to any purpose."""
     context = event.get("context")
+    properties = event.get("properties")
     if type(context) is not dict:
-        return False
-    # Most events have none of these.
-    if "consentManagement" in context and _denies_ids(context["consentManagement"]):
-        return True
-    if "consent" in context and _denies_purposes(context["consent"]):
-        return True
-    if context.get("gpc") is True:
-        return True
+        context = _NOTHING
+    if type(properties) is not dict:
+        properties = _NOTHING
     device = context.get("device")
     if type(device) is dict and device.get("adTrackingEnabled") is False:
         return True
-    us_privacy = context.get("us_privacy")
-    return type(us_privacy) is str and us_privacy[2:3] in ("Y", "y")
+    # Most events say nothing of it.
+    if context.keys().isdisjoint(CONTEXT_KEYS) and properties.keys().isdisjoint(PROPERTY_KEYS):
+        return False
+    if "consentManagement" in context and _denies_ids(context["consentManagement"]):
+        return True
+    consent = context.get("consent")
+    if type(consent) is not dict:
+        consent = _NOTHING
+    return (
+        _denies_category(consent)
+        or read_google(context, properties, consent, _GOOGLE_KEYS).denied != ""
+        or us_opt_out(context, properties) != ""
+    )
 
 
 def _denies_ids(management: Any) -> bool:
@@ -39,14 +48,8 @@ def _denies_ids(management: Any) -> bool:
     return type(denied) is list and any(type(one) is str and one for one in denied)
 
 
-def _denies_purposes(consent: Any) -> bool:
-    if type(consent) is not dict:
-        return False
+def _denies_category(consent: dict[str, Any]) -> bool:
     preferences = consent.get("categoryPreferences")
-    if type(preferences) is dict and any(_is_no(value) for value in preferences.values()):
-        return True
-    return any(_is_no(consent.get(key)) for key in _GOOGLE_KEYS)
-
-
-def _is_no(value: Any) -> bool:
-    return value is False or (type(value) is str and value.strip().lower() in _DENIED)
+    return type(preferences) is dict and any(
+        consent_word(value) in DENIED_WORDS for value in preferences.values()
+    )

@@ -1,8 +1,8 @@
 """Consent as a gate: may this destination have an event, by what its sender says of the person?
 
-``consent.py`` asks less: whether any purpose is denied, for whoever wants to remember people.
-Here a destination names the purposes it needs. The rules of each shape, and where they come from,
-are in docs/consent.md.
+``consent.py`` asks less: whether any purpose is denied, for whoever wants to remember people. It
+reads the same shapes, with the words and functions of this module. Here a destination names the
+purposes it needs. The rules of each shape, and where they come from, are in docs/consent.md.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ _OLDER = {
 _OR = frozenset({"or", "any"})
 _STRATEGIES = frozenset({"or", "and", "any", "all"})
 
-_NEEDED_BY_ADS = ("ad_storage", "ad_user_data")
-_GOOGLE_KEYS = frozenset({*_NEEDED_BY_ADS, "consent_state", "gcs"})
-_NO = frozenset({"denied", "false", "no", "0"})
-_YES = frozenset({"granted", "true", "yes", "1"})
+NEEDED_BY_ADS = ("ad_storage", "ad_user_data")
+"""What Google Consent Mode has to grant; ad_personalization is not needed."""
+DENIED_WORDS = frozenset({"denied", "false", "no", "0"})
+GRANTED_WORDS = frozenset({"granted", "true", "yes", "1"})
+_GOOGLE_KEYS = frozenset({*NEEDED_BY_ADS, "consent_state", "gcs"})
 _NOTHING: dict[str, Any] = {}
 _MAX_SHOWN = 50
 
@@ -180,7 +181,7 @@ class ConsentGate:
         if self._us_privacy and (
             "gpc" in context or "us_privacy" in context or "us_privacy" in properties
         ):
-            reason = _us_opt_out(context, properties)
+            reason = us_opt_out(context, properties)
             if reason and self._us_privacy == "filter":
                 raise EventFiltered("consent_denied", f"The person opted out: {reason}")
             return reason != ""
@@ -238,12 +239,19 @@ class ConsentGate:
         if type(preferences) is not dict:
             preferences = _NOTHING
         for category in self._segment:
-            if preferences.get(category) is not True:
-                said = "false" if category in preferences else "missing"
+            value = preferences.get(category)
+            if value is not True:
+                said = (
+                    "is missing"
+                    if value is None
+                    else "is false"
+                    if value is False
+                    else "isn't true"
+                )
                 raise EventFiltered(
                     "consent_denied",
                     "Consent was denied: context.consent.categoryPreferences needs "
-                    f"{_quote([category])}, which is {said}.",
+                    f"{_quote([category])}, which {said}.",
                 )
 
 
@@ -266,31 +274,43 @@ def _say_missing(ungranted: str) -> str:
     )
 
 
-def _google(
-    context: dict[str, Any], properties: dict[str, Any], consent: dict[str, Any]
-) -> Verdict:
-    """Google Consent Mode: advertising needs ad_storage and ad_user_data."""
-    granted = set()
-    lacking = ""
+class GoogleConsent(NamedTuple):
+    """What Google Consent Mode says of some keys.
+
+    ``denied`` and ``unclear`` are the reasons, "" without one: a sentence with the path and value.
+    """
+
+    granted: set[str]
+    denied: str = ""
+    unclear: str = ""
+
+
+def read_google(
+    context: dict[str, Any],
+    properties: dict[str, Any],
+    consent: dict[str, Any],
+    keys: Iterable[str] = NEEDED_BY_ADS,
+) -> GoogleConsent:
+    """Reads ``keys``, ``consent_state`` and ``gcs`` of an event; ``consent``: context.consent."""
+    granted: set[str] = set()
+    unclear = ""
     for path, holder in (("context.consent", consent), ("properties", properties)):
         state = holder.get("consent_state")
         for place, values in (
             (path, holder),
             (f"{path}.consent_state", state if type(state) is dict else _NOTHING),
         ):
-            for key in _NEEDED_BY_ADS if values else ():
+            for key in keys if values else ():
                 value = values.get(key)
                 if value is None:
                     continue
-                word = _word(value)
-                if word in _NO:
-                    raise EventFiltered(
-                        "consent_denied", f"Consent was denied: {place}.{key} is “{word}”."
-                    )
-                if word in _YES:
+                word = consent_word(value)
+                if word in DENIED_WORDS:
+                    return GoogleConsent(granted, f"{place}.{key} is “{word}”.")
+                if word in GRANTED_WORDS:
                     granted.add(key)
                 else:
-                    lacking = f"{place}.{key} is neither granted nor denied."
+                    unclear = f"{place}.{key} is neither granted nor denied."
     for path, holder in (
         ("context.consent", consent),
         ("context", context),
@@ -299,29 +319,39 @@ def _google(
         value = holder.get("gcs")
         if type(value) is str and len(value) == 4 and value[:2] in ("G1", "g1"):
             if value[2] == "0":
-                raise EventFiltered(
-                    "consent_denied",
-                    f"Consent was denied: {path}.gcs is “{value[:2]}0…”, which denies ad storage.",
+                return GoogleConsent(
+                    granted, f"{path}.gcs is “{value[:2]}0…”, which denies ad storage."
                 )
             if value[2] == "1":
                 granted.add("ad_storage")
-    missing = [key for key in _NEEDED_BY_ADS if key not in granted]
-    if not missing and not lacking:
+    return GoogleConsent(granted, unclear=unclear)
+
+
+def _google(
+    context: dict[str, Any], properties: dict[str, Any], consent: dict[str, Any]
+) -> Verdict:
+    """Google Consent Mode: advertising needs ad_storage and ad_user_data."""
+    granted, denied, unclear = read_google(context, properties, consent)
+    if denied:
+        raise EventFiltered("consent_denied", f"Consent was denied: {denied}")
+    missing = [key for key in NEEDED_BY_ADS if key not in granted]
+    if not missing and not unclear:
         return _GRANTED
-    if lacking:
-        return Verdict(UNGRANTED, lacking)
+    if unclear:
+        return Verdict(UNGRANTED, unclear)
     if granted:
         return Verdict(UNGRANTED, f"Google Consent Mode says nothing of {missing[0]}.")
     return _SILENT
 
 
-def _word(value: Any) -> str:
-    if type(value) is bool:
+def consent_word(value: Any) -> str:
+    """A value as one of DENIED_WORDS or GRANTED_WORDS, or another word; "" for what is none."""
+    if type(value) is bool or (type(value) is int and value in (0, 1)):
         return "granted" if value else "denied"
     return value.strip().lower() if type(value) is str else ""
 
 
-def _us_opt_out(context: dict[str, Any], properties: dict[str, Any]) -> str:
+def us_opt_out(context: dict[str, Any], properties: dict[str, Any]) -> str:
     """Why the person counts as opted out of sale or sharing; "" if nothing says so."""
     gpc = context.get("gpc")
     if gpc is not None and (gpc is True or gpc in (1, "1", "true")):

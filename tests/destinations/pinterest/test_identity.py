@@ -3,6 +3,8 @@ bytes."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,6 +37,7 @@ from tests.deliveries.identity.timelines import (
 )
 
 CONFIG = TransformConfig()
+GOLDEN = Path(__file__).parents[2] / "golden"
 CLICK_SECONDS, ADDRESS_SECONDS = 30 * 86_400, 86_400
 Name = tuple[str, str, str]
 
@@ -135,24 +138,28 @@ def test_what_was_completed_survives_being_text() -> None:
     assert read_completed("") == []
 
 
-@pytest.mark.parametrize(
-    ("context", "denies"),
-    [
-        ({}, False),
-        ({"consentManagement": {"deniedConsentIds": []}}, False),
-        ({"consentManagement": {"allowedConsentIds": ["1"], "deniedConsentIds": ["2"]}}, True),
-        ({"consentManagement": "nonsense"}, False),
-        ({"consent": {"categoryPreferences": {"Advertising": True}}}, False),
-        ({"consent": {"categoryPreferences": {"Advertising": False}}}, True),
-        ({"consent": {"ad_user_data": "granted"}}, False),
-        ({"consent": {"ad_storage": "denied"}}, True),
-        ({"gpc": True}, True),
-        ({"us_privacy": "1YYN"}, True),
-        ({"us_privacy": "1YNN"}, False),
-        ({"device": {"adTrackingEnabled": False}}, True),
-        ({"device": {"adTrackingEnabled": True}}, False),
-    ],
-)
-def test_what_denies_consent(context: dict[str, Any], denies: bool) -> None:
-    assert denies_consent({"type": "track", "context": context}) is denies
-    assert not denies_consent({"type": "track", "context": "nonsense"})
+DENIALS = {
+    case["says"]: case
+    for case in json.loads((GOLDEN / "denials" / "shapes.json").read_text("utf-8"))["cases"]
+}
+
+
+@pytest.mark.parametrize("says", DENIALS)
+def test_what_denies_consent(says: str) -> None:
+    case = DENIALS[says]
+    assert denies_consent({"type": "track", **case["event"]}) is case["denies"]
+
+
+def test_memory_reads_every_denial_that_a_destination_reads() -> None:
+    """Where a destination filters an event because of what it says, memory does not keep it."""
+    denials = [
+        case["event"]
+        for path in sorted((GOLDEN / "consent").glob("*.json"))
+        for case in json.loads(path.read_text("utf-8"))["cases"]
+        if isinstance(case["expect"], dict)
+        and case["expect"].get("code") == "consent_denied"
+        # Whoever needs a category of Segment's takes all but true for a no.
+        and not case["expect"]["message"].endswith(("which is missing.", "which isn't true."))
+    ]
+    assert len(denials) > 15
+    assert [event for event in denials if not denies_consent(event)] == []

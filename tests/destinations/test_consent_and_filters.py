@@ -1,4 +1,5 @@
-"""Setting up in the browser who is sent: consent, event list, bots, and the rows of event rules."""
+"""Setting up consent and filters in the browser: consent, event list, bots, and the rows of event
+rules."""
 
 from __future__ import annotations
 
@@ -110,7 +111,9 @@ def test_event_rules_are_checked_when_they_are_saved(admin_client, rows, row, fi
         ({"event_list": "allow", "listed_events": " \n"}, "listed_events", "Enter event names"),
     ],
 )
-def test_settings_of_who_is_sent_are_checked_when_they_are_saved(admin_client, fields, name, said):
+def test_settings_of_consent_and_filters_are_checked_when_they_are_saved(
+    admin_client, fields, name, said
+):
     response = admin_client.post(f"{DESTINATIONS}add/", destination_form(**fields))
     assert said in errors_of(response)[name][0]
 
