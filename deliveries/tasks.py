@@ -11,6 +11,7 @@ from celery.signals import worker_shutting_down
 from django.conf import settings
 from django.utils import timezone
 
+from deliveries.actions.archiving import discard_left_over
 from deliveries.actions.bulk import StepResult, run_step, unfinished_bulk_actions
 from deliveries.engine.claims import destinations_with_due_deliveries, forget_ended_claims
 from deliveries.engine.dispatch import deliver_batch
@@ -109,6 +110,7 @@ def prune() -> int:
         now=now,
         is_over=lambda: _stopping.is_set() or time.monotonic() - started > PRUNE_SECONDS,
     )
+    discard_left_over(now)
     if may_go_on and not _stopping.is_set():
         wake_for_prune()
     return sum(counts.values())

@@ -41,22 +41,27 @@ if TYPE_CHECKING:
 __all__ = ["DestinationAdmin", "SourceAdmin"]
 
 
-class EventMappingInline(TabularInline):
+class RowsInline(TabularInline):
+    """Rows of a destination, with one to fill in unless it is archived."""
+
+    hide_title = True
+
+    def get_extra(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> int:
+        return 0 if obj is not None and obj.archived_at is not None else 1
+
+
+class EventMappingInline(RowsInline):
     model = EventMapping
     form = EventMappingForm
     formset = EventMappingFormSet
-    extra = 1
-    hide_title = True
     verbose_name = gettext_lazy("event map row")
     verbose_name_plural = gettext_lazy("Event map: your event → Pinterest event")
 
 
-class EventRuleInline(TabularInline):
+class EventRuleInline(RowsInline):
     model = EventRuleRow
     form = EventRuleForm
     formset = EventRuleFormSet
-    extra = 1
-    hide_title = True
     verbose_name = gettext_lazy("event rule row")
     verbose_name_plural = gettext_lazy("Event rules: the first that matches decides")
 
@@ -123,15 +128,13 @@ class DestinationAdmin(DestinationPages):
         return request.user.has_perm("destinations.operate_destination")
 
     def get_fieldsets(self, request: HttpRequest, obj: Destination | None = None) -> _FieldsetSpec:
-        if obj is None or self.has_change_permission(request, obj):
-            return list(self.fieldsets)
+        token: tuple[str, ...] = ("conversion_token",)
+        if obj is not None and not self.has_change_permission(request, obj):
+            token = ("shown_token",)
+        elif obj is not None and obj.conversion_token:
+            token = ("conversion_token", "remove_token")
         return [
-            (
-                name,
-                {"fields": ("shown_token",)}
-                if "conversion_token" in options["fields"]
-                else options,
-            )
+            (name, {"fields": token} if "conversion_token" in options["fields"] else options)
             for name, options in self.fieldsets
         ]
 
@@ -156,12 +159,12 @@ class DestinationAdmin(DestinationPages):
         """The last connection check, advice on the event map, and which buttons there are."""
         pk = int(object_id) if object_id and object_id.isdecimal() else None
         destination = Destination.objects.filter(pk=pk).first() if pk else None
-        may_change = self.has_change_permission(request)
+        may_change = self.has_change_permission(request, destination)
         return {
             "check": last_check(destination),
             "advice": _advice_for(destination) if destination else [],
             "may_check": may_change if pk else self.has_add_permission(request),
-            "may_copy": may_change and self.has_add_permission(request),
+            "may_copy": self.has_change_permission(request) and self.has_add_permission(request),
         }
 
     def save_related(
@@ -221,6 +224,8 @@ class DestinationAdmin(DestinationPages):
                 destination.paused_reason,
                 since,
             )
+        if destination.archived_at is not None:
+            return show_badge("discarded", "inventory_2", gettext("Archived"))
         if not destination.enabled:
             return show_badge("discarded", "power_settings_new", gettext("Off"))
         if destination.test_mode:
@@ -240,7 +245,7 @@ class DestinationAdmin(DestinationPages):
 
     @display(description=gettext_lazy("Sources"))
     def shown_sources(self, destination: Destination) -> SafeString | str:
-        names = [(source.name,) for source in destination.sources.all()]
+        names = [(one.name,) for one in destination.sources.all() if one.archived_at is None]
         return format_html_join(", ", "{}", names) or gettext("none")
 
     @display(description="")

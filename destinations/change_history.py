@@ -50,6 +50,8 @@ def _describe_field(form: Any, name: str) -> str:
     field = form.fields[name]
     label = str(field.label or name.replace("_", " "))
     label = label[:1].upper() + label[1:]
+    if name == "remove_token":
+        return "Conversion token: removed"
     if name in SECRET_FIELDS:
         return f"{label}: replaced"
     before = _say(form.get_initial_for_field(field, name), field)

@@ -39,10 +39,14 @@ class DestinationPages(RoutedAdmin):
         """Checks what was typed, without saving it, or the saved destination."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        may = self.has_change_permission(request) if pk else self.has_add_permission(request)
+        destination = get_object_or_404(Destination, pk=pk) if pk else Destination()
+        may = (
+            self.has_change_permission(request, destination)
+            if pk
+            else self.has_add_permission(request)
+        )
         if not may:
             raise PermissionDenied
-        destination = get_object_or_404(Destination, pk=pk) if pk else Destination()
         problems, changed = _take_over(request, destination)
         result = None
         if not problems:

@@ -52,7 +52,7 @@ class SourceForm(_SourceForm):
 
     destinations = forms.ModelMultipleChoiceField(
         label=gettext_lazy("Destinations"),
-        queryset=Destination.objects.all(),
+        queryset=Destination.objects.active(),
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text=gettext_lazy("Destinations that receive this source's events."),
@@ -77,13 +77,14 @@ class SourceForm(_SourceForm):
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             self.initial["destinations"] = list(
-                self.instance.destinations.values_list("pk", flat=True)
+                self.instance.destinations.active().values_list("pk", flat=True)
             )
 
     def _save_m2m(self) -> None:
         super()._save_m2m()  # type: ignore[misc]  # Django's, and called by save_m2m
         if "destinations" in self.cleaned_data:
-            self.instance.destinations.set(self.cleaned_data["destinations"])
+            archived = self.instance.destinations.filter(archived_at__isnull=False)
+            self.instance.destinations.set([*self.cleaned_data["destinations"], *archived])
 
 
 class DestinationForm(_DestinationForm):
@@ -96,6 +97,13 @@ class DestinationForm(_DestinationForm):
         widget=UnfoldAdminPasswordWidget(
             render_value=False, attrs={"autocomplete": "new-password", "spellcheck": "false"}
         ),
+    )
+
+    remove_token = forms.BooleanField(
+        required=False,
+        label=gettext_lazy("Remove the saved token"),
+        widget=UnfoldBooleanSwitchWidget,
+        help_text=gettext_lazy("Only while the destination is off: it can't send without a token."),
     )
 
     default_country = forms.CharField(
@@ -156,9 +164,16 @@ class DestinationForm(_DestinationForm):
         super().__init__(*args, **kwargs)
         if "sources" in self.fields:  # they are made on a page of their own
             self.fields["sources"].widget.can_add_related = False
+            field = self.fields["sources"]
+            assert isinstance(field, forms.ModelMultipleChoiceField)
+            field.queryset = Source.objects.active()
+            if self.instance.pk:
+                self.initial["sources"] = list(self.instance.sources.active())
         for name in self.fields.keys() & GATE_CHOICES:
             # A form that has been open since before an update says nothing of them.
             self.fields[name].required = False
+        if not self.instance.conversion_token or "conversion_token" not in self.fields:
+            self.fields.pop("remove_token", None)
         if "conversion_token" not in self.fields:  # a person who may only look
             return
         self.initial["conversion_token"] = ""  # so that only a typed token counts as a change
@@ -175,6 +190,11 @@ class DestinationForm(_DestinationForm):
             field.help_text = gettext(
                 "No token is set. %(place)s It's stored encrypted and never shown."
             ) % {"place": place}
+
+    def _save_m2m(self) -> None:
+        archived = list(self.instance.sources.filter(archived_at__isnull=False))
+        super()._save_m2m()  # type: ignore[misc]  # Django's, and called by save_m2m
+        self.instance.sources.add(*archived)
 
     def clean_default_country(self) -> str:
         """``Germany`` or ``de`` become DE."""
@@ -193,6 +213,12 @@ class DestinationForm(_DestinationForm):
         for name in GATE_CHOICES:
             if name in self.cleaned_data and not self.cleaned_data[name]:
                 self.cleaned_data[name] = getattr(self.instance, name)
+        if self.cleaned_data.get("remove_token") and not self.data.get(
+            self.add_prefix("conversion_token")
+        ):
+            self.cleaned_data["conversion_token"] = Secret()
+            if self.cleaned_data.get("enabled"):
+                self.add_error("remove_token", gettext("Turn the destination off first."))
 
     def clean_listed_events(self) -> str:
         """Each name once, as a reader sees it."""

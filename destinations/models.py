@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
-from typing import Self
+from typing import Self, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
@@ -35,6 +35,9 @@ __all__ = [
 ]
 
 
+Row = TypeVar("Row", bound=models.Model)
+
+
 def validate_categories(text: str) -> None:
     """Raises ValidationError that names the line that isn't “provider: ID, ID”."""
     try:
@@ -49,6 +52,12 @@ def validate_categories(text: str) -> None:
 def generate_write_key() -> str:
     """A new credential for a source: 27 URL-safe characters, 160 random bits."""
     return secrets.token_urlsafe(20)
+
+
+class ArchivableQuerySet(models.QuerySet[Row]):
+    def active(self) -> Self:
+        """Not archived."""
+        return self.filter(archived_at__isnull=True)
 
 
 class Source(models.Model):
@@ -136,12 +145,21 @@ class Source(models.Model):
             "senders get a 429 and retry later. Leave blank for no limit."
         ),
     )
+    archived_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = ArchivableQuerySet.as_manager()
 
     class Meta:
         verbose_name = gettext_lazy("source")
         verbose_name_plural = gettext_lazy("sources")
         ordering = ("name",)
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(archived_at__isnull=True) | models.Q(enabled=False),
+                name="source_archived_is_off",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -158,7 +176,7 @@ class Source(models.Model):
         return f"={self.identity_space}" if self.identity_space else f"#{self.pk}"
 
 
-class DestinationQuerySet(models.QuerySet["Destination"]):
+class DestinationQuerySet(ArchivableQuerySet["Destination"]):
     def sendable(self, now: datetime) -> Self:
         """On, not paused, and not held back by a rate limit or after failures."""
         return self.filter(
@@ -424,6 +442,7 @@ class Destination(models.Model):
     paused_at = models.DateTimeField(null=True, blank=True, editable=False)
     paused_code = models.CharField(max_length=50, blank=True, editable=False)
     paused_reason = models.TextField(blank=True, editable=False)
+    archived_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = DestinationQuerySet.as_manager()
@@ -438,6 +457,10 @@ class Destination(models.Model):
                 condition=models.Q(paused_at__isnull=False) | models.Q(paused_reason=""),
                 name="destination_reason_only_when_paused",
             ),
+            models.CheckConstraint(
+                condition=models.Q(archived_at__isnull=True) | models.Q(enabled=False),
+                name="destination_archived_is_off",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -448,7 +471,8 @@ class Destination(models.Model):
             raise ValidationError(
                 {"listed_events": gettext("Enter event names, or choose “No list”.")}
             )
-        if self.api_version == self.ApiVersion.V5 and not self.conversion_token:
+        needs_token = self.enabled and self.api_version == self.ApiVersion.V5
+        if needs_token and not self.conversion_token:
             raise ValidationError(
                 {
                     "conversion_token": gettext(

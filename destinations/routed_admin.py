@@ -6,21 +6,52 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import models, transaction
+from django.db.models import QuerySet
 from django.forms import BaseFormSet, BaseModelFormSet, Form, ModelForm
 from django.http import HttpRequest
 
-from admin_base.lists import StrictModelAdmin
+from admin_base.lists import StrictChangeList, StrictModelAdmin
 from destinations.change_history import describe_changes
 from destinations.routing import forget_routes
+
+ARCHIVED = "archived"
+"""In the address of a list: what is archived, and nothing else."""
+
+
+class RoutedChangeList(StrictChangeList):
+    """Either what is in use or what is archived."""
+
+    def get_queryset(
+        self, request: HttpRequest, exclude_parameters: list[str | None] | None = None
+    ) -> QuerySet[Any]:
+        self.shows_archived = ARCHIVED in request.GET
+        self.root_queryset = self.root_queryset.filter(archived_at__isnull=not self.shows_archived)
+        return super().get_queryset(request, exclude_parameters)
+
+    def count_archived(self) -> int:
+        """How many there are: the list of those in use leads to them."""
+        return self.model._default_manager.filter(archived_at__isnull=False).count()
 
 
 class RoutedAdmin(StrictModelAdmin):
     """A part of what decides where events go: every change is passed on once it is committed.
 
-    Nothing is deleted here, because the log keeps pointing to it: it is switched off instead.
+    The log keeps pointing to it, so it is archived: off, hidden from the list, and as it was. What
+    is archived can be looked at, restored, and deleted when nothing points to it.
     """
 
     warn_unsaved_form = True
+    own_parameters = frozenset({ARCHIVED})
+    list_after_template = "admin/destinations/archived_link.html"
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[StrictChangeList]:
+        return RoutedChangeList
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return super().has_change_permission(request, obj) and not _is_archived(obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and _is_archived(obj)
 
     def save_related(
         self,
@@ -44,5 +75,6 @@ class RoutedAdmin(StrictModelAdmin):
             return super().construct_change_message(request, form, formsets, add)
         return describe_changes(form, formsets)
 
-    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        return False
+
+def _is_archived(obj: models.Model | None) -> bool:
+    return getattr(obj, "archived_at", None) is not None

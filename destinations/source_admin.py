@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from django.contrib.admin.options import _FieldsetSpec
 
 
-@admin.register(Source)
 class SourceAdmin(RoutedAdmin):
     form = SourceForm
     list_display = ("name", "shown_state", "shown_key", "shown_destinations")
@@ -97,9 +96,9 @@ class SourceAdmin(RoutedAdmin):
 
     def rotate_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Ask, then give the source a new write key."""
-        if not self.has_change_permission(request):
-            raise PermissionDenied
         source = get_object_or_404(Source, pk=pk)
+        if not self.has_change_permission(request, source):
+            raise PermissionDenied
         if request.method != "POST":
             context = {
                 **self.admin_site.each_context(request),
@@ -137,6 +136,8 @@ class SourceAdmin(RoutedAdmin):
 
     @display(description=gettext_lazy("State"))
     def shown_state(self, source: Source) -> SafeString:
+        if source.archived_at is not None:
+            return show_badge("discarded", "inventory_2", gettext("Archived"))
         return (
             show_badge("delivered", "check_circle", gettext("On"))
             if source.enabled
@@ -149,7 +150,8 @@ class SourceAdmin(RoutedAdmin):
 
     @display(description=gettext_lazy("Destinations"))
     def shown_destinations(self, source: Source) -> str:
-        return ", ".join(destination.name for destination in source.destinations.all()) or "none"
+        names = [one.name for one in source.destinations.all() if one.archived_at is None]
+        return ", ".join(names) or gettext("none")
 
 
 def server_url(request: HttpRequest) -> str:

@@ -16,6 +16,7 @@ from deliveries.actions.replay import name_nameless, reopen
 from deliveries.engine.wakeups import wake
 from deliveries.models import Circuit, Delivery
 from deliveries.statuses import RETRYABLE_BY_A_PERSON, DeliveryStatus
+from destinations.models import Destination
 from destinations.pausing import lift_pause
 from destinations.routing import forget_routes
 
@@ -51,18 +52,22 @@ def retry(deliveries: QuerySet[Delivery], now: datetime | None = None) -> int:
 
 
 def retry_by_id(delivery_ids: Sequence[int], now: datetime) -> int:
-    """``retry`` for the deliveries with these ids, AT_ONCE_LIMIT at most.
+    """``retry`` for the deliveries with these ids, AT_ONCE_LIMIT at most; those of archived
+    destinations are left as they are: nobody would ever send them.
 
     The rows are locked by primary key and judged here: given a condition on the status as well,
     PostgreSQL may scan all that failed, for every thousand of them.
     """
     with transaction.atomic():
+        archived = set(
+            Destination.objects.filter(archived_at__isnull=False).values_list("pk", flat=True)
+        )
         closed = [
             (pk, destination_id, name)
             for pk, destination_id, name, status in Delivery.objects.filter(id__any_of=delivery_ids)
             .select_for_update()
             .values_list("id", "destination_id", "conversion_name", "status")
-            if status in RETRYABLE_BY_A_PERSON
+            if status in RETRYABLE_BY_A_PERSON and destination_id not in archived
         ]
         destination_ids = {destination_id for _, destination_id, name in closed if name}
         count = reopen([pk for pk, _, name in closed if name], now)

@@ -1,4 +1,4 @@
-"""A destination's pages with what needs its deliveries: pause, resume and preview."""
+"""A destination's pages with what needs its deliveries: pause, resume, archive and preview."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from django.utils.translation import gettext, ngettext
 from admin_base.site import signed_in
 from admin_base.typed import typed_line
 from deliveries.actions.operations import resume
+from deliveries.admin.archive_pages import ArchivePages
 from deliveries.admin.filtered_page import filtered_view
 from deliveries.admin.preview_page import preview_view
 from deliveries.models import Delivery
@@ -26,7 +27,7 @@ PAUSED_BY_A_PERSON = "paused_by_a_person"
 
 
 @admin.register(Destination)
-class OperatedDestinationAdmin(DestinationAdmin):
+class OperatedDestinationAdmin(ArchivePages, DestinationAdmin):
     """What is set up, and what is done with it."""
 
     def get_urls(self) -> list[URLPattern]:

@@ -84,9 +84,9 @@ def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     sees_log = user.has_perm("deliveries.view_delivery")
     context |= {"span": span, "spans": SPANS, "sees_log": sees_log}
     destinations: list[Destination] = list(
-        Destination.objects.select_related("connection_check").annotate(
-            source_count=Count("sources")
-        )
+        Destination.objects.active()
+        .select_related("connection_check")
+        .annotate(source_count=Count("sources"))
     )
     figures = read_figures(span, now)
     context["steps"] = _steps(destinations, figures)
@@ -114,7 +114,7 @@ def _steps(destinations: list[Any], figures: Figures) -> list[dict[str, Any]] | 
     missing = gettext("Nothing has been delivered yet: open the log to see why.")
     return [
         {
-            "done": Source.objects.exists(),
+            "done": Source.objects.active().exists(),
             "title": gettext("Add a source"),
             "text": gettext("A website or app that sends events. Each has its own write key."),
             "url": "admin:destinations_source_add",

@@ -274,6 +274,21 @@ PLACES: tuple[Place, ...] = (
         _of_destination("Garden brand"),
     ),
     Place(
+        "destination-archived",
+        "admin:destinations_destination_change",
+        _of_destination("Client of last year"),
+    ),
+    Place(
+        "destinations-archived",
+        "admin:destinations_destination_changelist",
+        _to("admin:destinations_destination_changelist", archived="1"),
+    ),
+    Place(
+        "destination-archive",
+        "admin:destinations_destination_archive",
+        _of_destination("Pinterest Germany", "archive"),
+    ),
+    Place(
         "destination-add",
         "admin:destinations_destination_add",
         _to("admin:destinations_destination_add"),
@@ -446,7 +461,10 @@ NOT_LOOKED_AT: dict[str, str] = {
         )
         for verb in ("add", "delete")
     },
-    "destinations_source_delete": "refused for everybody (tests/accounts/test_roles.py)",
-    "destinations_destination_delete": "refused for everybody (tests/accounts/test_roles.py)",
+    "destinations_source_archive": "looks like destinations_destination_archive",
+    "destinations_source_restore": "a button that leads back",
+    "destinations_source_delete": "looks like auth_group_delete",
+    "destinations_destination_restore": "a button that leads back",
+    "destinations_destination_delete": "looks like auth_group_delete",
 }
 """URL name → why no picture and no check is made of it."""

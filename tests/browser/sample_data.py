@@ -142,6 +142,14 @@ class Story:
             test_mode=True,
             enabled=False,
         )
+        self._destination(
+            "Client of last year",
+            "549755885179",
+            [],
+            conversion_token="",
+            enabled=False,
+            archived_at=self.now - timedelta(days=2),
+        )
         for destination in Destination.objects.exclude(pk__in=[stores.pk]):
             EventMapping.objects.create(
                 destination=destination,
