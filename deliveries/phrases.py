@@ -20,6 +20,9 @@ from destinations.models import Destination
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
+LATE_AFTER = timedelta(minutes=1)
+"""A delivery that has been due for so long is late: a batch lingers for seconds only."""
+
 MAX_SHOWN_CHARACTERS = 200_000
 """A pretty-printed request of 1000 conversions is megabytes; the exact body can be downloaded."""
 
@@ -127,18 +130,34 @@ def show_answer(batch: Batch) -> SafeString:
 
 
 def say_next_try(delivery: Delivery, destination: Destination | None, now: datetime) -> str:
-    """When this delivery is tried next, or "" when nothing more will be tried."""
+    """When this delivery is tried next, or "" when nothing more will be tried.
+
+    ``destination`` with its circuit (``select_related``): what holds it back holds this.
+    """
     if delivery.status == DeliveryStatus.SENDING:
         return gettext("being sent now")
     if delivery.status != DeliveryStatus.PENDING or delivery.due_at is None:
         return ""
-    if destination is not None and destination.paused_at is not None:
-        return gettext("when resumed")
-    if destination is not None and not destination.enabled:
-        return gettext("when turned on")
+    held_until = None
+    if destination is not None:
+        if destination.archived_at is not None:
+            return gettext("none: its destination is archived")
+        if destination.paused_at is not None:
+            return gettext("when resumed")
+        if not destination.enabled:
+            return gettext("when turned on")
+        held_until = getattr(getattr(destination, "circuit", None), "hold_until", None)
+    if held_until is not None and held_until > max(delivery.due_at, now):
+        return gettext("in %(duration)s at the earliest") % {
+            "duration": say_duration((held_until - now).total_seconds())
+        }
     if delivery.due_at - now > timedelta(seconds=1):
         return gettext("in %(duration)s") % {
             "duration": say_duration((delivery.due_at - now).total_seconds())
+        }
+    if now - delivery.due_at > LATE_AFTER:
+        return gettext("overdue by %(duration)s") % {
+            "duration": say_duration((now - delivery.due_at).total_seconds())
         }
     return gettext("now")
 

@@ -12,14 +12,12 @@ from django.db import models
 from django.forms import BaseModelFormSet, ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils import dateformat, timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
-from destinations.badges import show_badge
 from destinations.destination_pages import DestinationPages, last_check
 from destinations.event_map_advice import advise_event_map
 from destinations.event_purposes import EVENT_PURPOSES
@@ -69,7 +67,7 @@ class EventRuleInline(RowsInline):
 class DestinationAdmin(DestinationPages):
     form = DestinationForm
     inlines = (EventRuleInline, EventMappingInline)
-    list_display = ("name", "shown_state", "shown_account", "shown_sources", "shown_resume")
+    list_display: tuple[str, ...] = ("name", "shown_account", "shown_sources", "shown_resume")
     ordering = ("name",)
     readonly_fields = ("shown_token",)
     change_form_template = "admin/destinations/destination/change_form.html"
@@ -161,6 +159,7 @@ class DestinationAdmin(DestinationPages):
         destination = Destination.objects.filter(pk=pk).first() if pk else None
         may_change = self.has_change_permission(request, destination)
         return {
+            "destination": destination,
             "check": last_check(destination),
             "advice": _advice_for(destination) if destination else [],
             "may_check": may_change if pk else self.has_add_permission(request),
@@ -208,29 +207,6 @@ class DestinationAdmin(DestinationPages):
             if destination.conversion_token
             else gettext("No token is set.")
         )
-
-    @display(description=gettext_lazy("State"))
-    def shown_state(self, destination: Destination) -> SafeString:
-        if destination.paused_at is not None:
-            since = gettext("since %(time)s: %(reason)s") % {
-                "time": dateformat.format(
-                    timezone.localtime(destination.paused_at), gettext("d M H:i")
-                ),
-                "reason": destination.paused_reason,
-            }
-            return format_html(
-                '{}<span class="relay-error" title="{}"><small>{}</small></span>',
-                show_badge("dead", "pause_circle", gettext("Paused")),
-                destination.paused_reason,
-                since,
-            )
-        if destination.archived_at is not None:
-            return show_badge("discarded", "inventory_2", gettext("Archived"))
-        if not destination.enabled:
-            return show_badge("discarded", "power_settings_new", gettext("Off"))
-        if destination.test_mode:
-            return show_badge("pending", "science", gettext("On, test mode"))
-        return show_badge("delivered", "check_circle", gettext("On"))
 
     @display(description=gettext_lazy("Account"))
     def shown_account(self, destination: Destination) -> SafeString:

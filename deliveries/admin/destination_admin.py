@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
-from django.utils.translation import gettext, ngettext
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy, ngettext
+from unfold.decorators import display
 
 from admin_base.site import signed_in
 from admin_base.typed import typed_line
@@ -16,19 +22,52 @@ from deliveries.actions.operations import resume
 from deliveries.admin.archive_pages import ArchivePages
 from deliveries.admin.filtered_page import filtered_view
 from deliveries.admin.preview_page import preview_view
+from deliveries.destination_states import State, read_states
 from deliveries.models import Delivery
 from deliveries.phrases import group_digits
 from destinations.admin import DestinationAdmin
 from destinations.models import Destination
 from destinations.pausing import pause
+from destinations.routed_admin import RoutedChangeList
 
 MAX_COUNTED = 10_000
 PAUSED_BY_A_PERSON = "paused_by_a_person"
 
 
+class DestinationList(RoutedChangeList):
+    """The list with the state of each destination on the page."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.states = read_states(list(self.result_list), timezone.now())
+        for destination in self.result_list:
+            destination.state = self.states[destination.pk]
+
+
 @admin.register(Destination)
 class OperatedDestinationAdmin(ArchivePages, DestinationAdmin):
     """What is set up, and what is done with it."""
+
+    list_display = ("name", "shown_state", "shown_account", "shown_sources", "shown_resume")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[DestinationList]:
+        return DestinationList
+
+    @display(description=gettext_lazy("Status"))
+    def shown_state(self, destination: Any) -> SafeString:
+        state: State = destination.state
+        return format_html(
+            '{}<span class="relay-error" title="{}"><small>{}</small></span>',
+            state.badge,
+            state.sentence,
+            state.sentence,
+        )
+
+    def _read_state(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
+        context = super()._read_state(request, object_id)
+        if (destination := context["destination"]) is not None:
+            context["state"] = read_states([destination], timezone.now())[destination.pk]
+        return context
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view

@@ -103,7 +103,9 @@ def read_details(delivery: Delivery, now: datetime, is_masked: bool = False) -> 
     """
     event = Event.objects.filter(pk=delivery.event_id).first()
     source = Source.objects.filter(pk=event.source_id).first() if event else None
-    destination = Destination.objects.filter(pk=delivery.destination_id).first()
+    destination = (
+        Destination.objects.select_related("circuit").filter(pk=delivery.destination_id).first()
+    )
     batch = Batch.objects.filter(pk=delivery.batch_id).first() if delivery.batch_id else None
     siblings = list(
         Delivery.objects.filter(event_id=delivery.event_id)

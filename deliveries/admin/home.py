@@ -16,9 +16,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from deliveries.admin.charts import Chart, draw_bars
-from deliveries.admin.destination_states import ORDER, State, read_state, say_failed_check
+from deliveries.destination_states import State, read_states
 from deliveries.error_codes import meaning_of, remedy_of
-from deliveries.models import Batch, Circuit, Event
+from deliveries.models import Batch, Event
 from deliveries.phrases import group_digits, say_duration, show_status
 from deliveries.search.zones import ZONE, write_moment
 from deliveries.stats.figures import (
@@ -55,8 +55,6 @@ class DestinationCard:
     slowest: str
     ended: list[tuple[str, int, str]]
     """(name, count, address in the log) of what was rejected, dead or filtered in the range."""
-    failed_check: str
-    """What the last connection check found and no request has disproved since; "" if nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +82,7 @@ def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     sees_log = user.has_perm("deliveries.view_delivery")
     context |= {"span": span, "spans": SPANS, "sees_log": sees_log}
     destinations: list[Destination] = list(
-        Destination.objects.active()
-        .select_related("connection_check")
-        .annotate(source_count=Count("sources"))
+        Destination.objects.active().annotate(source_count=Count("sources"))
     )
     figures = read_figures(span, now)
     context["steps"] = _steps(destinations, figures)
@@ -172,7 +168,7 @@ def _cards(
     span: Span,
     now: datetime,
 ) -> list[DestinationCard]:
-    circuits = Circuit.objects.in_bulk([one.pk for one in destinations])
+    states = read_states(destinations, now, waiting)
     cards = []
     for destination in destinations:
         flow = figures.of_destination.get(destination.pk, Flow())
@@ -180,7 +176,7 @@ def _cards(
         cards.append(
             DestinationCard(
                 destination=destination,
-                state=read_state(destination, circuits.get(destination.pk), its_waiting, now),
+                state=states[destination.pk],
                 flow=flow,
                 chart=draw_bars(_slots(flow, figures, span)),
                 waiting=say_count([its_waiting]),
@@ -188,15 +184,9 @@ def _cards(
                 median=say_latency(flow.latency_seconds(0.5)),
                 slowest=say_latency(flow.latency_seconds(0.95)),
                 ended=_ended(flow, figures.starts[0], destination=destination.pk),
-                failed_check=say_failed_check(destination, circuits.get(destination.pk), now),
             )
         )
-    return sorted(cards, key=_rank)
-
-
-def _rank(card: DestinationCard) -> int:
-    """What needs a person comes first; nobody has noticed yet what a check found."""
-    return min(card.state.rank, ORDER.index("failing")) if card.failed_check else card.state.rank
+    return sorted(cards, key=lambda card: card.state.rank)
 
 
 def _slots(flow: Flow, figures: Figures, span: Span) -> list[tuple[str, int, int]]:

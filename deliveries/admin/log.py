@@ -48,7 +48,12 @@ class DeliveryAdmin(DeliveryPages):
     actions = ("retry_selected", "discard_selected")
     page_prefetches = (
         Prefetch("event", Event.objects.defer("body")),
-        Prefetch("destination", Destination.objects.only("name", "paused_at", "enabled")),
+        Prefetch(
+            "destination",
+            Destination.objects.select_related("circuit").only(
+                "name", "paused_at", "enabled", "archived_at", "circuit__hold_until"
+            ),
+        ),
     )
     empty_title = gettext_lazy("No deliveries yet")
     empty_text = gettext_lazy(
