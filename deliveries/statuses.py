@@ -54,3 +54,7 @@ class BulkVerb(models.TextChoices):
 
     REPLAY = "replay", gettext_lazy("Replay")
     """Process past events again with current settings, and add what is missing."""
+
+
+ENDS_WITHOUT_ATTEMPT = frozenset({DeliveryStatus.FILTERED, DeliveryStatus.DISCARDED})
+"""Where a delivery ends although no attempt said so."""

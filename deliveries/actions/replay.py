@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 import orjson
 from django.db import transaction
 
-from deliveries.db.bulk_sql import insert_rows
+from deliveries.db.bulk_sql import insert_rows, update_rows
 from deliveries.db.compression import unpack
 from deliveries.engine.planning import plan_deliveries
 from deliveries.engine.types import NewDelivery
-from deliveries.models import Delivery, Event
-from deliveries.statuses import RETRYABLE_BY_A_PERSON, DeliveryStatus
+from deliveries.models import Attempt, Delivery, Event
+from deliveries.search.block_index import list_under_new_names
+from deliveries.statuses import ENDS_WITHOUT_ATTEMPT, RETRYABLE_BY_A_PERSON, DeliveryStatus
 from destinations.models import Destination
 from destinations.routing import Route, routes_of
 
@@ -36,15 +37,16 @@ class Known(NamedTuple):
 
 
 def name_nameless(delivery_ids: Sequence[int], now: datetime) -> tuple[int, set[int]]:
-    """Replace closed deliveries without a Pinterest name by those that today's event map gives.
+    """Give closed deliveries without a Pinterest name the one that today's event map gives.
 
-    Where it still gives none, the delivery stays as it is. Returns how many are pending for it
-    now, and the destinations they go to. A constant number of queries, and one for each large
-    event.
+    The row stays: its links, its time of receipt, and what it came to before. Further names become
+    rows beside it. Where there is none, or it is there already, the delivery stays as it is.
+    Returns how many are pending for it now, and the destinations they go to. A constant number of
+    queries, and one for each large event.
     """
     with transaction.atomic():
         rows = [
-            (delivery_id, event_id, destination_id)
+            (delivery_id, DeliveryKey(event_id, destination_id, ""))
             for delivery_id, event_id, destination_id, name, status in Delivery.objects.filter(
                 id__any_of=delivery_ids
             )
@@ -53,20 +55,32 @@ def name_nameless(delivery_ids: Sequence[int], now: datetime) -> tuple[int, set[
             if not name and status in RETRYABLE_BY_A_PERSON
         ]
         nameless = defaultdict(list)
-        for delivery_id, event_id, destination_id in rows:
-            nameless[event_id].append((delivery_id, destination_id))
-        routes = _routes({destination_id for _, _, destination_id in rows})
-        replaced: list[int] = []
-        wanted: list[DeliveryKey] = []
+        for delivery_id, key in rows:
+            nameless[key.event_id].append((delivery_id, key.destination_id))
+        routes = _routes({key.destination_id for _, key in rows})
+        there = {
+            DeliveryKey(*key)
+            for key in Delivery.objects.filter(event_id__in=list(nameless)).values_list(
+                "event_id", "destination_id", "conversion_name"
+            )
+        }
+        named: dict[int, DeliveryKey] = {}
+        beside: list[DeliveryKey] = []
         for event_id, event in _events(nameless):
             for delivery_id, destination_id in nameless[event_id]:
                 route = routes.get(destination_id)
-                if route is not None and (names := _names(event, route)):
-                    replaced.append(delivery_id)
-                    wanted += [DeliveryKey(event_id, destination_id, name) for name in names]
-        Delivery.objects.filter(id__any_of=replaced).delete()
-        created = _insert(wanted, now)
-    return len(created), set(created)
+                keys = [
+                    DeliveryKey(event_id, destination_id, name)
+                    for name in (_names(event, route) if route is not None else ())
+                ]
+                missing = [key for key in dict.fromkeys(keys) if key not in there]
+                if missing:
+                    named[delivery_id] = missing[0]
+                    beside += missing[1:]
+        _give_names(named, now)
+        created = _insert(beside, now)
+    touched = {key.destination_id for key in named.values()}
+    return len(named) + len(created), touched | set(created)
 
 
 def replay_events(
@@ -80,7 +94,8 @@ def replay_events(
     """Plan the events with these ids again for one destination; returns how many are pending for
     it.
 
-    Deliveries that today's event map gives and that are missing are added. The others are kept;
+    Deliveries that today's event map gives and that are missing are added; a closed one without a
+    Pinterest name gets the first of them. The others are kept;
     those closed without having been delivered are sent again with ``retries_undelivered``, those
     that Pinterest has taken only with ``resends_delivered``. An event whose body is no longer
     kept is left alone. A constant number of queries, and one for each large event.
@@ -98,25 +113,73 @@ def replay_events(
         if resends_delivered:
             reopened_statuses.add(DeliveryStatus.DELIVERED)
         again: list[int] = []
-        replaced: list[int] = []
-        missing: list[DeliveryKey] = []
+        named: dict[int, DeliveryKey] = {}
+        beside: list[DeliveryKey] = []
         for event_id, event in _events(set(events)):
             names = _names(event, route)
             there = known[event_id]
-            missing += [
-                DeliveryKey(event_id, destination.pk, name) for name in names if name not in there
+            missing = [
+                DeliveryKey(event_id, destination.pk, name)
+                for name in dict.fromkeys(names)
+                if name not in there
             ]
             found = [there[name] for name in names if name in there]
             again += [one.id for one in found if one.status in reopened_statuses]
-            if names and "" in there and there[""].status in RETRYABLE_BY_A_PERSON:
-                replaced.append(there[""].id)
-        Delivery.objects.filter(id__any_of=replaced).delete()
-        return len(_insert(missing, now)) + reopen(again, now)
+            if missing and "" in there and there[""].status in RETRYABLE_BY_A_PERSON:
+                named[there[""].id] = missing.pop(0)
+            beside += missing
+        _give_names(named, now)
+        return len(named) + len(_insert(beside, now)) + reopen(again, now)
 
 
 def reopen(delivery_ids: Sequence[int], now: datetime) -> int:
-    """Make closed deliveries, which the caller has locked, pending with a fresh budget."""
+    """Make closed deliveries, which the caller has locked, pending with a fresh budget.
+
+    What no attempt says (that one was filtered, or discarded) is kept beside the attempts.
+    """
+    _note_endings(delivery_ids, now)
     return Delivery.objects.filter(id__any_of=delivery_ids).reopen(now)
+
+
+def _give_names(named: Mapping[int, DeliveryKey], now: datetime) -> None:
+    """Make closed deliveries without a name, which the caller has locked, pending under these."""
+    if not named:
+        return
+    _note_endings(list(named), now)
+    update_rows(
+        Delivery,
+        "id",
+        (
+            *("conversion_name", "status", "due_at", "settled_at", "attempt_count"),
+            *("error_stage", "error_code", "error_field", "error_message"),
+        ),
+        [
+            (pk, key.conversion_name, DeliveryStatus.PENDING.value, now, None, 0, "", "", "", "")
+            for pk, key in named.items()
+        ],
+    )
+    list_under_new_names(named)
+
+
+def _note_endings(delivery_ids: Sequence[int], now: datetime) -> None:
+    """Keep how closed deliveries ended, as far as no attempt says so: two statements."""
+    rows = [
+        row
+        for row in Delivery.objects.filter(id__any_of=delivery_ids).values_list(
+            *("id", "attempt_count", "status", "error_stage", "error_code", "error_field"),
+            *("error_message", "settled_at"),
+        )
+        if row[2] in ENDS_WITHOUT_ATTEMPT or (row[2] == DeliveryStatus.REJECTED and not row[1])
+    ]
+    if rows:
+        insert_rows(
+            Attempt,
+            (
+                *("delivery_id", "number", "outcome", "error_stage", "error_code", "error_field"),
+                *("error_message", "ended_at"),
+            ),
+            [(*row[:-1], row[-1] or now) for row in rows],
+        )
 
 
 def _names(event: dict[str, Any], route: Route) -> list[str]:

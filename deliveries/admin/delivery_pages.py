@@ -118,7 +118,7 @@ class DeliveryPages(SavedLinkPages):
         count = retry(Delivery.objects.filter(pk=pk))
         note_deliveries(request, [pk], f"Retried {count} of 1.")
         self.report_retry(request, count, 1)
-        return HttpResponseRedirect(self._after_change(pk))
+        return HttpResponseRedirect(self.detail_url(pk))
 
     def discard_view(self, request: HttpRequest) -> HttpResponse:
         if request.method != "POST":
@@ -152,7 +152,7 @@ class DeliveryPages(SavedLinkPages):
                 % {"count": group_digits(left)},
             )
         if len(ids) == 1:
-            return HttpResponseRedirect(self._after_change(ids[0]))
+            return HttpResponseRedirect(self.detail_url(ids[0]))
         filters = QueryDict(request.POST.get("filters", "")).urlencode()
         return HttpResponseRedirect(
             reverse("admin:deliveries_delivery_changelist") + (f"?{filters}" if filters else "")
@@ -195,12 +195,6 @@ class DeliveryPages(SavedLinkPages):
                 )
                 % {"count": group_digits(left)},
             )
-
-    def _after_change(self, pk: int) -> str:
-        """The delivery's page; a retry may have replaced a row that had no Pinterest event."""
-        if Delivery.objects.filter(pk=pk).exists():
-            return self.detail_url(pk)
-        return reverse("admin:deliveries_delivery_changelist")
 
 
 class BatchPages(LogAdmin):

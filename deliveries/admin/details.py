@@ -27,7 +27,7 @@ from deliveries.privacy.event_ids import (
 from deliveries.privacy.known_values import KnownValues
 from deliveries.privacy.masked_rows import mask_pretty, mask_row
 from deliveries.privacy.masking import HIDDEN, mask_body, mask_text, personal_values
-from deliveries.statuses import OPEN, RETRYABLE_BY_A_PERSON, DeliveryStatus
+from deliveries.statuses import ENDS_WITHOUT_ATTEMPT, OPEN, RETRYABLE_BY_A_PERSON, DeliveryStatus
 from destinations.models import Destination, Source
 from destinations.pinterest.gates import CONSENT_CODES
 from destinations.pinterest.identity import read_completed
@@ -83,17 +83,32 @@ class DeliveryDetails:
     @property
     def ended_by_itself(self) -> bool:
         """Whether its status is not just what the last attempt came to."""
-        return not self.attempts or self.attempts[-1].outcome != self.delivery.status
+        last = self.attempts[-1] if self.attempts else None
+        return last is None or is_an_ending(last) or last.outcome != self.delivery.status
 
     @property
     def timeline(self) -> list[tuple[bool, Attempt]]:
         """The attempts as they came, each with whether a retry by a person stands before it."""
-        timeline, before = [], 0
+        timeline, before, has_ended = [], 0, False
         for attempt in self.attempts:
             was_requeued = attempt.outcome == GIVEN_A_SECOND_CHANCE
-            timeline.append((attempt.number <= before and not was_requeued, attempt))
-            before = 0 if was_requeued else attempt.number
+            is_ending = is_an_ending(attempt)
+            begins_anew = has_ended or (
+                attempt.number <= before and not was_requeued and not is_ending
+            )
+            timeline.append((begins_anew, attempt))
+            before, has_ended = (0 if was_requeued else attempt.number), is_ending
         return timeline
+
+    @property
+    def was_retried_last(self) -> bool:
+        """Whether a person sent it again and nothing has come of that yet."""
+        return bool(self.attempts) and is_an_ending(self.attempts[-1]) and bool(self.next_try)
+
+
+def is_an_ending(attempt: Attempt) -> bool:
+    """Whether this is no attempt, but how the delivery had ended before a person retried it."""
+    return attempt.outcome in ENDS_WITHOUT_ATTEMPT or not attempt.number
 
 
 def read_details(delivery: Delivery, now: datetime, is_masked: bool = False) -> DeliveryDetails:

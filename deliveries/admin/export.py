@@ -87,7 +87,7 @@ def _pages(pages: Iterable[QuerySet[Delivery]], masks: bool) -> Iterator[Iterabl
             events = {
                 event["id"]: event
                 for event in Event.objects.filter(pk__in={row["event_id"] for row in rows}).values(
-                    "id", "source_id", "name", "type", "message_id"
+                    "id", "source_id", "name", "type", "message_id", "received_at"
                 )
             }
             yield [_row(row, events, destinations, sources, readable) for row in rows]
@@ -105,7 +105,8 @@ def _row(
     message = row["error_message"]
     return (
         row["id"],
-        row["created_at"].isoformat(),
+        # A replay adds deliveries later than their event came.
+        event.get("received_at", row["created_at"]).isoformat(),
         sources.get(event.get("source_id", 0), ""),
         event.get("name", ""),
         event.get("type", ""),

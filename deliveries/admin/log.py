@@ -93,10 +93,11 @@ class DeliveryAdmin(DeliveryPages):
 
     @display(description=gettext_lazy("Time"))
     def shown_time(self, delivery: Delivery) -> SafeString:
+        event = related(delivery, "event")
         return format_html(
             '<a class="relay-link" href="{}">{}</a>',
             self.detail_url(delivery.pk),
-            show_time(delivery.created_at),
+            show_time(event.received_at if event else delivery.created_at),
         )
 
     @display(description=gettext_lazy("Source event"))

@@ -3,21 +3,23 @@
 Every BLOCK delivery IDs have a few rows here: which destination, source, event name and Pinterest
 event occur together, and, where these are few, at which places. An index for each of those columns
 would be written to at every claim and settlement; this is written once, by a task of the lowest
-priority, after the deliveries. It holds only what never changes: a status is not in it. What is
-listed and no longer there costs a look, and is not shown.
+priority, after the deliveries. A status is not in it: it holds what never changes, but for the
+Pinterest event of a delivery that had none, which is listed again (``list_under_new_names``). What
+is listed and no longer there costs a look, and is not shown.
 """
 
 from __future__ import annotations
 
 import struct
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Q
 
 from deliveries.models import Delivery, Event, JobCursor, LogContents, locked_cursor
+from deliveries.querysets import DeliveryQuerySet
 
 BLOCK = 16_384
 """Delivery IDs in a block; a place in it fits two bytes."""
@@ -108,6 +110,26 @@ def list_contents(now: datetime, is_over: Callable[[], bool] = lambda: False) ->
     return count
 
 
+def list_under_new_names(delivery_ids: Iterable[int]) -> None:
+    """List deliveries that were given a Pinterest event; in the transaction that gave it.
+
+    Whoever writes contents just now is waited for, or reads them with their new names. A constant
+    number of queries for each block.
+    """
+    ids = sorted(delivery_ids)
+    JobCursor.objects.select_for_update().filter(pk=CURSOR).first()
+    listed = set(
+        LogContents.objects.filter(block__in={pk // BLOCK for pk in ids})
+        .order_by()
+        .values_list("block", flat=True)
+        .distinct()
+    )
+    renamed = [pk for pk in ids if pk // BLOCK in listed]
+    if renamed:
+        for block, kinds in _kinds(Delivery.objects.filter(id__any_of=renamed)).items():
+            _list(block, kinds.items())
+
+
 def stretches(wanted: Wanted, first: int, last: int, *, newest_first: bool) -> Iterator[Stretch]:
     """Where deliveries with IDs from ``first`` to ``last`` that are ``wanted`` can be, in order.
 
@@ -140,23 +162,31 @@ def _newest_id() -> int:
 
 
 def _write(block: int) -> None:
-    """Two queries that read, whatever is there; events that are gone have no source and no name."""
+    """Two queries that read, whatever is there."""
     first = block * BLOCK
-    deliveries = list(
-        Delivery.objects.filter(pk__gte=first, pk__lt=first + BLOCK).values_list(
-            "pk", "event_id", "destination_id", "conversion_name"
-        )
-    )
+    kinds = _kinds(Delivery.objects.filter(pk__gte=first, pk__lt=first + BLOCK))
+    LogContents.objects.filter(block=block).delete()
+    _list(block, _few(kinds[block]))
+
+
+def _kinds(deliveries: DeliveryQuerySet) -> defaultdict[int, dict[Kind, list[int]]]:
+    """The places of deliveries by block and kind; events that are gone have no source or name."""
+    rows = list(deliveries.values_list("pk", "event_id", "destination_id", "conversion_name"))
     events = {
         pk: (source_id, name)
         for pk, source_id, name in Event.objects.filter(
-            pk__any_of=list({event_id for _, event_id, _, _ in deliveries})
+            pk__any_of=list({event_id for _, event_id, _, _ in rows})
         ).values_list("pk", "source_id", "name")
     }
-    places: defaultdict[Kind, list[int]] = defaultdict(list)
-    for pk, event_id, destination_id, conversion_name in deliveries:
-        places[(destination_id, *events.get(event_id, (0, "")), conversion_name)].append(pk - first)
-    LogContents.objects.filter(block=block).delete()
+    kinds: defaultdict[int, dict[Kind, list[int]]] = defaultdict(dict)
+    for pk, event_id, destination_id, conversion_name in rows:
+        block, place = divmod(pk, BLOCK)
+        kind = (destination_id, *events.get(event_id, (0, "")), conversion_name)
+        kinds[block].setdefault(kind, []).append(place)
+    return kinds
+
+
+def _list(block: int, kinds: Iterable[tuple[Kind, list[int]]]) -> None:
     LogContents.objects.bulk_create(
         LogContents(
             block=block,
@@ -166,7 +196,7 @@ def _write(block: int) -> None:
             conversion_name=conversion_name,
             places=_pack(found) if len(found) <= MAX_LISTED else None,
         )
-        for (destination_id, source_id, event_name, conversion_name), found in _few(places)
+        for (destination_id, source_id, event_name, conversion_name), found in kinds
     )
 
 
@@ -202,7 +232,7 @@ def _listed(wanted: Wanted, first: int, last: int, newest_first: bool) -> Iterat
             if block in scanned:
                 yield Stretch(lowest, highest)
             else:
-                kept = sorted(pk for pk in ids[block] if lowest <= pk <= highest)
+                kept = sorted({pk for pk in ids[block] if lowest <= pk <= highest})
                 yield Stretch(lowest, highest, tuple(kept))
         low, high = (low, begin - 1) if newest_first else (end + 1, high)
         size *= 4

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from deliveries.actions import operations
 from deliveries.actions.operations import discard, drain_now, resume, retry
-from deliveries.models import Circuit, Delivery
+from deliveries.models import Attempt, Circuit, Delivery
 from deliveries.statuses import DeliveryStatus
 from destinations.models import Destination, EventMapping
 from destinations.pausing import pause
@@ -76,6 +76,58 @@ def test_retry_gives_a_nameless_delivery_the_names_of_todays_event_map() -> None
     left = Delivery.objects.get(event=unmapped.event)
     assert (left.pk, left.status, left.error_code) == (unmapped.pk, "filtered", "unmapped_event")
     assert retry(Delivery.objects.all()) == 0
+
+
+def test_a_filtered_delivery_that_is_retried_stays_its_row_with_its_story_and_time_of_receipt() -> (
+    None
+):
+    destination = make_destination(unmapped_events="filter")
+    (before,) = make_deliveries(
+        destination, events=[make_event(event="Trial Started")], conversion_name=""
+    )
+    close(before, "filtered", error_stage="transform", error_code="unmapped_event")
+    before.refresh_from_db()
+    EventMapping.objects.create(
+        destination=destination, source_event_name="Trial Started", pinterest_event_name="lead"
+    )
+    assert retry(Delivery.objects.all()) == 1
+    after = Delivery.objects.get()
+    assert (after.pk, after.conversion_name, after.status) == (before.pk, "lead", "pending")
+    assert (after.created_at, after.error_code) == (before.created_at, "")
+    ending = Attempt.objects.get(delivery=after)
+    assert (ending.outcome, ending.error_code) == ("filtered", "unmapped_event")
+    assert ending.ended_at == before.settled_at
+
+
+def test_what_was_discarded_or_filtered_under_its_name_keeps_that_in_its_story() -> None:
+    destination = make_destination()
+    deliveries = make_deliveries(destination, 4)
+    for delivery, status in zip(
+        deliveries, ["filtered", "discarded", "dead", "rejected"], strict=True
+    ):
+        close(delivery, status, error_message=status)
+    assert retry(Delivery.objects.all()) == 4
+    endings = Attempt.objects.order_by("pk").values_list("delivery_id", "outcome", "error_message")
+    assert list(endings) == [
+        (deliveries[0].pk, "filtered", "filtered"),
+        (deliveries[1].pk, "discarded", "discarded"),
+    ]
+
+
+def test_a_name_that_another_row_has_already_is_not_given_twice() -> None:
+    destination = make_destination()
+    (nameless,) = make_deliveries(destination, conversion_name="")
+    close(nameless, "filtered")
+    Delivery.objects.create(
+        event=nameless.event,
+        destination=destination,
+        conversion_name="checkout",
+        due_at=None,
+        status="delivered",
+    )
+    assert retry(Delivery.objects.all()) == 0
+    nameless.refresh_from_db()
+    assert nameless.status == "filtered"
 
 
 def test_retry_of_many_nameless_deliveries_takes_as_many_queries_as_of_few() -> None:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from deliveries.db.compression import pack
 from deliveries.models import Attempt, Batch, Delivery, Event
 from deliveries.phrases import say_duration
+from destinations.models import EventMapping
 from tests.deliveries.log_rows import make_rejected, settle
 from tests.factories import make_deliveries, make_destination, make_event
 
@@ -140,6 +141,31 @@ def test_the_attempts_are_a_timeline_that_ends_with_the_next_try(admin_client):
     parts = ["Attempt 1", "Unclear response", "Silence.", "Attempt 2", "Failed, will retry"]
     positions = [page.index(part) for part in (*parts, "Next attempt</strong> in 12 min")]
     assert positions == sorted(positions)
+
+
+def test_a_retried_filtered_delivery_keeps_its_page_and_shows_the_whole_story(admin_client):
+    destination = make_destination(unmapped_events="filter")
+    (delivery,) = make_deliveries(
+        destination, events=[make_event(event="Trial Started")], conversion_name=""
+    )
+    Delivery.objects.update(
+        status="filtered",
+        due_at=None,
+        settled_at=timezone.now(),
+        error_code="unmapped_event",
+        error_message="It isn't mapped.",
+    )
+    EventMapping.objects.create(
+        destination=destination, source_event_name="Trial Started", pinterest_event_name="lead"
+    )
+    answer = admin_client.post(f"{LOG}{delivery.pk}/retry/")
+    assert answer["Location"] == f"{LOG}{delivery.pk}/change/"
+    page = page_of(admin_client, delivery).content.decode()
+    story = page[page.index("relay-timeline") :]
+    parts = ["Received", "Filtered", "unmapped_event", "Retried", "Next attempt"]
+    positions = [story.index(part) for part in parts]
+    assert positions == sorted(positions)
+    assert "<code>lead</code>" in page
 
 
 def test_the_attempt_after_which_none_is_left_does_not_promise_another(admin_client):

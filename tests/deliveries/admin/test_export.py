@@ -10,8 +10,10 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from deliveries.admin.export import _harmless
+from deliveries.models import Delivery
 from deliveries.search import pages
 from tests.deliveries.log_rows import make_rejected, settle
 from tests.factories import make_deliveries, make_destination, make_event
@@ -44,6 +46,18 @@ def test_exactly_what_is_filtered_is_exported_newest_first(admin_client, monkeyp
     row = orjson.loads(line)
     assert (row["delivery"], row["error_code"]) == (rejected.pk, "missing_user_data")
     assert len(read_csv(admin_client)) == 6
+
+
+def test_what_a_replay_adds_later_has_the_time_at_which_its_event_came(admin_client):
+    (first,) = make_deliveries(make_destination(), age_seconds=3600)
+    Delivery.objects.create(
+        event=first.event,
+        destination=first.destination,
+        conversion_name="lead",
+        due_at=timezone.now(),
+    )
+    came = first.event.received_at.isoformat()
+    assert [row["received_at"] for row in read_csv(admin_client)] == [came, came]
 
 
 def test_an_export_has_three_queries_a_page(admin_client, monkeypatch):

@@ -11,6 +11,7 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from deliveries.actions.bulk import StepResult, run_step
+from deliveries.actions.operations import retry
 from deliveries.admin.delivery_list import newest_first
 from deliveries.models import BulkAction, Delivery, LogContents
 from deliveries.search import block_index, counting, scan
@@ -20,6 +21,7 @@ from deliveries.search.query_params import read_selection
 from deliveries.search.scan import ScanPlan, scan_ids
 from deliveries.search.selection import Selection
 from deliveries.statuses import DeliveryStatus
+from destinations.models import EventMapping
 from tests.deliveries.log_rows import make_rejected
 from tests.factories import make_deliveries, make_destination, make_event
 
@@ -230,3 +232,22 @@ def test_every_mixture_of_filters_finds_exactly_what_it_asks_for() -> None:
             pk for page in newest_first(request, exact) for pk in page.values_list("pk", flat=True)
         ]
         assert shown == list(exact.order_by("-pk").values_list("pk", flat=True)), address
+
+
+def test_a_delivery_that_was_given_its_pinterest_event_later_is_found_by_it_and_shown_once() -> (
+    None
+):
+    destination = make_destination(unmapped_events="filter")
+    events = [make_event(event="Trial Started" if n == 3 else "Nobody") for n in range(2 * BLOCK)]
+    rows = make_deliveries(destination, events=events, conversion_name="")
+    Delivery.objects.update(status="filtered", due_at=None)
+    make_deliveries(destination, 2 * BLOCK)
+    list_all()
+    EventMapping.objects.create(
+        destination=destination, source_event_name="Trial Started", pinterest_event_name="lead"
+    )
+    assert retry(Delivery.objects.filter(conversion_name="")) == 1
+    leads = Delivery.objects.filter(conversion_name="lead")
+    assert found(Wanted(conversion_name="lead"), leads) == [rows[3].pk]
+    every = found(Wanted((destination.pk,)))
+    assert len(every) == len(set(every)) == 4 * BLOCK
