@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy
 from unfold.forms import PaginationInlineFormSet
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminPasswordWidget,
+    UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
@@ -22,6 +24,7 @@ from destinations.pinterest.event_names import target_name
 from destinations.pinterest.phone_tables import PHONE_COUNTRIES
 from destinations.pinterest.regions import country_code
 from destinations.secrets import Secret
+from destinations.write_keys import is_former_key
 
 DATALIST_ID = "pinterest-event-names"
 CONSENT_AND_FILTERS = (
@@ -85,6 +88,33 @@ class SourceForm(_SourceForm):
         if "destinations" in self.cleaned_data:
             archived = self.instance.destinations.filter(archived_at__isnull=False)
             self.instance.destinations.set([*self.cleaned_data["destinations"], *archived])
+
+    def clean_write_key(self) -> str:
+        """Nobody's: neither a source's key (the model says so) nor one that still works."""
+        write_key: str = self.cleaned_data["write_key"]
+        if is_former_key(write_key, timezone.now()):
+            raise ValidationError(gettext("This is the old key of a source, and still works."))
+        return write_key
+
+
+class RotateForm(forms.Form):
+    """For how long the old key goes on working."""
+
+    keep = forms.TypedChoiceField(
+        label=gettext_lazy("Old key"),
+        coerce=int,
+        choices=(
+            (0, gettext_lazy("Stops working now")),
+            (1, gettext_lazy("Works for 1 more hour")),
+            (24, gettext_lazy("Works for 1 more day")),
+            (7 * 24, gettext_lazy("Works for 7 more days")),
+            (30 * 24, gettext_lazy("Works for 30 more days")),
+            (90 * 24, gettext_lazy("Works for 90 more days")),
+        ),
+        initial=7 * 24,
+        widget=UnfoldAdminSelectWidget,
+    )
+    """In hours."""
 
 
 class DestinationForm(_DestinationForm):

@@ -12,6 +12,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy
 
+from destinations.key_models import FormerWriteKey
 from destinations.pinterest.consent_gate import CategoryError, read_categories
 from destinations.pinterest.rule_gate import Condition, EventRule, RuleRow, rules_of
 from destinations.pinterest.transform import TransformConfig
@@ -30,6 +31,7 @@ __all__ = [
     "DestinationQuerySet",
     "EventMapping",
     "EventRuleRow",
+    "FormerWriteKey",
     "Source",
     "generate_write_key",
 ]

@@ -8,6 +8,7 @@ from threading import Lock
 
 from destinations.models import Destination, Source
 from destinations.pinterest.transform import TransformConfig
+from destinations.write_keys import find_former_key
 
 FRESH_SECONDS = 1.0
 """How long a change made by another process may stay unseen. This process sees its own at once."""
@@ -72,7 +73,10 @@ def routes_of(destinations: list[Destination]) -> tuple[Route, ...]:
 def _read(write_key: str) -> SourceRoutes | None:
     source = Source.objects.filter(write_key=write_key).first()
     if source is None:
-        return None
+        former = find_former_key(write_key)
+        if former is None:
+            return None
+        source = former.source
     destinations = source.destinations.filter(enabled=True).with_rows()
     return SourceRoutes(
         source_id=source.pk,

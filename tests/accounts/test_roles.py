@@ -104,6 +104,7 @@ ENTRY_POINTS: dict[str, str] = {
     "POST destinations_destination_filtered": "A",
     "POST destinations_destination_filtered_new": "A",
     "POST destinations_source_rotate": "A",
+    "POST destinations_source_end_key": "A",
     "POST destinations_source_restore": "A",
     "POST destinations_destination_restore": "A",
     "POST destinations_source_change": "A",
@@ -132,6 +133,12 @@ WORDS_IN_ADDRESSES = {
     "deliveries_bulkaction_ask": "retry",
     "deliveries_delivery_export": "csv",
     "documentation": "operations",
+}
+
+
+MORE_ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "deliveries_batch_body": ("request",),
+    "destinations_source_end_key": (1,),
 }
 
 
@@ -183,7 +190,7 @@ def url_of(entry_point: str, rows: dict[str, Any]) -> str:
         return reverse(label, args=[WORDS_IN_ADDRESSES[name]])
     app_model = [part for part in name.split("_") if part in rows]
     pk = rows[app_model[0]].pk
-    return reverse(label, args=[pk, "request"] if name == "deliveries_batch_body" else [pk])
+    return reverse(label, args=[pk, *MORE_ARGUMENTS.get(name, ())])
 
 
 def may_use(client: Client, entry_point: str, rows: dict[str, Any]) -> bool:

@@ -462,6 +462,7 @@ NOT_LOOKED_AT: dict[str, str] = {
         for verb in ("add", "delete")
     },
     "destinations_source_archive": "looks like destinations_destination_archive",
+    "destinations_source_end_key": "a button that leads back",
     "destinations_source_restore": "a button that leads back",
     "destinations_source_delete": "looks like auth_group_delete",
     "destinations_destination_restore": "a button that leads back",

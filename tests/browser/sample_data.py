@@ -30,7 +30,13 @@ from deliveries.models import Batch, BulkAction, Delivery, Refusal, SavedLink, T
 from deliveries.search import Selection
 from deliveries.stats.tallies import COLUMNS, bucket_of
 from destinations.connection_check import check_and_record
-from destinations.models import Destination, EventMapping, EventRuleRow, Source
+from destinations.models import (
+    Destination,
+    EventMapping,
+    EventRuleRow,
+    FormerWriteKey,
+    Source,
+)
 from destinations.secrets import Secret
 from pinterest_sandbox import Sandbox
 from tests.browser.visitors import Visitors
@@ -124,6 +130,14 @@ class Story:
         for name in ("Web shop", "iOS app", "Shops (tills)", "Garden shop"):
             self.sample.sources[name] = Source.objects.create(name=name, created_at=timezone.now())
         web, app, tills, plants = self.sample.sources.values()
+        FormerWriteKey.objects.create(
+            source=web,
+            digest="0" * 64,
+            ending="x8Qf",
+            replaced_at=self.now - timedelta(days=2),
+            expires_at=self.now + timedelta(days=5),
+            last_used_at=self.now - timedelta(minutes=3),
+        )
         germany = self._destination("Pinterest Germany", "549755885175", [web, app])
         self._destination("Pinterest France", "549761207733", [web])
         self._destination("Garden brand", "549768841020", [plants])
