@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
+from django.utils import dateformat, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
@@ -24,7 +25,7 @@ from deliveries.phrases import group_digits, say_next_try, show_answer, show_sta
 from deliveries.privacy.event_ids import with_readable_event_ids
 from deliveries.privacy.masked_rows import mask_row, sees_personal_data
 from deliveries.querysets import DeliveryQuerySet
-from deliveries.search import events_with, names_a_person
+from deliveries.search import events_with, names_a_person, newest_with
 from destinations.models import Destination, Source
 
 MAX_FOUND = 1000
@@ -68,7 +69,7 @@ class DeliveryAdmin(DeliveryPages):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Delivery], bool]:
-        """Exact matches only: each side is one look into an index.
+        """Exact matches only: each side is one look into an index, and the newest events are read.
 
         Who may not see personal data cannot confirm with a search that somebody is in the log.
         """
@@ -81,7 +82,12 @@ class DeliveryAdmin(DeliveryPages):
         event_ids = list(
             Event.objects.filter(message_id=term).values_list("pk", flat=True)[:MAX_FOUND]
         )
+        # First what has no keys: it may get them in the meantime.
+        newest = newest_with(term, of_people=sees_people)
+        event_ids += newest.event_ids[:MAX_FOUND]
         event_ids += events_with(term, of_people=sees_people)[:MAX_FOUND]
+        if newest.unread_since is not None and newest.unread_until is not None:
+            _say_unread(request, newest.unread_since, newest.unread_until)
         found = Delivery.objects.filter(event_id__in=event_ids).values_list("pk", flat=True)
         by_event_id = Delivery.objects.filter(
             ~Q(conversion_event_id=""), conversion_event_id=term
@@ -270,6 +276,21 @@ class RefusalAdmin(LogAdmin):
     @display(description=gettext_lazy("Content"))
     def shown_excerpt(self, refusal: Refusal) -> SafeString:
         return format_html('<code class="relay-excerpt">{}</code>', refusal.excerpt[:200])
+
+
+def _say_unread(request: HttpRequest, since: datetime, until: datetime) -> None:
+    messages.info(
+        request,
+        gettext(
+            "Events received between %(since)s and %(until)s aren't indexed yet and weren't "
+            "searched by order, email address or user ID. Search again in a minute."
+        )
+        % {"since": _clock(since), "until": _clock(until)},
+    )
+
+
+def _clock(moment: datetime) -> str:
+    return dateformat.format(timezone.localtime(moment), gettext("d M H:i"))
 
 
 def _name_of(row: Destination | Source | None, pk: int) -> str:

@@ -2,16 +2,18 @@
 
 A key is 8 bytes of a keyed hash of the value, spelled as it is when it is sent to Pinterest. Keys
 are written after the events, in steps of a task of the lowest priority: ingest and delivery pay
-nothing for them, and an event can be found about a minute after it came in.
+nothing for them. Events that have none yet are read by the search itself, newest first, for a
+bounded time (``newest_with``), so that an event can be found as soon as it is stored.
 """
 
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import takewhile
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from django.conf import settings
@@ -19,12 +21,16 @@ from django.db.models import QuerySet
 
 from deliveries.db.bulk_sql import insert_rows
 from deliveries.db.compression import unpack
-from deliveries.models import Event, SearchKey, locked_cursor
+from deliveries.models import Event, JobCursor, SearchKey, locked_cursor
 from destinations.pinterest.normalise import email as normalise_email
 
 STEP = 1000
 SETTLING = timedelta(seconds=30)
 """Younger events wait: ids are given before the commit, and a lower one may still appear."""
+
+NEWEST_SECONDS = 0.15
+"""No other step of a search among the events without keys begins after so long."""
+NEWEST_STEP = 500
 
 CURSOR = "search keys"
 _HASH_DIGITS = 64
@@ -84,18 +90,65 @@ def index_events(now: datetime, is_over: Callable[[], bool] = lambda: False) -> 
 def events_with(term: str, *, of_people: bool = True) -> QuerySet[SearchKey, int]:
     """IDs of the events of this order, email address (or its SHA-256) or user ID; newest first.
 
-    Without ``of_people`` of this order only.
+    Without ``of_people`` of this order only. Events without keys are found by ``newest_with``.
     """
+    return (
+        SearchKey.objects.filter(digest__in=_digests_for(term, of_people))
+        .order_by("-event_id")
+        .values_list("event_id", flat=True)
+    )
+
+
+class Newest(NamedTuple):
+    """``event_ids`` found among the events without keys; newest first.
+
+    ``unread_since``, ``unread_until``: when the events were received that time did not suffice for;
+    None if all were read.
+    """
+
+    event_ids: list[int]
+    unread_since: datetime | None = None
+    unread_until: datetime | None = None
+
+
+def newest_with(term: str, *, of_people: bool = True, seconds: float | None = None) -> Newest:
+    """Among the events that ``index_step`` has not come to: what ``events_with`` finds later.
+
+    Two queries for each NEWEST_STEP events, until ``seconds`` (None: NEWEST_SECONDS) are over.
+    """
+    if not settings.SEARCH_KEYS:
+        return Newest([])
+    deadline = time.monotonic() + (NEWEST_SECONDS if seconds is None else seconds)
+    wanted = set(_digests_for(term, of_people))
+    position = JobCursor.objects.filter(pk=CURSOR).values_list("position", flat=True).first() or 0
+    unread = Event.objects.filter(pk__gt=position)
+    found: list[int] = []
+    while True:
+        ids = list(unread.order_by("-pk").values_list("pk", flat=True)[:NEWEST_STEP])
+        if not ids:
+            return Newest(found)
+        events = Event.objects.filter(pk__gte=ids[-1], pk__lte=ids[0])
+        found += [
+            pk
+            for pk, body in events.order_by("-pk").each_body()
+            if not wanted.isdisjoint(_digests_of(orjson.loads(unpack(body))))
+        ]
+        if len(ids) < NEWEST_STEP:
+            return Newest(found)
+        unread = Event.objects.filter(pk__gt=position, pk__lt=ids[-1])
+        if time.monotonic() > deadline:
+            times = unread.values_list("received_at", flat=True)
+            first, last = times.order_by("pk").first(), times.order_by("-pk").first()
+            return Newest(found, first, last)
+
+
+def _digests_for(term: str, of_people: bool) -> list[int]:
     digests = [_digest("order", term.strip())]
     if of_people:
         digests.append(_digest("user", term.strip()))
         if hashed := _hashed_email(term):
             digests.append(_digest("email", hashed))
-    return (
-        SearchKey.objects.filter(digest__in=digests)
-        .order_by("-event_id")
-        .values_list("event_id", flat=True)
-    )
+    return digests
 
 
 def names_a_person(term: str) -> bool:

@@ -6,15 +6,18 @@ import hashlib
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from deliveries.models import Event, SearchKey
 from deliveries.privacy.retention import prune
 from deliveries.search import search_keys
-from deliveries.search.search_keys import index_events
+from deliveries.search.search_keys import index_events, newest_with
 from deliveries.tasks import index_events as index_events_task
 from tests.deliveries.log_rows import make_rejected
-from tests.deliveries.searching import found_ids
+from tests.deliveries.searching import found_ids, search_url
 from tests.factories import make_deliveries, make_destination, make_event
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +54,54 @@ def test_a_delivery_is_found_by_what_a_customer_knows(admin_client, term):
     assert found_ids(admin_client, term) == [wanted.pk]
 
 
+@pytest.mark.parametrize("term", ["1042", "customer-7", "alex@example.com"])
+def test_a_delivery_is_found_before_its_event_has_keys(admin_client, term, monkeypatch):
+    monkeypatch.setattr(search_keys, "NEWEST_STEP", 1)
+    wanted, _ = wanted_and_other()
+    assert SearchKey.objects.count() == 0
+    assert found_ids(admin_client, term) == [wanted.pk]
+    assert found_ids(admin_client, term + "8") == []
+
+
+def test_an_event_is_found_once_when_part_of_the_log_has_keys(admin_client):
+    old, _ = wanted_and_other()
+    index_events(timezone.now())
+    new, _ = wanted_and_other()
+    assert found_ids(admin_client, "1042") == [new.pk, old.pk]
+
+
+def test_only_the_events_without_keys_are_read():
+    wanted_and_other()
+    index_events(timezone.now())
+    assert newest_with("1042").event_ids == []
+    with CaptureQueriesContext(connection) as queries:
+        newest_with("1042")
+    assert len(queries) == 2
+
+
+def test_a_search_among_many_new_events_ends_in_time_and_says_what_it_left(
+    admin_client, monkeypatch
+):
+    monkeypatch.setattr(search_keys, "NEWEST_STEP", 1)
+    monkeypatch.setattr(search_keys, "NEWEST_SECONDS", 0)
+    events = [make_event(properties={"order_id": order}) for order in ("first", "second")]
+    old, newest = make_deliveries(make_destination(), events=events)
+    found = newest_with("second")
+    assert found.event_ids == [newest.event_id]
+    assert (found.unread_since, found.unread_until) == (old.event.received_at,) * 2
+    page = admin_client.get(search_url(admin_client, "customer-7")).content.decode()
+    assert "aren&#x27;t indexed yet" in page or "aren't indexed yet" in page
+
+
+def test_who_may_not_see_people_finds_a_new_order_and_no_person(client):
+    user = User.objects.create_user("viewer", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_delivery"))
+    client.force_login(user)
+    wanted, _ = wanted_and_other()
+    assert found_ids(client, "1042") == [wanted.pk]
+    assert found_ids(client, "customer-7") == []
+
+
 def test_what_is_not_whole_or_of_another_kind_finds_nothing(admin_client):
     wanted_and_other()
     index_events(timezone.now())
@@ -82,6 +133,7 @@ def test_the_setting_switches_the_keys_off(settings):
     wanted_and_other()
     settings.SEARCH_KEYS = False
     assert index_events_task() == 0
+    assert newest_with("1042").event_ids == []
     assert SearchKey.objects.count() == 0
 
 
