@@ -13,7 +13,7 @@ from django.conf import settings
 
 MAINTENANCE = (
     *("prune", "merge_tallies", "check_connections", "index_events", "list_contents"),
-    "second_chances",
+    *("catalog_events", "second_chances"),
 )
 """Tasks that make room for all others."""
 SCHEDULE = {
@@ -22,6 +22,7 @@ SCHEDULE = {
     "merge_tallies": (60, 50),
     "index_events": (30, 25),
     "list_contents": (30, 25),
+    "catalog_events": (30, 25),
     "second_chances": (30, 25),
     # For what was not checked for a day: most runs find nothing.
     "check_connections": (300, 250),

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from deliveries.actions.archiving import discard_left_over
 from deliveries.actions.bulk import StepResult, run_step, unfinished_bulk_actions
+from deliveries.catalog.counting import catalog_events as catalog_in_steps
 from deliveries.engine.claims import destinations_with_due_deliveries, forget_ended_claims
 from deliveries.engine.dispatch import deliver_batch
 from deliveries.engine.wakeups import wake, wake_for_bulk, wake_for_prune
@@ -39,6 +40,9 @@ INDEX_SECONDS = 20
 
 LIST_SECONDS = 20
 """The same for the table of contents of the log."""
+
+CATALOG_SECONDS = 20
+"""The same for the catalog of events."""
 
 CHANCE_SECONDS = 20
 """The same for second looks at deliveries that wait for their person."""
@@ -156,6 +160,15 @@ def list_contents() -> int:
     started = time.monotonic()
     return list_in_steps(
         timezone.now(), lambda: _stopping.is_set() or time.monotonic() - started > LIST_SECONDS
+    )
+
+
+@shared_task
+def catalog_events() -> int:
+    """Take what came in into the catalog of events, for a while; returns how many IDs."""
+    started = time.monotonic()
+    return catalog_in_steps(
+        timezone.now(), lambda: _stopping.is_set() or time.monotonic() - started > CATALOG_SECONDS
     )
 
 

@@ -1,4 +1,7 @@
-"""Sources in the browser: their write key, their destinations, and how to connect them."""
+"""Sources in the browser: their write key, their destinations, and how to connect them.
+
+``deliveries.admin.source_admin`` registers sources, with the pages that need events.
+"""
 
 from __future__ import annotations
 

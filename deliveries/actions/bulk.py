@@ -77,9 +77,12 @@ def start_bulk_action(
     reason: str = "",
     retries_undelivered: bool = False,
     resends_delivered: bool = False,
+    counted: Counted | None = None,
     now: datetime | None = None,
 ) -> BulkAction:
     """Ask for a verb on all that ``selection`` holds now; a worker does it in steps.
+
+    ``counted``: how many that is, where the caller knows it already.
 
     Raises ValueError for a replay without a time range or with a disabled destination, and for
     options that the verb does not have.
@@ -92,7 +95,7 @@ def start_bulk_action(
         _check_replay(selection)
     model, field = (Event, "received_at") if verb == BulkVerb.REPLAY else (Delivery, "created_at")
     before, last_id = id_range(model, field, selection.since, selection.until)
-    counted = count_preview(verb, selection)
+    counted = counted or count_preview(verb, selection)
     action = BulkAction.objects.create(
         verb=verb,
         requested_by=requested_by,

@@ -152,15 +152,9 @@ class BulkActionAdmin(LogAdmin):
     def _start(
         self, request: HttpRequest, verb: str, selection: Selection, options: dict[str, Any]
     ) -> HttpResponse:
-        with transaction.atomic():
-            action = start_bulk_action(
-                verb,
-                selection,
-                requested_by=request.user.get_username(),
-                reason=typed_line(request, "reason"),
-                **options,
-            )
-            _note(request, action, _say_asked_for)
+        action = start_noted(
+            request, verb, selection, reason=typed_line(request, "reason"), **options
+        )
         return HttpResponseRedirect(self.detail_url(action.pk))
 
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -218,6 +212,18 @@ TITLES: dict[str, StrOrPromise] = {
     BulkVerb.DISCARD: gettext_lazy("Discard all matching"),
     BulkVerb.REPLAY: gettext_lazy("Replay a time range"),
 }
+
+
+def start_noted(
+    request: HttpRequest, verb: str, selection: Selection, **options: Any
+) -> BulkAction:
+    """``start_bulk_action`` for whoever asks, with its entry in the history."""
+    with transaction.atomic():
+        action = start_bulk_action(
+            verb, selection, requested_by=request.user.get_username(), **options
+        )
+        _note(request, action, _say_asked_for)
+    return action
 
 
 def _note(request: HttpRequest, action: BulkAction, say: Callable[[BulkAction], str]) -> None:

@@ -20,6 +20,7 @@ from admin_base.site import signed_in
 from admin_base.typed import typed_line
 from deliveries.actions.operations import resume
 from deliveries.admin.archive_pages import ArchivePages
+from deliveries.admin.events_page import destination_events
 from deliveries.admin.filtered_page import filtered_view
 from deliveries.admin.preview_page import preview_view
 from deliveries.destination_states import State, read_states
@@ -77,10 +78,14 @@ class OperatedDestinationAdmin(ArchivePages, DestinationAdmin):
             path("<int:pk>/preview/", view(preview_view), name=f"{name}_preview"),
             path("filtered/", view(filtered_view), name=f"{name}_filtered_new"),
             path("<int:pk>/filtered/", view(filtered_view), name=f"{name}_filtered"),
+            path("<int:pk>/events/", view(self.events_view), name=f"{name}_events"),
             path("<int:pk>/pause/", view(self.pause_view), name=f"{name}_pause"),
             path("<int:pk>/resume/", view(self.resume_view), name=f"{name}_resume"),
             *super().get_urls(),
         ]
+
+    def events_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return destination_events(self, request, get_object_or_404(Destination, pk=pk))
 
     def pause_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         destination = self._destination_to_operate(request, pk)

@@ -1,7 +1,14 @@
 """Every model of the queue and its log."""
 
 from deliveries.models.actions import BulkAction, SavedLink
-from deliveries.models.counters import JobCursor, LogContents, SearchKey, Tally, locked_cursor
+from deliveries.models.counters import (
+    JobCursor,
+    LogContents,
+    SearchKey,
+    SeenEvent,
+    Tally,
+    locked_cursor,
+)
 from deliveries.models.log import Attempt, Batch, Delivery, Event, Refusal
 from deliveries.models.people import Person, SecondChance
 from deliveries.models.queue import Circuit, Claim, Heartbeat
@@ -22,6 +29,7 @@ __all__ = [
     "SavedLink",
     "SearchKey",
     "SecondChance",
+    "SeenEvent",
     "Tally",
     "locked_cursor",
 ]

@@ -1,4 +1,4 @@
-"""What is kept beside the log so that nobody reads all of it: sums, search keys, block contents."""
+"""What is kept beside the log so that nobody reads all of it: sums, search keys, contents."""
 
 from __future__ import annotations
 
@@ -113,6 +113,64 @@ class LogContents(models.Model):
 
     def __str__(self) -> str:
         return f"Contents of block {self.block}"
+
+
+class SeenEvent(models.Model):
+    """Which event does a source send: how often, and what is in it (deliveries.catalog)?
+
+    No value of an event is kept here: what it says is read from the sample, as long as that is.
+    """
+
+    source = models.ForeignKey(
+        Source, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+", db_index=False
+    )
+    type = models.CharField(
+        max_length=20, blank=True, help_text=gettext_lazy("Blank for all names beyond the limit.")
+    )
+    name = models.CharField(
+        max_length=255,
+        blank=True,
+        help_text=gettext_lazy("Blank for calls that aren't told apart by name."),
+    )
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    count = models.BigIntegerField(help_text=gettext_lazy("Since it was first seen."))
+    hours = models.JSONField(
+        default=dict, help_text=gettext_lazy("Hours since 1970, UTC → events; the last day.")
+    )
+    days = models.JSONField(
+        default=dict, help_text=gettext_lazy("Days since 1970, UTC → events; the last 30.")
+    )
+    looked_at_count = models.PositiveIntegerField(
+        default=0, help_text=gettext_lazy("Events whose content was looked at, lately.")
+    )
+    shares = models.JSONField(
+        default=dict, help_text=gettext_lazy("What of interest → how many of those have it.")
+    )
+    properties = models.JSONField(
+        default=dict, help_text=gettext_lazy("Property → its types → how many of those.")
+    )
+    sample = models.ForeignKey(
+        Event,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        null=True,
+        related_name="+",
+        db_index=False,
+    )
+
+    class Meta:
+        default_permissions = ()
+        verbose_name = gettext_lazy("seen event")
+        verbose_name_plural = gettext_lazy("seen events")
+        constraints = [
+            models.UniqueConstraint(
+                fields=("source", "type", "name"), name="seen_event_once_per_source"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.type or "other names"
 
 
 class JobCursor(models.Model):

@@ -100,6 +100,16 @@ def holds_personal_text(text: str) -> bool:
     return bool(_PERSONAL_TEXT.search(text))
 
 
+def without_personal_text(text: str) -> str:
+    """The text with HIDDEN in the place of each address, long number and hash."""
+    return _PERSONAL_TEXT.sub(HIDDEN, text)
+
+
+def is_plain_key(key: str) -> bool:
+    """Whether a key of an object is a name that somebody gave a field, and nothing personal."""
+    return bool(_KEY.match(key)) and not _PERSONAL_TEXT.search(key)
+
+
 def mask_body(body: bytes) -> bytes:
     """A JSON text with its personal values hidden; anything else is hidden as a whole."""
     try:

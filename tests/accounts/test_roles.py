@@ -36,6 +36,8 @@ ENTRY_POINTS: dict[str, str] = {
     "people": "VOA",
     "destinations_destination_preview": "VOA",
     "destinations_destination_preview_new": "VOA",
+    "destinations_destination_events": "VOA",
+    "destinations_source_events": "VOA",
     "destinations_source_changelist": "VOA",
     "destinations_source_change": "VOA",
     "destinations_source_history": "VOA",
@@ -98,6 +100,7 @@ ENTRY_POINTS: dict[str, str] = {
     "POST deliveries_savedlink_remove": "A",  # one that somebody else shared
     "POST deliveries_bulkaction_ask": "OA",
     "POST deliveries_bulkaction_cancel": "OA",
+    "POST destinations_destination_events": "A",
     "POST destinations_destination_check": "A",
     "POST destinations_destination_check_new": "A",
     "POST destinations_destination_copy": "A",

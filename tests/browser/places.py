@@ -16,6 +16,7 @@ from django.urls import reverse
 from django_otp.oath import totp
 from playwright.sync_api import Page
 
+from deliveries.models import SeenEvent
 from tests.browser.sample_data import PASSWORD, SampleData, refusal
 
 Way = Callable[[SampleData], str]
@@ -61,6 +62,17 @@ def _of_destination(name: str, url_name: str = "change") -> Way:
 
 def _of_source(url_name: str) -> Way:
     return lambda sample: reverse(f"admin:destinations_source_{url_name}", args=[sample.source.pk])
+
+
+def _open_event(model: str) -> Way:
+    """An event of the web shop, unfolded."""
+
+    def way(sample: SampleData) -> str:
+        row = getattr(sample, model)
+        seen = SeenEvent.objects.get(name="Order Completed", source=sample.source)
+        return reverse(f"admin:destinations_{model}_events", args=[row.pk]) + f"?open={seen.pk}"
+
+    return way
 
 
 def _of_user(url_name: str) -> Way:
@@ -249,6 +261,8 @@ PLACES: tuple[Place, ...] = (
         _to("admin:destinations_source_add"),
         is_also_empty=True,
     ),
+    Place("source-events", "admin:destinations_source_events", _of_source("events")),
+    Place("source-events-open", "admin:destinations_source_events", _open_event("source")),
     Place("source-rotate", "admin:destinations_source_rotate", _of_source("rotate")),
     Place("source-history", "admin:destinations_source_history", _of_source("history")),
     Place(
@@ -261,6 +275,21 @@ PLACES: tuple[Place, ...] = (
         "destination",
         "admin:destinations_destination_change",
         _of_destination("Pinterest Germany"),
+    ),
+    Place(
+        "destination-events",
+        "admin:destinations_destination_events",
+        _of_destination("Pinterest Germany", "events"),
+    ),
+    Place(
+        "destination-events-open",
+        "admin:destinations_destination_events",
+        _open_event("destination"),
+    ),
+    Place(
+        "destination-events-without-sources",
+        "admin:destinations_destination_events",
+        _of_destination("Try-out", "events"),
     ),
     Place(
         "destination-all-open",

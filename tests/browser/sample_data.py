@@ -24,6 +24,7 @@ from django.utils import timezone
 from accounts.models import TwoFactor
 from accounts.roles import OPERATOR, VIEWER, make_groups
 from deliveries.actions.operations import discard
+from deliveries.catalog.counting import catalog_events
 from deliveries.db.bulk_sql import insert_rows
 from deliveries.engine.dispatch import deliver_batch
 from deliveries.models import Batch, BulkAction, Delivery, Refusal, SavedLink, Tally
@@ -109,6 +110,8 @@ def make_sample_data(sandbox: Sandbox, *, visitors: int, days: int, seed: int = 
         story.add_bulk_actions()
         story.add_saved_links()
         story.add_figures(days, random.Random(seed))
+        catalog_events(story.now)
+        catalog_events(story.now + timedelta(minutes=1))
     return sample
 
 
