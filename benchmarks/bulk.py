@@ -98,7 +98,7 @@ def _post(port: int, write_key: str, message_id: str) -> None:
         connection.request(
             "POST",
             "/v1/track",
-            make_event(message_id, message_id).encode(),
+            make_event(message_id, "new", message_id).encode(),
             {"Authorization": "Basic " + base64.b64encode(f"{write_key}:".encode()).decode()},
         )
         status = connection.getresponse().status

@@ -95,7 +95,7 @@ def _store_people(space: str, count: int) -> float:
     """``count`` users with an email and a phone number; returns the bytes of each on disk."""
     from django.db import connection
 
-    from deliveries.identity.keys import key_of
+    from deliveries.identity.keys import key_of, uuid_of
     from destinations.pinterest.identity import USER, Entry, encode
 
     connection.ensure_connection()
@@ -112,7 +112,7 @@ def _store_people(space: str, count: int) -> float:
             one = Entry((digests[number % 1000],), "identify", 1_795_000_000, True)
             copy.write_row(
                 (
-                    key_of(space, USER, f"user-{number}"),
+                    uuid_of(key_of(space, USER, f"user-{number}")),
                     encode({"em": one, "ph": one}),
                     None,
                     False,

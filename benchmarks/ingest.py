@@ -24,6 +24,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from benchmarks.load import Measured, Orders
+from benchmarks.people import KINDS
 from benchmarks.ports import free_port
 from benchmarks.rig import database_cpu_seconds, family_cpu_seconds
 from benchmarks.scratch import durability, scratch_database
@@ -41,23 +42,29 @@ BATCH_SIZE = 100
 START_SECONDS = 30
 
 
-def measure(seconds: float, memory: str = "on") -> dict[str, Any]:
+def measure(
+    seconds: float, memory: str = "on", people: int = 0, visits: str = ""
+) -> dict[str, Any]:
     """All figures. Raises RuntimeError when an answer was not 200 OK or an event is missing."""
     with scratch_database() as url, data_folder() as folder:
         environment = make_environment(url, folder)
-        prepare_installation(environment, memory)
+        prepare_installation(environment, memory, people)
         with web_server(environment) as (port, pid):
 
             def cpu() -> float:
                 return family_cpu_seconds(pid) + database_cpu_seconds(urlsplit(url).path[1:])
 
-            run(port, "/v1/track", seconds=2)  # caches, connections, prepared statements
+            run(
+                port, "/v1/track", seconds=2, kind=visits
+            )  # caches, connections, prepared statements
             before = cpu()
-            single = run(port, "/v1/track", seconds=seconds)
+            single = run(port, "/v1/track", seconds=seconds, kind=visits)
             single_cpu = (cpu() - before) / single.request_count
             rate = single.request_count / single.seconds
             half_rate = TARGETS["single_requests_per_second"] / 2
-            half = run(port, "/v1/track", seconds=seconds, rate=half_rate, connections=64)
+            half = run(
+                port, "/v1/track", seconds=seconds, rate=half_rate, connections=64, kind=visits
+            )
             before = cpu()
             batch = run(
                 port,
@@ -65,6 +72,7 @@ def measure(seconds: float, memory: str = "on") -> dict[str, Any]:
                 seconds=seconds,
                 batch_size=BATCH_SIZE,
                 connections=BATCH_CONNECTIONS,
+                kind=visits,
             )
             batch_cpu = (cpu() - before) / batch.request_count / BATCH_SIZE
         settings = durability(url)
@@ -94,8 +102,8 @@ def make_environment(url: str, folder: str) -> dict[str, str]:
     return {**kept, "DATABASE_URL": url, "CAPI_DATA_DIR": folder}
 
 
-def prepare_installation(environment: dict[str, str], memory: str) -> None:
-    """Migrate; one source with one destination, and its identity memory on or off."""
+def prepare_installation(environment: dict[str, str], memory: str, people: int) -> None:
+    """Migrate; one source with one destination, its identity memory on or off, and people."""
     script = (
         "from destinations.models import *\n"
         f"source = Source.objects.create(name='Bench', write_key={WRITE_KEY!r}, "
@@ -104,6 +112,10 @@ def prepare_installation(environment: dict[str, str], memory: str) -> None:
         "advertiser_id='1', conversion_token='token')\n"
         "destination.sources.add(source)\n"
     )
+    if people:
+        script += (
+            f"from benchmarks.people import store_people\nstore_people({WRITE_KEY!r}, {people})\n"
+        )
     for arguments in (["migrate", "--verbosity", "0"], ["shell", "--command", script]):
         command = [sys.executable, "manage.py", *arguments]
         subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
@@ -171,8 +183,12 @@ def main() -> int:
         "--seconds", type=float, default=10, help="length of each of the three runs"
     )
     parser.add_argument("--memory", choices=("on", "off"), default="on", help="identity memory")
+    parser.add_argument("--people", type=int, default=0, help="users and devices known beforehand")
+    parser.add_argument(
+        "--visits", choices=sorted({*KINDS}), default="", help="all visits of one kind"
+    )
     options = parser.parse_args()
-    figures = measure(options.seconds, options.memory)
+    figures = measure(options.seconds, options.memory, options.people, options.visits)
     met = (
         figures["single_requests_per_second"] >= TARGETS["single_requests_per_second"]
         and figures["p99_ms_at_half"] < TARGETS["p99_ms_at_half"]

@@ -17,10 +17,15 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
+from benchmarks.people import EVENTS_OF_A_VISIT, KINDS, identify, visitor
+
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What to send. ``rate`` None: as fast as ``connections`` allow; else requests a second."""
+    """What to send. ``rate`` None: as fast as ``connections`` allow; else requests a second.
+
+    ``kind``: of all visits; "" for those of ``people.KINDS`` in turn.
+    """
 
     host: str
     port: int
@@ -30,6 +35,7 @@ class Orders:
     connections: int
     batch_size: int = 1
     rate: float | None = None
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,49 +51,48 @@ class Measured:
     first_error: str = ""
 
 
-EVENTS_OF_A_VISIT = 6
 VISITS_AT_ONCE = 1000
 """Each does something, then each does the next thing: a person's events are not all in flight."""
 
 
-def make_event(message_id: str, visit: str) -> str:
+def make_event(message_id: str, kind: str, visit: str) -> str:
     """An order as a browser SDK sends it, about 1 KB; a visit is a person with a device."""
     return json.dumps(
-        {
-            "type": "track",
-            "event": "Order Completed",
-            "messageId": message_id,
-            "channel": "web",
-            "anonymousId": f"device-of-{visit}",
-            "userId": f"user-{visit}",
-            "originalTimestamp": "2026-11-23T17:29:23.896Z",
-            "sentAt": "2026-11-23T17:29:24.012Z",
-            "integrations": {"All": True},
-            "properties": {
-                "order_id": message_id[:8],
-                "value": 84.5,
-                "currency": "EUR",
-                "products": [
-                    {"product_id": "sku-1", "name": "Lamp", "price": 35.0, "quantity": 1},
-                    {"product_id": "sku-2", "name": "Rug", "price": 49.5, "quantity": 1},
-                ],
-            },
-            "context": {
-                "ip": "203.0.113.9",
-                "userAgent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/142.0",
-                "locale": "en-US",
-                "timezone": "GMT+0100",
-                "screen": {"width": 1920, "height": 1080, "density": 1},
-                "library": {"name": "RudderLabs JavaScript SDK", "version": "3.34.1"},
-                "page": {
-                    "url": "https://shop.example/checkout/thanks?epik=dj0yJnU9",
-                    "path": "/checkout/thanks",
-                    "referrer": "https://www.pinterest.com/",
-                    "title": "Thank you",
+        identify(
+            {
+                "type": "track",
+                "event": "Order Completed",
+                "messageId": message_id,
+                "channel": "web",
+                "originalTimestamp": "2026-11-23T17:29:23.896Z",
+                "sentAt": "2026-11-23T17:29:24.012Z",
+                "integrations": {"All": True},
+                "properties": {
+                    "order_id": message_id[:8],
+                    "value": 84.5,
+                    "currency": "EUR",
+                    "products": [
+                        {"product_id": "sku-1", "name": "Lamp", "price": 35.0, "quantity": 1},
+                        {"product_id": "sku-2", "name": "Rug", "price": 49.5, "quantity": 1},
+                    ],
                 },
-                "traits": {"email": f"alex.{visit}@example.com", "firstName": "Alex"},
+                "context": {
+                    "ip": "203.0.113.9",
+                    "userAgent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/142.0",
+                    "locale": "en-US",
+                    "timezone": "GMT+0100",
+                    "screen": {"width": 1920, "height": 1080, "density": 1},
+                    "library": {"name": "RudderLabs JavaScript SDK", "version": "3.34.1"},
+                    "page": {
+                        "path": "/checkout/thanks",
+                        "referrer": "https://www.pinterest.com/",
+                        "title": "Thank you",
+                    },
+                },
             },
-        },
+            kind,
+            visit,
+        ),
         separators=(",", ":"),
     )
 
@@ -95,7 +100,10 @@ def make_event(message_id: str, visit: str) -> str:
 def make_requests(orders: Orders) -> Iterator[bytes]:
     """Endless different requests; only the message IDs differ, and who it is after some events."""
     mark, visit_mark = str(uuid.UUID(int=0)), str(uuid.UUID(int=1))
-    before, *between = make_event(mark, visit_mark).encode().split(mark.encode())
+    templates = {
+        kind: make_event(mark, kind, visit_mark).encode().split(mark.encode())
+        for kind in set(KINDS)
+    }
     visit_of = visit_mark.encode()
     head = (
         f"POST {orders.path} HTTP/1.1\r\nHost: {orders.host}:{orders.port}\r\n"
@@ -109,8 +117,10 @@ def make_requests(orders: Orders) -> Iterator[bytes]:
             message_id = f"{prefix}-{number:019}".encode()
             turn, place = divmod(number, VISITS_AT_ONCE)
             visit_number = turn // EVENTS_OF_A_VISIT * VISITS_AT_ONCE + place
-            visit = b"%s-%015d" % (prefix.encode(), visit_number)
-            events.append(message_id.join([before, *between]).replace(visit_of, visit))
+            kind = orders.kind or KINDS[visit_number % len(KINDS)]
+            who = visitor(visit_number) if kind == "known" else f"{prefix}-{visit_number:015d}"
+            event = message_id.join(templates[kind]).replace(visit_of, who.encode())
+            events.append(event)
             number += 1
         body = events[0] if orders.batch_size == 1 else b'{"batch":[%s]}' % b",".join(events)
         yield b"%sContent-Length: %d\r\n\r\n%s" % (head, len(body), body)

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from django.utils.translation import gettext
 
-from deliveries.identity.reading import recall_each
+from deliveries.identity.reading import People
 from deliveries.phrases import pretty
 from deliveries.privacy.event_ids import has_readable_event_ids, hide_event_ids
 from deliveries.privacy.masking import mask, personal_values
@@ -63,7 +63,7 @@ def compare_with_today(
                 % {"names": ", ".join(names), "conversion_name": conversion_name}
             )
         name = conversion_name or names[0]
-        (recalled,) = recall_each([(space, event)])
+        recalled = People().of(space, event)
         memory = recalled.memory if recalled else None
         fields = transform(event, name, config, now.timestamp(), memory).fields
     except EventFiltered as filtered:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import logging
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from contextlib import suppress
 
 import orjson
+from django.db import DatabaseError, InterfaceError
 
 from deliveries.db.compression import unpack
 from deliveries.engine.retry import RetryPolicy
 from deliveries.engine.types import ClaimedDelivery, Judged, Ready
-from deliveries.identity.reading import Recalled, recall_each
+from deliveries.identity.keys import Name
+from deliveries.identity.reading import People, Recalled
 from deliveries.identity.second_chance import WAITS_FOR
 from deliveries.querysets import LARGE_BODY_BYTES
 from deliveries.stats.tallies import read_matchable
 from destinations.pinterest.findings import EventFiltered, EventRejected
+from destinations.pinterest.identity import ids_in
 from destinations.pinterest.outcomes import Outcome, OutcomeKind, Stage
 from destinations.pinterest.transform import TransformConfig, transform
 
@@ -23,7 +27,8 @@ logger = logging.getLogger(__name__)
 
 
 GROUP_BYTES = 500_000
-"""Of events whose people are looked up in one query: so much of them is in memory at a time."""
+"""Of events whose people are looked up in one query: so much of their JSON is in memory at a
+time."""
 GROUP_SIZE = 250
 _NO_SPACES: Mapping[int, str] = {}
 
@@ -37,32 +42,21 @@ def transform_each(
 ) -> Iterator[Ready | Judged]:
     """What can be sent, and what ends (or waits) here.
 
-    ``spaces``: source → the identity space in which its people are remembered. Some events are in
-    memory at a time, only one where nobody is remembered.
+    ``spaces``: source → the identity space in which its people are remembered. Then the JSON of
+    some events is in memory at a time, and their IDs are found in it. It is read one event after
+    another: holding what 250 of them consist of costs more than looking their people up.
     """
-    for group in _groups(deliveries, policy, GROUP_SIZE if spaces else 1):
-        recalled = recall_each(
-            [
-                (spaces.get(delivery.source_id), event) if type(event) is dict else (None, {})
-                for delivery, event in group
-            ]
-            if spaces
-            else [(None, {})] * len(group)
-        )
-        for person in recalled:
-            delivery, event = group.pop(0)
-            if isinstance(event, Judged):
-                yield event
-            else:
-                yield _transform(delivery, event, config, now, person)
-            del delivery, event  # before the next group is read
+    for group in _groups(deliveries, GROUP_SIZE if spaces else 1):
+        people = People(_named_in(group, spaces))
+        group.reverse()
+        while group:
+            delivery = group.pop()
+            yield _transform(delivery, config, now, policy, people, spaces.get(delivery.source_id))
+            del delivery  # before the next group is read
 
 
-def _groups(
-    deliveries: Iterable[ClaimedDelivery], policy: RetryPolicy, most: int
-) -> Iterator[list[tuple[ClaimedDelivery, dict[str, Any] | Judged]]]:
-    """Deliveries with their events, or with what becomes of those that have none."""
-    group: list[tuple[ClaimedDelivery, dict[str, Any] | Judged]] = []
+def _groups(deliveries: Iterable[ClaimedDelivery], most: int) -> Iterator[list[ClaimedDelivery]]:
+    group: list[ClaimedDelivery] = []
     size = 0
     for delivery in deliveries:
         length = len(delivery.body) if delivery.body is not None else 0
@@ -71,7 +65,7 @@ def _groups(
         if group and size + length > GROUP_BYTES:
             yield group
             group, size = [], 0
-        group.append((delivery, _read(delivery, policy)))
+        group.append(delivery)
         size += length
         del delivery
         if len(group) == most or size >= GROUP_BYTES:
@@ -81,28 +75,34 @@ def _groups(
         yield group
 
 
-def _read(delivery: ClaimedDelivery, policy: RetryPolicy) -> dict[str, Any] | Judged:
-    """The event of a delivery; or what becomes of it without one."""
-    if delivery.attempts_used > policy.budget_attempts:
-        return _spent(delivery)
-    if delivery.body is None:
-        return _bodyless(delivery)
-    try:
-        event: dict[str, Any] = orjson.loads(unpack(delivery.body))
-    except Exception as error:
-        return _failed(delivery, error)
-    return event
+def _named_in(group: Iterable[ClaimedDelivery], spaces: Mapping[int, str]) -> Iterator[Name]:
+    """Whom the events of a group name. A body that can't be read names nobody; that is said when
+    its turn comes."""
+    for delivery in group:
+        space = spaces.get(delivery.source_id)
+        if space is not None and delivery.body is not None:
+            with suppress(zlib.error, ValueError):
+                for kind, one_id in ids_in(unpack(delivery.body)):
+                    yield space, kind, one_id
 
 
 def _transform(
     delivery: ClaimedDelivery,
-    event: dict[str, Any],
     config: TransformConfig,
     now: float,
-    person: Recalled | None,
+    policy: RetryPolicy,
+    people: People,
+    space: str | None,
 ) -> Ready | Judged:
-    memory = person.memory if person is not None else None
+    if delivery.attempts_used > policy.budget_attempts:
+        return _spent(delivery)
+    if delivery.body is None:
+        return _bodyless(delivery)
+    person = None
     try:
+        event = orjson.loads(unpack(delivery.body))
+        person = people.of(space, event)
+        memory = person.memory if person is not None else None
         conversion = transform(event, delivery.conversion_name, config, now, memory)
         # A copy has its own size; what orjson returns sits in a larger piece of memory.
         encoded = bytes(memoryview(orjson.dumps(conversion.fields)))
@@ -111,6 +111,8 @@ def _transform(
         return Judged(delivery.id, delivery.attempts_used, outcome, filtered=filtered)
     except EventRejected as rejected:
         return _rejected(delivery, rejected, person)
+    except (DatabaseError, InterfaceError):
+        raise
     except Exception as error:
         return _failed(delivery, error)
     event_id = conversion.fields["event_id"]

@@ -105,4 +105,4 @@ class Judged:
     warnings: tuple[Finding, ...] = ()
     matchable: int = 0
     completed: tuple[Completed, ...] = ()
-    waits_under: tuple[uuid.UUID, ...] = ()
+    waits_under: tuple[bytes, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deliveries.identity.keys import key_of
+from deliveries.identity.keys import key_of, uuid_of
 from deliveries.identity.writing import forget_noted
 from deliveries.models import Person, SecondChance
 from destinations.models import Source
@@ -17,7 +17,7 @@ def forget_person(source: Source, person_id: str) -> int:
     too.
     """
     space = source.space_when_on
-    keys = [key_of(space, kind, person_id) for kind in (USER, DEVICE)]
+    keys = [uuid_of(key_of(space, kind, person_id)) for kind in (USER, DEVICE)]
     SecondChance.objects.filter(key__any_of=keys).delete()
     count, _ = Person.objects.filter(key__any_of=keys).delete()
     forget_noted()

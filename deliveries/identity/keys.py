@@ -11,24 +11,28 @@ from django.conf import settings
 
 from destinations.pinterest.identity import USER
 
-
-@lru_cache(maxsize=8)
-def _secret(secret_key: str) -> bytes:
-    return sha256(b"identity memory:" + secret_key.encode()).digest()
+Name = tuple[str, str, str]
+"""What a key is made of: the identity space, ``USER`` or ``DEVICE``, and the ID."""
 
 
-def key_of(space: str, kind: str, person_id: str) -> UUID:
-    """The key of a user or device (``USER`` or ``DEVICE``) in an identity space.
+@lru_cache(maxsize=1024)
+def _begun(secret_key: str, space: str, kind: str) -> blake2b:
+    """The hash of what all keys of a space have in common; what follows is hashed into a copy."""
+    secret = sha256(b"identity memory:" + secret_key.encode()).digest()
+    text = f"{space}\0{'u' if kind == USER else 'a'}\0"
+    return blake2b(text.encode("utf-8", "surrogatepass"), key=secret, digest_size=16)
+
+
+def key_of(space: str, kind: str, person_id: str) -> bytes:
+    """The key of a user or device (``USER`` or ``DEVICE``) in an identity space: 16 bytes.
 
     With another ``SECRET_KEY`` everybody is unknown.
     """
-    text = f"{space}\0{'u' if kind == USER else 'a'}\0{person_id}"
-    digest = blake2b(
-        text.encode("utf-8", "surrogatepass"), key=_secret(settings.SECRET_KEY), digest_size=16
-    )
-    return UUID(bytes=digest.digest())
+    digest = _begun(settings.SECRET_KEY, space, kind).copy()
+    digest.update(person_id.encode("utf-8", "surrogatepass"))
+    return digest.digest()
 
 
-def bytes_of(key: UUID | None) -> bytes | None:
-    """A key as the pure core has it."""
-    return None if key is None else key.bytes
+def uuid_of(key: bytes) -> UUID:
+    """A key as Django's models have it."""
+    return UUID(bytes=key)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from django.conf import settings
 
-from deliveries.identity.keys import bytes_of, key_of
-from deliveries.models import Person as PersonModel
+from deliveries.identity.keys import Name, key_of
+from deliveries.identity.rows import StoredPerson, read_people
 from destinations.models import Source
 from destinations.pinterest.consent import denies_consent
 from destinations.pinterest.identity import (
@@ -28,7 +27,7 @@ class Recalled(NamedTuple):
     """What an event's conversion may be completed with, and the keys under which it may wait."""
 
     memory: Memory
-    keys: tuple[UUID, ...]
+    keys: tuple[bytes, ...]
 
 
 def identity_spaces() -> dict[int, str]:
@@ -41,69 +40,72 @@ def identity_spaces() -> dict[int, str]:
     }
 
 
-def recall_each(events: Sequence[tuple[str | None, dict[str, Any]]]) -> list[Recalled | None]:
-    """For each event in its space: what is known of its person. One query, none without IDs.
+class People:
+    """What is known of the people whom some events name, read in one query.
 
-    None for an event without a space or ID, and for one that denies consent.
+    What is stored is taken apart when it is first needed, and once for all events of a person.
     """
-    named = [
-        None if space is None or denies_consent(event) else _keys(space, event)
-        for space, event in events
-    ]
-    people = _read({key for keys in named if keys for key in keys if key is not None})
-    return [keys and _recall(*keys, people) for keys in named]
+
+    def __init__(self, names: Iterable[Name] = ()) -> None:
+        self._keys: dict[Name, bytes] = {}
+        self._stored: dict[bytes, StoredPerson] = {}
+        self._recalled: dict[tuple[str, str, str], Recalled] = {}
+        self._read(set(names))
+
+    def of(self, space: str | None, event: dict[str, Any]) -> Recalled | None:
+        """What is known of an event's person.
+
+        None for an event without a space or ID, and for one that denies consent. Somebody whom
+        nobody has named beforehand costs a query.
+        """
+        if space is None or denies_consent(event):
+            return None
+        user_id, anonymous_id = ids_of(event)
+        if not user_id and not anonymous_id:
+            return None
+        found = self._recalled.get((space, user_id, anonymous_id))
+        if found is None:
+            names = []
+            if user_id:
+                names.append((space, USER, user_id))
+            if anonymous_id:
+                names.append((space, DEVICE, anonymous_id))
+            self._read(set(names) - self._keys.keys())
+            found = self._recall(
+                self._keys[names[0]] if user_id else None,
+                self._keys[names[-1]] if anonymous_id else None,
+            )
+            self._recalled[space, user_id, anonymous_id] = found
+        return found
+
+    def _read(self, names: set[Name]) -> None:
+        keys = {name: key_of(*name) for name in names}
+        self._keys |= keys
+        self._stored |= read_people(keys.values(), with_users=True)
+
+    def _recall(self, user_key: bytes | None, device_key: bytes | None) -> Recalled:
+        user = self._stored.get(user_key) if user_key is not None else None
+        device = self._stored.get(device_key) if device_key is not None else None
+        keys = [key for key in (user_key or device_key,) if key is not None]
+        leads_to = user if user_key is not None else device
+        if user_key is None and device is not None and device.user and not device.is_shared:
+            keys.append(device.user)
+        if user_key is not None and (device is None or device.user != user_key):
+            device = None  # nothing of it is this user's
+        of_user = None
+        if leads_to is not None and leads_to.entries_of_user:
+            of_user = Person(decode(leads_to.entries_of_user))
+        entries = recall(_person(user), _person(device), of_user, user_key)
+        return Recalled(_memory(entries), tuple(keys))
 
 
-def _keys(space: str, event: Mapping[str, Any]) -> tuple[UUID | None, UUID | None] | None:
-    user_id, anonymous_id = ids_of(event)
-    if not user_id and not anonymous_id:
+def _person(stored: StoredPerson | None) -> Person | None:
+    if stored is None:
         return None
-    return (
-        key_of(space, USER, user_id) if user_id else None,
-        key_of(space, DEVICE, anonymous_id) if anonymous_id else None,
-    )
+    return Person(decode(stored.entries), stored.user, stored.is_shared)
 
 
-Known = tuple[Person, dict[str, Entry]]
-"""A person, and the entries of the user that it leads to."""
-
-
-def _read(keys: Iterable[UUID]) -> dict[UUID, Known]:
-    wanted = sorted(keys)
-    if not wanted:
-        return {}
-    rows = PersonModel.objects.filter(key__any_of=wanted).values_list(
-        "key", "entries", "user_id", "is_shared", "user__entries"
-    )
-    return {
-        key: (
-            Person(decode(bytes(entries)), bytes_of(user_id), is_shared),
-            decode(bytes(of_user)) if of_user else {},
-        )
-        for key, entries, user_id, is_shared, of_user in rows
-    }
-
-
-def _recall(
-    user_key: UUID | None, device_key: UUID | None, people: Mapping[UUID, Known]
-) -> Recalled:
-    user, of_user = people.get(user_key, (None, {})) if user_key else (None, {})
-    device, of_device = people.get(device_key, (None, {})) if device_key else (None, {})
-    if user_key is not None:
-        leads_to, keys = of_user, [user_key]
-    else:
-        assert device_key is not None
-        leads_to, keys = of_device, [device_key]
-        if device is not None and device.user is not None and not device.is_shared:
-            keys.append(UUID(bytes=device.user))
-    entries = recall(
-        user, device, Person(leads_to) if leads_to else None, user_key.bytes if user_key else None
-    )
-    return Recalled(
-        Memory(
-            entries,
-            settings.IDENTITY_CLICK_DAYS * 86_400,
-            settings.IDENTITY_ADDRESS_HOURS * 3_600,
-        ),
-        tuple(keys),
+def _memory(entries: Mapping[str, Entry]) -> Memory:
+    return Memory(
+        entries, settings.IDENTITY_CLICK_DAYS * 86_400, settings.IDENTITY_ADDRESS_HOURS * 3_600
     )

@@ -17,6 +17,7 @@ from uuid import UUID
 from django.conf import settings
 
 from deliveries.db.bulk_sql import insert_rows
+from deliveries.identity.keys import uuid_of
 from deliveries.models import Attempt, Delivery, Person, SecondChance, locked_cursor
 from deliveries.models.log import GIVEN_A_SECOND_CHANCE
 from deliveries.stats.tallies import SECOND_CHANCE, append
@@ -34,9 +35,9 @@ STEP = 1000
 MESSAGE = "A later event said who this person is, so the delivery is sent again."
 
 
-def note_waiting(waiting: Iterable[tuple[UUID, int]], now: datetime) -> None:
+def note_waiting(waiting: Iterable[tuple[bytes, int]], now: datetime) -> None:
     """Note under which keys deliveries wait, in the caller's transaction. Once for a delivery."""
-    rows = [(key, delivery_id, now) for key, delivery_id in waiting]
+    rows = [(uuid_of(key), delivery_id, now) for key, delivery_id in waiting]
     insert_rows(
         SecondChance, ("key", "delivery_id", "created_at"), sorted(rows), ignore_conflicts=True
     )

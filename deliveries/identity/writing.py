@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from threading import Lock
 from typing import Any, NamedTuple
-from uuid import UUID
 
 import orjson
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
 from deliveries.db.bulk_sql import upsert_rows
-from deliveries.identity.keys import bytes_of, key_of
+from deliveries.identity.keys import Name, key_of, uuid_of
+from deliveries.identity.rows import read_people
 from deliveries.identity.second_chance import give_second_chances
 from deliveries.models import Person as PersonModel
 from deliveries.models import SecondChance
-from destinations.pinterest import consent
+from destinations.pinterest.consent import denies_consent
 from destinations.pinterest.identity import (
     DEVICE,
     NOBODY,
@@ -40,32 +40,81 @@ FRESH_SECONDS = 300.0
 MAX_ATTEMPTS = 50
 """Each that fails is one that somebody else's succeeded."""
 MAX_NOTED = 50_000
-"""People whose last statement a process has in mind, twice."""
-Name = tuple[str, str, str]
-"""Under which an event's person is noted: the space (events that say something and those that do
-not are noted apart, so that the latter do not make the process forget the former), and both IDs."""
+"""People whose last statements a process has in mind, twice."""
+
+
+class Said(NamedTuple):
+    """What events said of a person, as hashes of the parts that can say something; None: nothing.
+
+    ``day``: when, as an ordinal. ``traits``: who it is; ``DENIED`` where consent was denied, which
+    takes the place of all that was said before. The others: advertising ID, click ID, address.
+    ``since``: when the oldest of it was said, by the monotonic clock.
+    """
+
+    day: int
+    traits: int | None
+    device: int | None
+    click: int | None
+    client: int | None
+    since: float
+
+    def covers(self, new: Said) -> bool:
+        """Whether ``new`` says nothing else than this did."""
+        if self.day != new.day:
+            return False
+        if DENIED in (self.traits, new.traits):
+            return self.traits == new.traits or new.is_silent()
+        return (
+            (new.traits is None or self.traits == new.traits)
+            and (new.device is None or self.device == new.device)
+            and (new.click is None or self.click == new.click)
+            and (new.client is None or self.client == new.client)
+        )
+
+    def followed_by(self, new: Said) -> Said:
+        """What has been said after ``new``."""
+        if DENIED in (self.traits, new.traits):
+            return new
+        return Said(
+            new.day,
+            self.traits if new.traits is None else new.traits,
+            self.device if new.device is None else new.device,
+            self.click if new.click is None else new.click,
+            self.client if new.client is None else new.client,
+            self.since,
+        )
+
+    def is_silent(self) -> bool:
+        return self[1:5] == _NO_PARTS
+
+
+_NO_PARTS = (None,) * 4
+DENIED = -1
+"""No hash has this value."""
+Speaker = tuple[int, str, Any, Any]
+"""Of whom events speak: the source, its identity space, and both IDs as the event has them."""
 
 
 class Note(NamedTuple):
     """A statement of an event, in its space; None when all it says is that its person was seen.
 
-    ``fingerprint`` tells it from others of its ``name``.
+    ``said``: what has then been said of the ``speaker``.
     """
 
     space: str
     user_id: str
     anonymous_id: str
-    said: Statement | None
-    name: Name
-    fingerprint: int
+    statement: Statement | None
+    speaker: Speaker
+    said: Said
 
 
 class PersonRow(NamedTuple):
-    """Columns of a person."""
+    """Columns of a person; keys as hex digits."""
 
-    key: UUID
+    key: str
     entries: bytes
-    user_id: UUID | None
+    user_id: str | None
     is_device: bool
     is_shared: bool
     seen_on: date
@@ -76,7 +125,7 @@ class Draft(NamedTuple):
     """People as they will be, by key in order; and those of whom there is now enough to match."""
 
     rows: list[PersonRow]
-    gained: list[UUID]
+    gained: list[bytes]
 
 
 NO_PEOPLE = Draft([], [])
@@ -87,31 +136,28 @@ class PeopleChanged(DatabaseError):
 
 
 class _Noted:
-    """The last statement of each person that this process knows to be written."""
+    """What this process knows to be written of each speaker."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self.clear()
 
     def clear(self) -> None:
-        self._recent: dict[Name, tuple[int, float]] = {}
-        self._older: dict[Name, tuple[int, float]] = {}
+        self._recent: dict[Speaker, Said] = {}
+        self._older: dict[Speaker, Said] = {}
 
-    def has(self, name: Name, fingerprint: int) -> bool:
-        found = self._recent.get(name) or self._older.get(name)
-        return (
-            found is not None
-            and found[0] == fingerprint
-            and time.monotonic() - found[1] < FRESH_SECONDS
-        )
+    def get(self, speaker: Speaker) -> Said | None:
+        found = self._recent.get(speaker) or self._older.get(speaker)
+        if found is not None and time.monotonic() - found.since >= FRESH_SECONDS:
+            return Said(found.day, *_NO_PARTS, found.since)
+        return found
 
     def add(self, notes: Sequence[Note]) -> None:
-        now = time.monotonic()
         with self._lock:
             if len(self._recent) > MAX_NOTED:
                 self._recent, self._older = {}, self._recent
             for note in notes:
-                self._recent[note.name] = (note.fingerprint, now)
+                self._recent[note.speaker] = note.said
 
 
 _noted = _Noted()
@@ -122,136 +168,143 @@ def forget_noted() -> None:
     _noted.clear()
 
 
-Pending = dict[Name, int]
-"""The fingerprint of each name's last statement in a request."""
-
-
 def note_of(
-    event: dict[str, Any], source: SourceRoutes, received_at: datetime, pending: Pending
+    event: dict[str, Any],
+    source: SourceRoutes,
+    received_at: datetime,
+    pending: dict[Speaker, Said],
 ) -> Note | None:
     """What is to be remembered of an event; None for what was said just before, or written lately.
 
-    ``pending`` is of the event's request; the note is added to it.
+    ``pending`` is of the event's request; what the note says is added to it.
     """
-    if source.identity_space is None:
+    space = source.identity_space
+    if space is None:
+        return None
+    user_id, anonymous_id = event.get("userId"), event.get("anonymousId")
+    if not (
+        (type(user_id) is str or user_id is None)
+        and (type(anonymous_id) is str or anonymous_id is None)
+    ):
+        user_id, anonymous_id = ids_of(event)
+    speaker = (source.source_id, space, user_id, anonymous_id)
+    said = _said_by(event, received_at.toordinal(), source.remembers_address)
+    before = pending.get(speaker) or _noted.get(speaker)
+    if before is not None and before.covers(said):
         return None
     user_id, anonymous_id = ids_of(event)
     if not user_id and not anonymous_id:
         return None
-    parts = _parts(event, source.remembers_address)
-    day = received_at.toordinal()
-    fingerprint = hash((day, parts))
-    space = source.identity_space
-    name = (space + ("+" if parts else ""), user_id, anonymous_id)
-    if pending.get(name) == fingerprint or _noted.has(name, fingerprint):
-        return None
-    pending[name] = fingerprint
-    said = None
-    if parts:
+    statement = None
+    # Whose device it is was noted with the first of its events.
+    if not said.is_silent() or (before is None and user_id and anonymous_id):
         countries = {route.config.default_country for route in source.routes}
-        said = statement_of(
+        statement = statement_of(
             event,
             int(received_at.timestamp()),
             is_trusted=not source.is_public,
             default_country=countries.pop() if len(countries) == 1 else "",
             with_client=source.remembers_address,
         )
-    return Note(space, user_id, anonymous_id, said, name, fingerprint)
+    pending[speaker] = said = said if before is None else before.followed_by(said)
+    return Note(space, user_id, anonymous_id, statement, speaker, said)
 
 
-def _parts(event: dict[str, Any], with_client: bool) -> bytes:
-    """What of an event can say something of its person; b"" when nothing does."""
-    found: list[Any] = []
+def _said_by(event: dict[str, Any], day: int, with_client: bool) -> Said:
+    """The parts of an event that can say something of its person."""
+    if denies_consent(event):
+        return Said(day, DENIED, None, None, None, time.monotonic())
+    told = device = client = None
+    clicks: list[Any] = []
+    traits, about, ids, birthday, previous_id = event.get("traits"), None, None, None, None
     if event.get("type") == "alias":
-        found.append(event.get("previousId"))
-    traits = event.get("traits")
-    if traits:
-        found.append(traits)
+        previous_id = event.get("previousId")
     context = event.get("context")
     if type(context) is dict:
-        for key in _CONTEXT_KEYS & context.keys():
-            if context[key]:
-                found.append((key, context[key]))
+        about, ids = context.get("traits"), context.get("externalId")
+        birthday = context.get("dateofbirth")
+        if found := context.get("device"):
+            device = hash(orjson.dumps(found))
+        if with_client:
+            client = hash((str(context.get("ip")), str(context.get("userAgent"))))
+        _add_clicks(context, clicks)
         page = context.get("page")
         if type(page) is dict:
-            found += [page[key] for key in ("url", "search") if _has_click_id(page.get(key))]
-        if with_client:
-            found.append((context.get("ip"), context.get("userAgent"), event.get("request_ip")))
+            _add_clicks(page, clicks)
     properties = event.get("properties")
     if type(properties) is dict:
-        found += [(key, properties[key]) for key in _PROPERTY_KEYS & properties.keys()]
-        found += [
-            properties[key] for key in ("url", "search") if _has_click_id(properties.get(key))
-        ]
-    if event.get("userId") and event.get("anonymousId"):
-        found.append(True)
-    return orjson.dumps(found, default=str) if found else b""
+        _add_clicks(properties, clicks)
+    if traits or about or ids or birthday or previous_id:
+        told = hash(orjson.dumps((traits, about, ids, birthday, previous_id)))
+    click = hash(orjson.dumps(clicks)) if clicks else None
+    return Said(day, told, device, click, client, time.monotonic())
+
+
+def _add_clicks(holder: dict[str, Any], clicks: list[Any]) -> None:
+    """Add what may be a click ID; a click ID of Pinterest begins with dj0, its cookie is _epik."""
+    if not _CLICK_KEYS.isdisjoint(holder):
+        clicks += [holder[key] for key in _CLICK_KEYS & holder.keys()]
+    for key in ("url", "search"):
+        value = holder.get(key)
+        if type(value) is str and ("epik=" in value or "=dj0" in value):
+            clicks.append(value)
 
 
 _CLICK_KEYS = frozenset({"clickId", "click_id", "epik", "_epik"})
-_CONTEXT_KEYS = _CLICK_KEYS | {
-    *("traits", "device", "externalId"),
-    *consent.CONTEXT_KEYS,
-}
-_PROPERTY_KEYS = _CLICK_KEYS | consent.PROPERTY_KEYS
-
-
-def _has_click_id(value: Any) -> bool:
-    return type(value) is str and ("epik=" in value or "=dj0" in value)
 
 
 def draft_people(notes: Sequence[Note], now: datetime) -> Draft:
     """Read the people of ``notes`` (one query) and say how they are afterwards."""
-    keys: dict[tuple[str, str, str], UUID] = {}
+    keys: dict[Name, bytes] = {}
+    named: list[dict[tuple[str, str], bytes]] = []
     for note in notes:
+        of_note = {}
         for kind, person_id in _names(note):
             name = (note.space, kind, person_id)
-            if name not in keys:
-                keys[name] = key_of(*name)
-    stored = _read(set(keys.values()))
-    people = {key: row[0] for key, row in stored.items()}
-    before = dict(people)
-    linked: set[UUID] = set()
-    for note in notes:
-        if note.said is None:
+            key = keys.get(name)
+            if key is None:
+                key = keys[name] = key_of(*name)
+            of_note[kind, person_id] = key
+        named.append(of_note)
+    stored = read_people(keys.values())
+    before = {
+        key: Person(decode(row.entries), row.user, row.is_shared) for key, row in stored.items()
+    }
+    people = dict(before)
+    linked: set[bytes] = set()
+    for note, names in zip(notes, named, strict=True):
+        if note.statement is None:
             continue
-        names = {(kind, one): keys[note.space, kind, one] for kind, one in _names(note)}
         known = {name: people[key] for name, key in names.items() if key in people}
-        changed = remember(
-            known,
-            {name: key.bytes for name, key in names.items()},
-            note.said,
-            settings.IDENTITY_CLICK_DAYS * 86400,
-        )
+        changed = remember(known, names, note.statement, settings.IDENTITY_CLICK_DAYS * 86400)
         for changed_name, person in changed.items():
             key = names[changed_name]
             if person.user is not None and people.get(key, NOBODY).user is None:
                 linked.add(key)
             people[key] = person
-    kind_of = {keys[name]: name[1] for name in keys}
+    devices = {key for (_, kind, _), key in keys.items() if kind == DEVICE}
     today = now.astimezone(UTC).date()
     rows, gained = [], []
     for key in sorted(people):
-        person, stored_row = people[key], stored.get(key)
-        seen_on, version = stored_row[1:] if stored_row else (None, 0)
-        if person == before.get(key, NOBODY) and (stored_row is None or seen_on == today):
+        person, row, was = people[key], stored.get(key), before.get(key, NOBODY)
+        if person == was and (row is None or row.seen_on == today):
             continue
         rows.append(
             PersonRow(
-                key,
+                key.hex(),
                 encode(person.entries),
-                UUID(bytes=person.user) if person.user else None,
-                kind_of[key] == DEVICE,
+                person.user.hex() if person.user else None,
+                key in devices,
                 person.is_shared,
                 today,
-                version + 1,
+                row.version + 1 if row else 1,
             )
         )
-        if gains_a_match(before.get(key, NOBODY), person) or (
+        if gains_a_match(was, person) or (
             key in linked
             and not person.is_shared
             and person.user is not None
-            and can_match(people.get(UUID(bytes=person.user), NOBODY))
+            and can_match(people.get(person.user, NOBODY))
         ):
             gained.append(key)
     return Draft(rows, gained)
@@ -263,23 +316,10 @@ def _names(note: Note) -> list[tuple[str, str]]:
         names.append((USER, note.user_id))
     if note.anonymous_id:
         names.append((DEVICE, note.anonymous_id))
-    if note.said is not None and note.said.previous_id:
-        names += [(DEVICE, note.said.previous_id), (USER, note.said.previous_id)]
+    if note.statement is not None and note.statement.previous_id:
+        previous_id = note.statement.previous_id
+        names += [(DEVICE, previous_id), (USER, previous_id)]
     return names
-
-
-def _read(keys: set[UUID]) -> dict[UUID, tuple[Person, date, int]]:
-    rows = PersonModel.objects.filter(key__any_of=sorted(keys)).values_list(
-        "key", "entries", "user_id", "is_shared", "seen_on", "version"
-    )
-    return {
-        key: (
-            Person(decode(bytes(entries)), bytes_of(user_id), is_shared),
-            seen_on,
-            version,
-        )
-        for key, entries, user_id, is_shared, seen_on, version in rows
-    }
 
 
 def write_people(draft: Draft) -> tuple[int, bool]:
@@ -288,9 +328,13 @@ def write_people(draft: Draft) -> tuple[int, bool]:
     Those whom somebody else has changed since the draft was made are left out.
     """
     written = upsert_rows(PersonModel, "key", PersonRow._fields, draft.rows, version="version")
-    return len(written), SecondChance.objects.filter(
-        key__any_of=draft.gained, given_at=None
-    ).exists()
+    is_awaited = (
+        bool(draft.gained)
+        and SecondChance.objects.filter(
+            key__any_of=[uuid_of(key) for key in draft.gained], given_at=None
+        ).exists()
+    )
+    return len(written), is_awaited
 
 
 def settle_people(
@@ -316,4 +360,4 @@ def settle_people(
     if not is_awaited:
         return set()
     with transaction.atomic():
-        return give_second_chances(sorted(gained), now)
+        return give_second_chances([uuid_of(key) for key in sorted(gained)], now)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from deliveries.identity.reading import recall_each
+from deliveries.identity.reading import People
 from deliveries.ingest.body import read_json
 from deliveries.ingest.envelope import Arrival
 from deliveries.ingest.judging import judge_body, read_batch
@@ -46,7 +46,7 @@ def preview_body(
         if isinstance(one, RefusedEvent):
             events.append(EventPreview("", _refusal(one)))
         else:
-            (recalled,) = recall_each([(space, one.event)])
+            recalled = People().of(space, one.event)
             memory = recalled.memory if recalled else None
             answer = preview_event(one.event, config, now, memory)
             events.append(EventPreview(one.name or one.type, answer))

@@ -233,14 +233,14 @@ def _people_arrays(people: Draft) -> list[str]:
         return []
     keys, entries, users, are_devices, are_shared, days, versions = _columns(people.rows, PersonRow)
     return [
-        text_array(keys),
+        plain_array(keys),
         text_array(["\\x" + one.hex() for one in entries]),
-        "{" + ",".join("NULL" if one is None else str(one) for one in users) + "}",
+        plain_array([one or "NULL" for one in users]),
         text_array(are_devices),
         text_array(are_shared),
         text_array(days),
         plain_array(versions),
-        text_array(people.gained),
+        plain_array([key.hex() for key in people.gained]),
     ]
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from deliveries.db.compression import pack
 from deliveries.engine.planning import PlannedDelivery, keeps_body, plan_deliveries
 from deliveries.engine.wakeups import wake
-from deliveries.identity.writing import Note, Pending, draft_people, note_of, settle_people
+from deliveries.identity.writing import Note, Said, Speaker, draft_people, note_of, settle_people
 from deliveries.ingest.conflicts import find_conflicts, is_same_event
 from deliveries.ingest.envelope import AcceptedEvent
 from deliveries.ingest.group_commit import GroupCommit
@@ -77,7 +77,7 @@ def prepare_intake(
     doubles: list[Planned] = []
     firsts: dict[str, AcceptedEvent] = {}
     notes: list[Note] = []
-    pending: Pending = {}
+    pending: dict[Speaker, Said] = {}
     for one in accepted:
         first = firsts.setdefault(one.message_id, one)
         if first is not one and is_same_event(first.event, one.event):

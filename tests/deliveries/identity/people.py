@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from uuid import UUID
 
-from deliveries.identity.keys import key_of
+from deliveries.identity.keys import key_of, uuid_of
 from deliveries.models import Person
 from destinations.models import Source
 from destinations.pinterest.identity import USER, Entry, encode
@@ -19,7 +19,7 @@ def remember_email(source: Source, user_id: str, email: str) -> UUID:
     assert source.space is not None
     digest = sha256(email.encode()).hexdigest()
     person = Person.objects.create(
-        key=key_of(source.space, USER, user_id),
+        key=uuid_of(key_of(source.space, USER, user_id)),
         entries=encode({"em": Entry((digest,), "identify", SEEN_AT, True)}),
         is_device=False,
         is_shared=False,

@@ -121,8 +121,8 @@ def test_a_note_is_written_once(db: None) -> None:
     destination = make_destination(sources=[make_source()])
     assert Destination.objects.filter(pk=destination.pk).exists()
     key = remember_email(make_source(), "u1", "ann@example.com")
-    note_waiting([(key, 1), (key, 2)], timezone.now())
-    note_waiting([(key, 1)], timezone.now())
+    note_waiting([(key.bytes, 1), (key.bytes, 2)], timezone.now())
+    note_waiting([(key.bytes, 1)], timezone.now())
     from deliveries.models import SecondChance
 
     assert SecondChance.objects.count() == 2

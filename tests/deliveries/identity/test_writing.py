@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -18,7 +19,15 @@ from deliveries.ingest.envelope import Arrival, accept_event
 from deliveries.ingest.store import store_request
 from deliveries.models import Event, Person
 from destinations.models import Source
-from destinations.pinterest.identity import decode
+from destinations.pinterest.event import CONTEXT
+from destinations.pinterest.identity import CLICK_ID, decode
+from destinations.pinterest.user_data import (
+    CLICK_URLS,
+    HASHED_FIELDS,
+    PHONE_PATHS,
+    PLAIN_FIELDS,
+    STATE_PATHS,
+)
 from destinations.routing import forget_routes, routes_for
 from tests.factories import make_event, make_source
 
@@ -98,6 +107,57 @@ def test_what_says_nothing_of_anybody_is_read_once(source: Source) -> None:
     assert statements_of(source, [{**visit, "messageId": "m1"}]) == bare + 1
     assert statements_of(source, [{**visit, "messageId": "m2"}]) == bare
     assert not Person.objects.exists()
+
+
+def test_an_event_that_says_less_costs_nothing_and_hides_nothing(source: Source) -> None:
+    """Calls that say all and calls that say little take turns: what was said stays noted."""
+    phone = {"device": {"advertisingId": "38400000-8cf0-11bd-b23e-10b96e40000d"}}
+    full = identify("u1", "ann@example.com", anonymousId="d1")
+    full["context"] |= phone
+    receive(source, [full])
+    bare = statements_of(source, [make_event(userId="", anonymousId="0")])
+    for context in (phone, {}, full["context"], {"traits": {"email": "ann@example.com"}}):
+        event = make_event(userId="u1", anonymousId="d1", context=context)
+        assert statements_of(source, [event]) == bare
+
+
+def test_what_was_denied_is_remembered_when_it_is_said_again(source: Source) -> None:
+    """The same click before and after a denial, all within a minute."""
+    click = {"page": {"url": "https://shop.example/?epik=dj0yJnU9"}}
+
+    def clicked() -> bool:
+        return CLICK_ID in decode(bytes(Person.objects.get().entries))
+
+    for context, is_known in (
+        (click, True),
+        ({"gpc": True}, False),
+        ({}, False),
+        (click, True),
+        ({**click, "gpc": True}, False),
+        ({"gpc": True}, False),
+        (click, True),
+    ):
+        receive(source, [make_event(userId=None, anonymousId="d1", context=context)])
+        assert clicked() is is_known
+
+
+def test_a_statement_that_was_taken_back_is_written_again(source: Source) -> None:
+    for email in ("ann@example.com", "bob@example.com", "ann@example.com"):
+        receive(source, [identify("u1", email)])
+    (digest,) = decode(bytes(Person.objects.get().entries))["em"].values
+    assert digest == sha256(b"ann@example.com").hexdigest()
+
+
+def test_what_the_tables_read_of_the_context_is_noted() -> None:
+    """A path that is mapped and not noted would be remembered only beside one that is."""
+    rows = [field.paths for field in HASHED_FIELDS] + [PHONE_PATHS, STATE_PATHS, CLICK_URLS]
+    rows += [field.paths for field in PLAIN_FIELDS]
+    keys = {path.key for row in rows for path in row if path.section == CONTEXT}
+    assert keys - {"userAgent"} == {"dateofbirth", "clickId", "click_id", "epik", "_epik"}
+    said = [
+        writing._said_by({"context": {key: "dj0x"}}, 1, False).is_silent() for key in sorted(keys)
+    ]
+    assert said == [key == "userAgent" for key in sorted(keys)]
 
 
 def test_the_statements_do_not_grow_with_the_people(source: Source) -> None:

@@ -7,12 +7,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from destinations.pinterest.consent import denies_consent
 from destinations.pinterest.findings import EventRejected
 from destinations.pinterest.identity import (
     DEVICE,
+    MAX_IDS,
     USER,
     Completed,
     Entry,
@@ -20,6 +24,7 @@ from destinations.pinterest.identity import (
     Person,
     decode,
     encode,
+    ids_in,
     ids_of,
     read_completed,
     recall,
@@ -163,3 +168,35 @@ def test_memory_reads_every_denial_that_a_destination_reads() -> None:
     ]
     assert len(denials) > 15
     assert [event for event in denials if not denies_consent(event)] == []
+
+
+IDS = st.one_of(
+    st.text(max_size=12),
+    st.integers(-(2**63), 2**64 - 1),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.booleans(),
+    st.none(),
+    st.sampled_from(["user-1", "a\\b", 'say "hi"', "ünï", "\u2028", '"userId":"nested"']),
+    st.lists(st.booleans(), max_size=2),
+)
+
+
+@given(IDS, IDS, IDS)
+def test_the_ids_of_an_event_are_found_in_its_json(user: Any, device: Any, other: Any) -> None:
+    properties = {"userId": other, 'quoted "userId":"x"': '"anonymousId":"y"'}
+    events = [
+        {"properties": properties, "userId": user, "anonymousId": device},
+        {"userId": user, "context": {"anonymousId": other}, "anonymousId": device},
+        {"anonymousId": device, "type": "track"},
+    ]
+    for event in events:
+        for body in (orjson.dumps(event), json.dumps(event).encode()):
+            user_id, device_id = ids_of(orjson.loads(body))
+            named = {(USER, user_id)} if user_id else set()
+            named |= {(DEVICE, device_id)} if device_id else set()
+            assert named <= set(ids_in(body))
+
+
+def test_a_body_full_of_ids_names_a_few() -> None:
+    body = orjson.dumps({"properties": [{"userId": f"user-{n}"} for n in range(1000)]})
+    assert len(list(ids_in(body))) == MAX_IDS
