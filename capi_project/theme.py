@@ -58,7 +58,7 @@ UNFOLD: dict[str, Any] = {
     },
     "DASHBOARD_CALLBACK": "deliveries.admin.home.add_overview",
     "STYLES": [_static("relay/relay.css")],
-    "SCRIPTS": [_static("relay/relay.js")],
+    "SCRIPTS": [_static("relay/relay.js"), _static("relay/list.js")],
     "COLORS": {
         "primary": {
             "50": "oklch(97.5% .014 255)",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.chromium import Visitor
 from tests.browser.sample_data import PASSWORD, make_people
@@ -62,7 +63,8 @@ def test_a_rejected_delivery_is_found_and_retried_with_the_keyboard_alone(
     page.goto(served.url + LOG)
 
     tab_to(page, page.get_by_label("Status"))
-    page.keyboard.type("Rejected")  # the choice applies itself
+    page.keyboard.type("Rejected")
+    page.keyboard.press("Enter")
     page.wait_for_url("**/?*status=rejected*")
     tab_to(page, page.locator("#result_list .relay-link--strong"))
     page.keyboard.press("Enter")
@@ -87,6 +89,78 @@ def test_the_first_stop_of_a_page_skips_the_side_bar(page: Page, served: Any) ->
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.closest('#main, #content-main') !== null")
     assert not page.evaluate("document.activeElement.closest('#nav-sidebar') !== null")
+
+
+@pytest.mark.postgres
+def test_a_filter_applies_with_enter_and_not_while_it_is_chosen(page: Page, served: Any) -> None:
+    make_rejected(make_destination())
+    page.goto(served.url + LOG)
+    navigations: list[str] = []
+    page.on("framenavigated", lambda frame: navigations.append(frame.url))
+    status = page.get_by_label("Status")
+    tab_to(page, status)
+    for _ in range(3):
+        page.keyboard.press("ArrowDown")
+    assert status.input_value() == "delivered"
+    assert status.evaluate(IS_FOCUSED)
+    assert navigations == []
+    expect(page.get_by_role("button", name="Apply")).to_have_class(re.compile("button--main"))
+
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/?*status=delivered*")
+    expect(page.get_by_label("Status")).to_be_focused()
+    page.get_by_role("button", name="Apply").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_load_state()
+    expect(page.get_by_role("button", name="Apply")).to_be_focused()
+
+
+@pytest.mark.postgres
+def test_keys_go_to_the_search_and_through_the_rows(page: Page, served: Any) -> None:
+    destination = make_destination()
+    older, _ = (make_rejected(destination) for _ in range(2))
+    page.goto(served.url + LOG)
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    page.keyboard.type("j/k")
+    assert page.get_by_role("searchbox").input_value() == "j/k", "what is typed is text"
+
+    page.goto(served.url + LOG)
+    rows = page.locator("#result_list tbody tr")
+    for key, row in (("j", 0), ("j", 1), ("j", 1), ("k", 0), ("j", 1)):
+        page.keyboard.press(key)
+        expect(rows.nth(row).locator("a").first).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{reverse('admin:deliveries_delivery_change', args=[older.pk])}")
+
+
+@pytest.mark.postgres
+def test_single_keys_can_be_turned_off(page: Page, served: Any) -> None:
+    make_rejected(make_destination())
+    page.goto(served.url + LOG)
+    page.get_by_role("button", name="Turn off").click()
+    page.reload()
+    page.keyboard.press("/")
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement === document.body")
+    page.get_by_role("button", name="Turn on").click()
+    page.keyboard.press("j")
+    expect(page.locator("#result_list tbody a").first).to_be_focused()
+
+
+@pytest.mark.postgres
+def test_the_second_stop_of_the_log_skips_to_its_rows(page: Page, served: Any) -> None:
+    make_rejected(make_destination())
+    page.goto(served.url + LOG)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to rows")).to_be_focused()
+    page.keyboard.press("Enter")
+    for _ in range(4):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.closest('#result_list tbody a') !== null"):
+            break
+    assert page.evaluate("document.activeElement.closest('#result_list tbody a') !== null")
 
 
 @pytest.mark.postgres

@@ -1,5 +1,5 @@
 "use strict";
-/* Copying with a click, and filters that apply themselves. Everything works without it, too. */
+/* Copying with a click, answers on the same page, the live view. Everything works without it, too. */
 
 /* Times are shown and typed in the zone of this browser: the server reads it from the cookie. */
 const browserZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -46,10 +46,6 @@ document.addEventListener("click", async (click) => {
   }
   button.setAttribute("aria-live", "polite");
   setTimeout(() => button.replaceChildren(...before), 1600);
-});
-
-document.addEventListener("change", (change) => {
-  if (change.target.matches("[data-relay-submit]")) change.target.form.requestSubmit();
 });
 
 document.addEventListener("submit", (submission) => {
