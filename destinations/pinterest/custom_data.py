@@ -87,16 +87,16 @@ def read_custom_data(
             custom_data[name] = amount
     products = properties.get("products")
     if type(products) is list:
-        _add_products(products, properties, custom_data, warnings)
+        add_products(products, properties, custom_data, warnings)
     else:
         listed = list_of_products(products) if products else None
         if listed is not None:
-            _add_products(listed, properties, custom_data, warnings, is_reshaped=True)
+            add_products(listed, properties, custom_data, warnings, is_reshaped=True)
         else:
             if products and not (type(products) is str and usable_text(products) is None):
                 warnings.append(_products_invalid("properties.products", "a list is expected"))
             if _is_a_product(properties):
-                _add_products([properties], properties, custom_data, warnings, is_the_event=True)
+                add_products([properties], properties, custom_data, warnings, is_the_event=True)
     for key in NUM_ITEMS_KEYS:
         value = properties.get(key)
         if value is None:
@@ -154,7 +154,7 @@ def _is_a_product(properties: dict[str, Any]) -> bool:
     )
 
 
-def _add_products(
+def add_products(
     products: list[Any],
     properties: dict[str, Any],
     custom_data: dict[str, Any],
@@ -190,7 +190,7 @@ def _add_products(
         if type(product) is not dict:
             flat = None if is_flat else flattened(products)
             if flat is not None:
-                _add_products(
+                add_products(
                     flat, properties, custom_data, warnings, is_reshaped=True, is_flat=True
                 )
                 return
@@ -214,7 +214,7 @@ def _add_products(
         else:
             flat = flattened(products) if not is_flat and is_wrapped(product) else None
             if flat is not None:
-                _add_products(
+                add_products(
                     flat, properties, custom_data, warnings, is_reshaped=True, is_flat=True
                 )
                 return

@@ -73,7 +73,7 @@ def conversion_names(event: dict[str, Any], config: TransformConfig) -> tuple[st
         )
     if kind == "page":
         return ("view_category",) if _has_category(event) else ("page_visit",)
-    name, _ = _name_of(event, config)
+    name, _ = name_of(event, config)
     if not name:
         message = "A track or screen call needs text in “event” or “name”."
         raise EventRejected((Finding("event_name_missing", "event", message),))
@@ -104,7 +104,7 @@ def _has_category(event: dict[str, Any]) -> bool:
     return False
 
 
-def _name_of(event: dict[str, Any], config: TransformConfig) -> tuple[str, str]:
+def name_of(event: dict[str, Any], config: TransformConfig) -> tuple[str, str]:
     """The event's own name, clean, and the key it stands at; two blanks without one.
 
     "undefined" is no name, unless a row of the event map asks for it.
@@ -172,7 +172,7 @@ def transform(
             _check_limited_processing(sections, custom_data, user_data, warnings)
     if not is_own_name(name):
         message = "Pinterest accepts custom names of up to 100 letters, digits, _ and -."
-        warnings.append(Finding("event_name_unusual", _name_of(event, config)[1], message))
+        warnings.append(Finding("event_name_unusual", name_of(event, config)[1], message))
     fields["event_id"] = _read_event_id(event, config, fields, warnings)
     return Conversion(fields, tuple(warnings), completed)
 
@@ -248,7 +248,7 @@ def _read_event_id(
 ) -> str:
     """What Pinterest deduplicates by: the dedup key's value, the integrations object's, the ID."""
     if config.dedup_steps:
-        event_id = _id_text(read_path(event, config.dedup_steps))
+        event_id = id_text(read_path(event, config.dedup_steps))
         if event_id:
             if config.dedup_is_personal:
                 message = (
@@ -262,7 +262,7 @@ def _read_event_id(
     if integrations:
         for settings in integration_settings(integrations, config.integration_names):
             for key in EVENT_ID_KEYS:
-                event_id = _id_text(settings.get(key))
+                event_id = id_text(settings.get(key))
                 if event_id:
                     return event_id
     value = event.get("messageId")
@@ -276,7 +276,7 @@ def _read_event_id(
         and value.isprintable()
     ):
         return value
-    event_id = _id_text(value)
+    event_id = id_text(value)
     if event_id:
         return event_id
     message = "The event has no message ID, so one was generated from its content."
@@ -284,7 +284,7 @@ def _read_event_id(
     return _generated_id(fields)
 
 
-def _id_text(value: Any) -> str | None:
+def id_text(value: Any) -> str | None:
     # A boolean or a 0 as an ID would make Pinterest take different events for the same one.
     text = None if type(value) is bool else usable_text(value)
     return None if text is None or (text[0] in "0-" and is_no_id(text)) else text

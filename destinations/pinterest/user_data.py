@@ -278,7 +278,7 @@ def read_user_data(
             user_data["ph"] = [sha256(digits.encode()).hexdigest()]
             break
         if value is not None:
-            field = _phone_field(_homes(user_data, sections, default_country))
+            field = phone_field(homes(user_data, sections, default_country))
             digests = digests_of(value, field, path, warnings)
             if digests:
                 user_data["ph"] = digests
@@ -314,7 +314,7 @@ def read_user_data(
     return user_data
 
 
-def _homes(user_data: dict[str, Any], sections: Sections, default_country: str) -> tuple[Home, ...]:
+def homes(user_data: dict[str, Any], sections: Sections, default_country: str) -> tuple[Home, ...]:
     """The countries whose national phone numbers an event may have, the likeliest first."""
     countries = user_data.get("country")
     address = COUNTRY_OF_DIGEST.get(countries[0]) if countries and len(countries) == 1 else None
@@ -328,7 +328,7 @@ def _homes(user_data: dict[str, Any], sections: Sections, default_country: str) 
 
 
 @lru_cache(maxsize=1024)
-def _phone_field(homes: tuple[Home, ...]) -> HashedField:
+def phone_field(homes: tuple[Home, ...]) -> HashedField:
     """The phone's row for the countries of one event."""
     return HashedField(
         "ph",
@@ -352,7 +352,7 @@ def _state(
     warnings: list[Finding],
 ) -> list[str]:
     """The digests of the state; ``country``: the digest of the event's, as far as it has one."""
-    field = _STATE_FIELDS.get(country) or _state_field(country)
+    field = _STATE_FIELDS.get(country) or state_field(country)
     for section, key, path in steps:
         value = sections[section].get(key)
         if value is None:
@@ -376,7 +376,7 @@ _STATE_FIELDS: dict[str | None, HashedField] = {}
 MAX_STATES = 1_000
 
 
-def _state_field(country: str | None) -> HashedField:
+def state_field(country: str | None) -> HashedField:
     """The state's row for one country; ``known`` fills with what its customers write."""
     code = COUNTRY_OF_DIGEST.get(country) if country else None
     field = HashedField(
