@@ -20,7 +20,7 @@ LARGE_BODY_BYTES = 32_768
 
 
 @models.CharField.register_lookup
-@models.BigAutoField.register_lookup
+@models.BigIntegerField.register_lookup
 @models.UUIDField.register_lookup
 class AnyOf(models.lookups.In):
     """``id__any_of=[…]``: like ``__in``, with one array parameter where the database has arrays.

@@ -30,6 +30,7 @@ DATALIST_ID = "pinterest-event-names"
 CONSENT_AND_FILTERS = (
     "consent_mode",
     "consent_categories",
+    "sends_after_consent",
     "drops_unconsented",
     "us_privacy",
     "bots",
@@ -171,6 +172,7 @@ class DestinationForm(_DestinationForm):
             "enabled": UnfoldBooleanSwitchWidget,
             "send_external_id": UnfoldBooleanSwitchWidget,
             "test_mode": UnfoldBooleanSwitchWidget,
+            "sends_after_consent": UnfoldBooleanSwitchWidget,
             "drops_unconsented": UnfoldBooleanSwitchWidget,
             "consent_categories": UnfoldAdminTextareaWidget(
                 attrs={"rows": 3, "spellcheck": "false"}

@@ -38,6 +38,8 @@ __all__ = [
 
 
 Row = TypeVar("Row", bound=models.Model)
+UNKEPT_OR_LATER = ("sends_after_consent", "drops_unconsented")
+"""What isn't kept can't be sent later: at most one of them is on."""
 
 
 def validate_categories(text: str) -> None:
@@ -362,7 +364,8 @@ class Destination(models.Model):
         default=ConsentMode.OFF,
         db_default=ConsentMode.OFF,
         help_text=gettext_lazy(
-            "Whether events need consent. “Strict” also filters events that say nothing about it."
+            "Choose whether events need consent. “Strict” also filters events that don't mention "
+            "it."
         ),
     )
     consent_categories = models.TextField(
@@ -372,9 +375,19 @@ class Destination(models.Model):
         db_default="",
         validators=[validate_categories],
         help_text=gettext_lazy(
-            "The consent IDs this destination needs, one provider per line, e.g. oneTrust: C0002, "
-            "C0004 or segment: Advertising. For custom (or): a, b one of them is enough. Google "
-            "Consent Mode needs none."
+            "The consent IDs this destination needs, one provider per line, such as oneTrust: "
+            "C0002, C0004 or segment: Advertising. If one ID is enough, write custom (or): ads, "
+            "analytics. Google Consent Mode works without this."
+        ),
+    )
+    sends_after_consent = models.BooleanField(
+        gettext_lazy("send after later consent"),
+        default=False,
+        db_default=False,
+        help_text=gettext_lazy(
+            "If a newer event of the same person grants consent within 24 hours, send the events "
+            "that were filtered for it. Needs identity memory, which recognizes people by their "
+            "IDs: turn it on for the source."
         ),
     )
     drops_unconsented = models.BooleanField(
@@ -382,8 +395,8 @@ class Destination(models.Model):
         default=False,
         db_default=False,
         help_text=gettext_lazy(
-            "The body of an event that's filtered for consent isn't stored, so it can't be sent "
-            "later, unless another destination sends it."
+            "Don't store the body of an event that's filtered for consent, unless another "
+            "destination sends the event. Without its body, it can't be sent later."
         ),
     )
     us_privacy = models.CharField(
@@ -393,8 +406,8 @@ class Destination(models.Model):
         default=UsPrivacy.IGNORE,
         db_default=UsPrivacy.IGNORE,
         help_text=gettext_lazy(
-            "For events with Global Privacy Control or an opt-out in us_privacy. Pinterest ignores "
-            "LDP without state and country."
+            "Applies to events with Global Privacy Control or an opt-out in us_privacy. Pinterest "
+            "ignores LDP if an event has no state and country."
         ),
     )
     bots = models.CharField(
@@ -404,7 +417,8 @@ class Destination(models.Model):
         default=Bots.FILTER,
         db_default=Bots.SEND,
         help_text=gettext_lazy(
-            "Known crawlers, what RudderStack marks as a bot, and web events without a user agent."
+            "Applies to known crawlers, events that RudderStack marks as a bot's, and web events "
+            "without a user agent."
         ),
     )
     event_list = models.CharField(
@@ -413,14 +427,14 @@ class Destination(models.Model):
         choices=EventList,
         default=EventList.OFF,
         db_default=EventList.OFF,
-        help_text=gettext_lazy("For track and screen calls. It's applied before the event rules."),
+        help_text=gettext_lazy("Applies to track and screen calls, before the event rules."),
     )
     listed_events = models.TextField(
         gettext_lazy("listed events"),
         blank=True,
         default="",
         db_default="",
-        help_text=gettext_lazy("Your event names, one per line. Case is ignored."),
+        help_text=gettext_lazy("Names of your events, one per line. Case doesn't matter."),
     )
     unmatched_events = models.CharField(
         gettext_lazy("events that match no rule"),
@@ -428,7 +442,7 @@ class Destination(models.Model):
         choices=UnmatchedEvents,
         default=UnmatchedEvents.SEND,
         db_default=UnmatchedEvents.SEND,
-        help_text=gettext_lazy("Only if there are event rules, below."),
+        help_text=gettext_lazy("Applies if this destination has event rules (see below)."),
     )
     sources = models.ManyToManyField(
         Source, verbose_name=gettext_lazy("sources"), blank=True, related_name="destinations"
@@ -473,6 +487,11 @@ class Destination(models.Model):
             raise ValidationError(
                 {"listed_events": gettext("Enter event names, or choose “No list”.")}
             )
+        if self.sends_after_consent and self.drops_unconsented:
+            message = gettext(
+                "An event can't be sent later if its body isn't stored. Turn off one of the two."
+            )
+            raise ValidationError(dict.fromkeys(UNKEPT_OR_LATER, message))
         needs_token = self.enabled and self.api_version == self.ApiVersion.V5
         if needs_token and not self.conversion_token:
             raise ValidationError(
@@ -520,6 +539,7 @@ class Destination(models.Model):
             consent_categories=read_categories(self.consent_categories),
             us_privacy=self.us_privacy,
             drops_unconsented=self.drops_unconsented,
+            sends_after_consent=self.sends_after_consent,
             event_rules=event_rules,
             unmatched_events=self.unmatched_events,
             event_list=self.event_list,

@@ -26,7 +26,10 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class SourceRoutes:
-    """A source, as ingest needs it. ``identity_space``: None when nothing is remembered."""
+    """A source, as ingest needs it. ``identity_space``: None when nothing is remembered.
+
+    ``hears_consent``: a destination waits for what its people say of consent later.
+    """
 
     source_id: int
     name: str
@@ -37,6 +40,7 @@ class SourceRoutes:
     routes: tuple[Route, ...]
     identity_space: str | None = None
     remembers_address: bool = False
+    hears_consent: bool = False
 
 
 _known: dict[str, tuple[float, SourceRoutes | None]] = {}
@@ -77,7 +81,7 @@ def _read(write_key: str) -> SourceRoutes | None:
         if former is None:
             return None
         source = former.source
-    destinations = source.destinations.filter(enabled=True).with_rows()
+    routes = routes_of(list(source.destinations.filter(enabled=True).with_rows()))
     return SourceRoutes(
         source_id=source.pk,
         name=source.name,
@@ -85,7 +89,9 @@ def _read(write_key: str) -> SourceRoutes | None:
         allowed_origins=tuple(source.allowed_origins.split()),
         is_public=source.is_public,
         rate_limit_per_second=source.rate_limit_per_second,
-        routes=routes_of(list(destinations)),
+        routes=routes,
         identity_space=source.space,
         remembers_address=source.identity_memory == Source.IdentityMemory.WITH_ADDRESS,
+        hears_consent=source.space is not None
+        and any(route.config.once_granted is not None for route in routes),
     )

@@ -24,6 +24,7 @@ from deliveries.engine.preparation import cut_by_size, transform_each
 from deliveries.engine.retry import DEFAULT_DELAYS_SECONDS, RetryPolicy
 from deliveries.engine.settlement import settle
 from deliveries.engine.types import Claimed, ClaimedDelivery, Judged, Ready, SentRequest
+from deliveries.identity.later_consent import granted_among
 from deliveries.identity.reading import identity_spaces
 from deliveries.models import Delivery, Event
 from deliveries.querysets import body_size, small_body
@@ -114,9 +115,10 @@ class BatchRun:
         After ``MAX_BATCHES_BY_SIZE`` of them the rest is given back: a claim of large events would
         hold for minutes what other workers could send.
         """
+        config = self.destination.transform_config()
         made = transform_each(
-            _load(self.claimed),
-            self.destination.transform_config(),
+            _load(self.claimed, waits_for_consent=config.once_granted is not None),
+            config,
             self.clock().timestamp(),
             POLICY,
             identity_spaces(),
@@ -257,8 +259,11 @@ class BatchRun:
         return False
 
 
-def _load(claimed: Claimed) -> Iterator[ClaimedDelivery]:
-    """The claimed deliveries with their events, oldest due first; some hundred in one query."""
+def _load(claimed: Claimed, waits_for_consent: bool) -> Iterator[ClaimedDelivery]:
+    """The claimed deliveries with their events, oldest due first; some hundred in one query.
+
+    ``waits_for_consent``: what people granted later counts, which takes another query.
+    """
     for start in range(0, len(claimed.delivery_ids), LOADED_AT_ONCE):
         ids = claimed.delivery_ids[start : start + LOADED_AT_ONCE]
         rows = Delivery.objects.filter(id__any_of=ids, claim_token=claimed.token).values_list(
@@ -272,6 +277,7 @@ def _load(claimed: Claimed) -> Iterator[ClaimedDelivery]:
             "event_id",
         )
         found = {row[0]: row for row in rows}
+        granted = granted_among(ids) if waits_for_consent else ()
         for delivery_id in ids:
             if delivery_id in found:
                 pk, attempts, name, message_id, source_id, body, size, event_id = found.pop(
@@ -279,7 +285,9 @@ def _load(claimed: Claimed) -> Iterator[ClaimedDelivery]:
                 )
                 if body is None and size is not None:
                     body = Event.objects.body_of(event_id)
-                yield ClaimedDelivery(pk, attempts, name, message_id, source_id, body)
+                yield ClaimedDelivery(
+                    pk, attempts, name, message_id, source_id, body, pk in granted
+                )
 
 
 def _judge(ready: Ready, outcome: Outcome, place: Place | None) -> Judged:

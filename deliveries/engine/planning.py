@@ -10,7 +10,7 @@ from deliveries.statuses import DeliveryStatus
 from destinations.pinterest.findings import EventFiltered, EventRejected
 from destinations.pinterest.gates import CONSENT_CODES
 from destinations.pinterest.outcomes import Stage
-from destinations.pinterest.transform import conversion_names
+from destinations.pinterest.transform import TransformConfig, conversion_names
 from destinations.routing import Route
 
 MAX_CONVERSION_NAME = 100
@@ -29,6 +29,8 @@ class PlannedDelivery:
     error_message: str = ""
     drops_body: bool = False
     """Its destination keeps nothing of such an event."""
+    waits: bool = False
+    """Filtered until its person grants consent."""
 
 
 def keeps_body(planned: Iterable[PlannedDelivery]) -> bool:
@@ -42,25 +44,35 @@ def keeps_body(planned: Iterable[PlannedDelivery]) -> bool:
     return not is_dropped
 
 
-def plan_deliveries(event: dict[str, Any], routes: Iterable[Route]) -> list[PlannedDelivery]:
-    """One pending delivery for each destination and name, or one closed one that says why not."""
+def plan_deliveries(
+    event: dict[str, Any], routes: Iterable[Route], can_wait: bool = False
+) -> list[PlannedDelivery]:
+    """One pending delivery for each destination and name, or one closed one that says why not.
+
+    ``can_wait``: the event's person is known, so that what lacks their consent, and nothing else,
+    may wait for it; under each name, as it will be sent.
+    """
     planned = []
     for route in routes:
         try:
             names = conversion_names(event, route.config)
         except EventFiltered as filtered:
-            planned.append(
+            lacks_consent = filtered.code in CONSENT_CODES
+            later = names_once_granted(event, route.config) if can_wait and lacks_consent else ()
+            planned += [
                 PlannedDelivery(
                     route.destination_id,
-                    "",
+                    name,
                     DeliveryStatus.FILTERED,
                     Stage.TRANSFORM,
                     filtered.code,
                     "",
                     filtered.message,
-                    route.config.drops_unconsented and filtered.code in CONSENT_CODES,
+                    route.config.drops_unconsented and lacks_consent,
+                    bool(later),
                 )
-            )
+                for name in later or ("",)
+            ]
         except EventRejected as rejected:
             error = rejected.errors[0]
             planned.append(
@@ -79,9 +91,25 @@ def plan_deliveries(event: dict[str, Any], routes: Iterable[Route]) -> list[Plan
     return planned
 
 
+def names_once_granted(event: dict[str, Any], config: TransformConfig) -> tuple[str, ...]:
+    """Under which names a filtered event is sent if its person grants consent later; () if never:
+    the destination doesn't want that, or consent isn't all that the event lacks."""
+    if config.once_granted is None:
+        return ()
+    try:
+        names = conversion_names(event, config.once_granted)
+    except (EventFiltered, EventRejected):
+        return ()
+    return tuple(filter(_fits, names))
+
+
+def _fits(name: str) -> bool:
+    return len(name) <= MAX_CONVERSION_NAME and "\x00" not in name
+
+
 def _plan(destination_id: int, name: str) -> PlannedDelivery:
     """A name that no column can hold is no name that Pinterest takes."""
-    if len(name) <= MAX_CONVERSION_NAME and "\x00" not in name:
+    if _fits(name):
         return PlannedDelivery(destination_id, name)
     return PlannedDelivery(
         destination_id,

@@ -6,19 +6,23 @@ import logging
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import orjson
 from django.db import DatabaseError, InterfaceError
 
 from deliveries.db.compression import unpack
+from deliveries.engine.planning import names_once_granted
 from deliveries.engine.retry import RetryPolicy
 from deliveries.engine.types import ClaimedDelivery, Judged, Ready
 from deliveries.identity.keys import Name
+from deliveries.identity.later_consent import happened_at, waiting_key
 from deliveries.identity.reading import People, Recalled
 from deliveries.identity.second_chance import WAITS_FOR
 from deliveries.querysets import LARGE_BODY_BYTES
 from deliveries.stats.tallies import read_matchable
 from destinations.pinterest.findings import EventFiltered, EventRejected
+from destinations.pinterest.gates import CONSENT_CODES
 from destinations.pinterest.identity import ids_in
 from destinations.pinterest.outcomes import Outcome, OutcomeKind, Stage
 from destinations.pinterest.transform import TransformConfig, transform
@@ -103,12 +107,27 @@ def _transform(
         event = orjson.loads(unpack(delivery.body))
         person = people.of(space, event)
         memory = person.memory if person is not None else None
-        conversion = transform(event, delivery.conversion_name, config, now, memory)
+        applied = (delivery.is_granted and config.once_granted) or config
+        conversion = transform(event, delivery.conversion_name, applied, now, memory)
         # A copy has its own size; what orjson returns sits in a larger piece of memory.
         encoded = bytes(memoryview(orjson.dumps(conversion.fields)))
     except EventFiltered as filtered:
         outcome = Outcome(OutcomeKind.REJECTED, Stage.TRANSFORM, filtered.code)
-        return Judged(delivery.id, delivery.attempts_used, outcome, filtered=filtered)
+        waits = None
+        if (
+            space is not None
+            and filtered.code in CONSENT_CODES
+            and delivery.conversion_name in names_once_granted(event, config)
+            and (key := waiting_key(space, event)) is not None
+        ):
+            waits = key, happened_at(event, datetime.fromtimestamp(now, UTC))
+        return Judged(
+            delivery.id,
+            delivery.attempts_used,
+            outcome,
+            filtered=filtered,
+            waits_for_consent=waits,
+        )
     except EventRejected as rejected:
         return _rejected(delivery, rejected, person)
     except (DatabaseError, InterfaceError):

@@ -16,6 +16,7 @@ from deliveries.db.compression import pack
 from deliveries.engine.circuit import note_reply
 from deliveries.engine.retry import RetryPolicy, next_state
 from deliveries.engine.types import Claimed, Judged, SentRequest
+from deliveries.identity.later_consent import Wait, note_waits
 from deliveries.identity.second_chance import note_waiting
 from deliveries.models import Attempt, Batch, Delivery
 from deliveries.stats.tallies import Settled, remembered_bits, tally_settled
@@ -119,6 +120,13 @@ def settle(
         ]
         if waiting:
             note_waiting(waiting, now)
+        note_waits(
+            [
+                _wait_of(one, claimed.destination_id, now)
+                for one in judged
+                if one.waits_for_consent is not None and one.delivery_id in ours
+            ]
+        )
         tally_settled(
             claimed.destination_id,
             [
@@ -138,6 +146,24 @@ def settle(
         if sent is not None:
             note_reply(claimed.destination_id, sent.reply, sent.reading, now)
     return batch_id
+
+
+def _wait_of(one: Judged, destination_id: int, now: datetime) -> Wait:
+    """What is noted of a filtered delivery that is sent if its person grants consent."""
+    assert one.waits_for_consent is not None
+    assert one.filtered is not None
+    key, said_at = one.waits_for_consent
+    is_denied = one.filtered.code == "consent_denied"
+    # Which key its source has is not known here: as if it were a secret one.
+    return Wait(
+        one.delivery_id,
+        key,
+        destination_id,
+        now,
+        said_at,
+        said_at if is_denied else None,
+        is_denied,
+    )
 
 
 def _was_tried(one: Judged) -> bool:

@@ -56,6 +56,8 @@ class ClaimedDelivery:
     message_id: str
     source_id: int
     body: bytes | memoryview | None
+    is_granted: bool = False
+    """Its person granted consent after the event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ class Judged:
     may match a person by (``tallies.MATCH_BITS``), ``completed`` what of it comes from identity
     memory.
     ``waits_under``: the keys of the people of whom more would have to be known.
+    ``waits_for_consent``: of a filtered one that is sent if its person grants consent, that
+    person's key, and when the event happened.
     """
 
     delivery_id: int
@@ -106,3 +110,4 @@ class Judged:
     matchable: int = 0
     completed: tuple[Completed, ...] = ()
     waits_under: tuple[bytes, ...] = ()
+    waits_for_consent: tuple[uuid.UUID, datetime] | None = None

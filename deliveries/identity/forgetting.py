@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deliveries.identity.keys import key_of, uuid_of
 from deliveries.identity.writing import forget_noted
-from deliveries.models import Person, SecondChance
+from deliveries.models import ConsentWait, Person, SecondChance
 from destinations.models import Source
 from destinations.pinterest.identity import DEVICE, USER
 
@@ -19,6 +19,7 @@ def forget_person(source: Source, person_id: str) -> int:
     space = source.space_when_on
     keys = [uuid_of(key_of(space, kind, person_id)) for kind in (USER, DEVICE)]
     SecondChance.objects.filter(key__any_of=keys).delete()
+    ConsentWait.objects.filter(key__any_of=keys).delete()
     count, _ = Person.objects.filter(key__any_of=keys).delete()
     forget_noted()
     return count

@@ -12,6 +12,7 @@ from django.utils import timezone
 from deliveries.db.compression import pack
 from deliveries.engine.planning import PlannedDelivery, keeps_body, plan_deliveries
 from deliveries.engine.wakeups import wake
+from deliveries.identity.later_consent import Heard, hear, settle_consent
 from deliveries.identity.writing import Note, Said, Speaker, draft_people, note_of, settle_people
 from deliveries.ingest.conflicts import find_conflicts, is_same_event
 from deliveries.ingest.envelope import AcceptedEvent
@@ -33,13 +34,15 @@ class Intake:
     """What one request brought, ready to be written.
 
     ``doubles``: events under the message ID of an event in ``events``, with other content.
-    ``notes``: what the events say of people, as far as it may be new.
+    ``notes``: what the events say of people, as far as it may be new. ``heard``: what they say of
+    consent to destinations that wait for it.
     """
 
     events: dict[EventKey, Planned]
     doubles: list[Planned]
     refusals: list[RefusalRow]
     notes: list[Note]
+    heard: Sequence[Heard] = ()
 
     def __len__(self) -> int:
         return len(self.events) + len(self.doubles) + len(self.refusals)
@@ -78,16 +81,26 @@ def prepare_intake(
     firsts: dict[str, AcceptedEvent] = {}
     notes: list[Note] = []
     pending: dict[Speaker, Said] = {}
+    heard: list[Heard] = []
     for one in accepted:
         first = firsts.setdefault(one.message_id, one)
         if first is not one and is_same_event(first.event, one.event):
             continue
-        deliveries = plan_deliveries(one.event, source.routes)
+        deliveries = plan_deliveries(one.event, source.routes, source.hears_consent)
         body = pack(one.body) if keeps_body(deliveries) else None
         if (body is not None or denies_consent(one.event)) and (
             note := note_of(one.event, source, received_at, pending)
         ):
             notes.append(note)
+        if source.hears_consent:
+            # What isn't kept, or is to get another ID, can't be sent later.
+            waits = (
+                {planned.destination_id for planned in deliveries if planned.waits}
+                if body is not None and first is one
+                else ()
+            )
+            if said := hear(one.event, one.message_id, source, waits, received_at):
+                heard.append(said)
         row = EventRow(source_id, one.message_id, one.type, one.name, received_at, body)
         planned = (row, deliveries)
         if first is one:
@@ -95,7 +108,7 @@ def prepare_intake(
         else:
             doubles.append(planned)
     refusals = [_refusal_row(source_id, received_at, one) for one in refused]
-    return Intake(events, doubles, refusals, notes)
+    return Intake(events, doubles, refusals, notes, heard)
 
 
 def write_intakes(intakes: Sequence[Intake]) -> set[int]:
@@ -108,6 +121,9 @@ def write_intakes(intakes: Sequence[Intake]) -> set[int]:
     refusals = [row for intake in intakes for row in intake.refusals]
     notes = [note for intake in intakes for note in intake.notes]
     written = write_or_reconnect(make_rows(firsts, refusals), notes)
+    if heard := [intake.heard for intake in intakes if intake.heard]:
+        reopened = settle_consent(heard, timezone.now())
+        written = written._replace(destination_ids=written.destination_ids | reopened)
     if not doubles and written.event_count == len(firsts):
         return written.destination_ids
     candidates = [*firsts, *doubles]

@@ -10,7 +10,7 @@ from deliveries.models.counters import (
     locked_cursor,
 )
 from deliveries.models.log import Attempt, Batch, Delivery, Event, Refusal
-from deliveries.models.people import Person, SecondChance
+from deliveries.models.people import ConsentWait, Person, SecondChance
 from deliveries.models.queue import Circuit, Claim, Heartbeat
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "BulkAction",
     "Circuit",
     "Claim",
+    "ConsentWait",
     "Delivery",
     "Event",
     "Heartbeat",

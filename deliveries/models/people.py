@@ -1,4 +1,4 @@
-"""What is remembered of people, and which deliveries wait for it."""
+"""What is remembered of people, and which deliveries wait for it, or for their consent."""
 
 from __future__ import annotations
 
@@ -54,3 +54,34 @@ class SecondChance(models.Model):
 
     def __str__(self) -> str:
         return f"Second chance of delivery {self.delivery_id}"
+
+
+class ConsentWait(models.Model):
+    """Which filtered delivery may be sent once its person grants consent, and have they?"""
+
+    delivery_id = models.BigIntegerField(primary_key=True)
+    key = models.UUIDField(
+        db_index=True, help_text=gettext_lazy("Of the event's user, or device if it has no user.")
+    )
+    destination_id = models.BigIntegerField()
+    created_at = models.DateTimeField(help_text=gettext_lazy("When the event was received."))
+    said_at = models.DateTimeField(help_text=gettext_lazy("When the event happened."))
+    denied_at = models.DateTimeField(
+        null=True, help_text=gettext_lazy("The last denial; NULL if the event says nothing.")
+    )
+    is_firm = models.BooleanField(
+        help_text=gettext_lazy(
+            "Denied with a secret write key: a public key's grant doesn't count."
+        )
+    )
+    granted_by = models.CharField(
+        max_length=255,
+        blank=True,
+        help_text=gettext_lazy("Message ID of the newer event that grants consent."),
+    )
+    opened_at = models.DateTimeField(
+        null=True, help_text=gettext_lazy("When it was queued for that; it's done once.")
+    )
+
+    def __str__(self) -> str:
+        return f"Consent for delivery {self.delivery_id}"

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from deliveries.models import (
     Attempt,
     Batch,
     BulkAction,
+    ConsentWait,
     Delivery,
     Event,
     JobCursor,
@@ -111,13 +112,22 @@ def prune_people(cutoff: datetime) -> int:
 
 def prune_second_chances(cutoff: datetime) -> int:
     """Forget under which keys deliveries waited; ids grow with time."""
+    return _prune_oldest(SecondChance.objects.all(), cutoff)
+
+
+def prune_consent_waits(cutoff: datetime) -> int:
+    """Forget which deliveries waited for consent, and who granted it."""
+    return _prune_oldest(ConsentWait.objects.all(), cutoff)
+
+
+def _prune_oldest(rows: QuerySet[Any], cutoff: datetime) -> int:
     count = 0
     while True:
-        rows = SecondChance.objects.order_by("pk").values_list("pk", "created_at")[:STEP]
-        old = [pk for pk, created_at in rows if created_at < cutoff]
+        first = rows.order_by("pk").values_list("pk", "created_at")[:STEP]
+        old = [pk for pk, created_at in first if created_at < cutoff]
         if not old:
             return count
-        count += SecondChance.objects.filter(pk__any_of=old).delete()[0]
+        count += rows.filter(pk__any_of=old).delete()[0]
 
 
 def _begin_again(cursor: JobCursor, now: datetime) -> bool:
@@ -212,5 +222,6 @@ def prune(
             if is_over():
                 return counts, True
         counts["second chances"] = prune_second_chances(now - CHANCES_KEPT)
+        counts["waits for consent"] = prune_consent_waits(now - CHANCES_KEPT)
         counts["bulk actions"] = prune_bulk_actions(log_before)
     return counts, bool(running)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .bot_gate import BotGate
 from .cleaning import clean
@@ -57,7 +57,7 @@ class TransformConfig:
     ``US_PRIVACY_CHOICES``, ``event_list`` of ``EVENT_LIST_CHOICES``, ``bots`` of ``BOT_CHOICES``,
     and
     ``unmatched_events`` is send or filter. ``drops_unconsented``: of events without consent
-    nothing is kept.
+    nothing is kept. ``sends_after_consent``: they are sent once their person grants it.
     """
 
     destination_name: str = ""
@@ -76,6 +76,7 @@ class TransformConfig:
     consent_categories: tuple[ConsentBlock, ...] = ()
     us_privacy: str = "ignore"
     drops_unconsented: bool = False
+    sends_after_consent: bool = False
     event_rules: tuple[EventRule, ...] = ()
     unmatched_events: str = "send"
     event_list: str = "off"
@@ -89,6 +90,8 @@ class TransformConfig:
     integration_names: frozenset[str] = field(init=False, repr=False, compare=False)
     # None when every event passes: then they cost nothing.
     gates: Gates | None = field(init=False, repr=False, compare=False)
+    once_granted: TransformConfig | None = field(init=False, repr=False, compare=False)
+    """For events whose person granted consent later; None where nothing waits for that."""
 
     def __post_init__(self) -> None:
         steps = split_path(self.dedup_key)
@@ -101,6 +104,13 @@ class TransformConfig:
         prepare(self, "dedup_is_personal", not _PERSONAL_KEYS.isdisjoint(map(str.lower, steps)))
         prepare(self, "integration_names", integration_names(self.destination_name))
         prepare(self, "gates", _gates_of(self))
+        waits = self.sends_after_consent and self.consent_mode != "off"
+        prepare(
+            self,
+            "once_granted",
+            # What is not kept cannot be sent later. An opt-out of US law is not lifted by consent.
+            replace(self, consent_mode="off") if waits and not self.drops_unconsented else None,
+        )
 
 
 def _gates_of(config: TransformConfig) -> Gates | None:

@@ -136,9 +136,19 @@ def _write_id(text: str) -> str:
 class ConsentGate:
     """A destination's consent settings, prepared once."""
 
-    __slots__ = ("_blocks", "_is_on", "_is_strict", "_segment", "_us_privacy")
+    __slots__ = (
+        "_blocks",
+        "_given_blocks",
+        "_is_on",
+        "_is_strict",
+        "_segment",
+        "_strict",
+        "_us_privacy",
+    )
 
     def __init__(self, mode: str, blocks: Iterable[ConsentBlock], us_privacy: str) -> None:
+        self._given_blocks = blocks = tuple(blocks)
+        self._strict: ConsentGate | None = self if mode == "strict" else None
         self._is_on = mode != "off"
         self._is_strict = mode == "strict"
         self._us_privacy = "" if us_privacy == "ignore" else us_privacy
@@ -186,6 +196,17 @@ class ConsentGate:
                 raise EventFiltered("consent_denied", f"The person opted out: {reason}")
             return reason != ""
         return False
+
+    def said(self, context: dict[str, Any], properties: dict[str, Any]) -> bool | None:
+        """Whether consent is granted explicitly, as if the mode were strict; None if it is left
+        open."""
+        if self._strict is None:
+            self._strict = ConsentGate("strict", self._given_blocks, self._us_privacy or "ignore")
+        try:
+            self._strict.check(context, properties)
+        except EventFiltered as filtered:
+            return False if filtered.code == "consent_denied" else None
+        return True
 
     def _rudderstack(self, management: dict[str, Any]) -> Verdict:
         provider = management.get("provider")

@@ -20,11 +20,12 @@ _NOTHING: dict[str, Any] = {}
 class Gates:
     """The gates of one destination that are on, prepared once."""
 
-    __slots__ = ("_check_bot", "_check_consent", "_check_rules")
+    __slots__ = ("_check_bot", "_check_consent", "_check_rules", "_consent")
 
     def __init__(
         self, consent: ConsentGate | None, rules: RuleGate | None, bots: BotGate | None
     ) -> None:
+        self._consent = consent
         self._check_consent = consent.check if consent is not None else None
         self._check_rules = rules.check if rules is not None else None
         self._check_bot = bots.check if bots is not None else None
@@ -49,3 +50,13 @@ class Gates:
         if self._check_bot is not None:
             self._check_bot(event, context, properties, warnings)
         return is_limited
+
+    def consent_said(self, event: dict[str, Any]) -> bool | None:
+        """Whether an event, of any type, grants consent explicitly; None if it leaves it open."""
+        if self._consent is None:
+            return None
+        context, properties = event.get("context"), event.get("properties")
+        return self._consent.said(
+            context if type(context) is dict else _NOTHING,
+            properties if type(properties) is dict else _NOTHING,
+        )
