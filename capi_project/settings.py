@@ -309,7 +309,7 @@ IDENTITY_CLICK_DAYS = env.integer("IDENTITY_CLICK_DAYS", 30, least=1, most=365)
 IDENTITY_ADDRESS_HOURS = env.integer("IDENTITY_ADDRESS_HOURS", 24, least=1, most=720)
 """The same for a visitor's address and user agent."""
 IDENTITY_SECOND_CHANCE_HOURS = env.integer("IDENTITY_SECOND_CHANCE_HOURS", 24, least=1, most=168)
-"""How long a delivery that nobody could be matched by waits for an event that says who it was."""
+"""How long a delivery waits for an event that says who it was, or that grants consent."""
 
 SEARCH_KEYS = env.boolean("SEARCH_KEYS", True)
 """Keep hashes by which the log finds an order, an email address or a user ID."""

@@ -28,7 +28,7 @@ from destinations.forms import (
     EventMappingForm,
     EventMappingFormSet,
 )
-from destinations.models import Destination, EventMapping, EventRuleRow
+from destinations.models import Destination, EventMapping, EventRuleRow, Source
 from destinations.pinterest.event_names import STANDARD_NAMES
 from destinations.rule_forms import EventRuleForm, EventRuleFormSet, number_rows
 from destinations.source_admin import SourceAdmin
@@ -178,6 +178,7 @@ class DestinationAdmin(DestinationPages):
         for formset in formsets:
             if isinstance(formset, EventRuleFormSet):
                 number_rows(row.instance for row in formset.rows())
+        _warn_of_forgetful_sources(request, destination)
         if destination.api_version == Destination.ApiVersion.V3:
             messages.warning(
                 request,
@@ -233,6 +234,24 @@ class DestinationAdmin(DestinationPages):
             '<button type="submit" class="relay-button" formaction="{}">{}</button>',
             reverse("admin:destinations_destination_resume", args=[destination.pk]),
             gettext("Resume"),
+        )
+
+
+def _warn_of_forgetful_sources(request: HttpRequest, destination: Destination) -> None:
+    """Where nobody is recognized, no consent that comes later can be somebody's."""
+    if destination.consent_mode == Destination.ConsentMode.OFF:
+        return
+    if not destination.sends_after_consent:
+        return
+    forgetful = destination.sources.filter(identity_memory=Source.IdentityMemory.OFF)
+    if names := list(forgetful.values_list("name", flat=True)):
+        messages.warning(
+            request,
+            gettext(
+                "“Send after later consent” doesn't apply to these sources, because their identity "
+                "memory is off: %(names)s."
+            )
+            % {"names": ", ".join(names)},
         )
 
 

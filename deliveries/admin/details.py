@@ -11,6 +11,7 @@ import orjson
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 
+from deliveries.admin.consent_note import ConsentNote, consent_note
 from deliveries.admin.status_help import STATUS_HELP
 from deliveries.admin.todays_conversion import Today, compare_with_today
 from deliveries.db.compression import unpack
@@ -60,6 +61,8 @@ class DeliveryDetails:
     """The ``event_id`` that Pinterest saw or will see, as far as it is known."""
     today: Today | None
     """What would be sent under today's configuration, when that differs."""
+    consent: ConsentNote | None
+    """What became of the consent that it was filtered for."""
     next_try: str
     status_help: tuple[Promise, Promise]
     """What its status means, and what to do about it."""
@@ -129,7 +132,11 @@ def read_details(delivery: Delivery, now: datetime, is_masked: bool = False) -> 
         .order_by("pk")[:MAX_SIBLINGS]
     )
     space = source.space if source else None
-    today = _compare_with_today(delivery, event, destination, batch, now, space, is_masked)
+    consent = consent_note(delivery, destination, now)
+    is_granted = consent is not None and consent.is_granted
+    today = _compare_with_today(
+        delivery, event, destination, batch, now, space, is_masked, is_granted
+    )
     event_id = delivery.conversion_event_id or (event.message_id if event else "")
     hides_event_id = is_masked and hides_own_event_id(
         delivery.conversion_event_id, destination.dedup_key if destination else ""
@@ -159,6 +166,7 @@ def read_details(delivery: Delivery, now: datetime, is_masked: bool = False) -> 
         siblings=siblings,
         event_id=event_id,
         today=today,
+        consent=consent,
         next_try=say_next_try(delivery, destination, now),
         status_help=STATUS_HELP[delivery.status],
         explanation=meaning_of(delivery.error_code),
@@ -179,6 +187,7 @@ def _compare_with_today(
     now: datetime,
     space: str | None,
     is_masked: bool,
+    is_granted: bool,
 ) -> Today | None:
     received = _read(event.body) if event is not None and event.body is not None else None
     sent = None
@@ -195,6 +204,7 @@ def _compare_with_today(
         now,
         space=space,
         is_masked=is_masked,
+        is_granted=is_granted,
     )
 
 

@@ -147,6 +147,7 @@ def preview_view(request: HttpRequest, pk: int | None = None) -> HttpResponse:
         "is_masked": is_masked,
         "problems": problems,
         "trials": trials[:MAX_SHOWN],
+        "consent_hours": settings.IDENTITY_SECOND_CHANCE_HOURS,
         "more_count": max(len(trials) - MAX_SHOWN, 0),
         "sent": sent,
         "examples": EXAMPLES,

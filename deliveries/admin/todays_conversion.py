@@ -41,16 +41,20 @@ def compare_with_today(
     *,
     space: str | None = None,
     is_masked: bool = False,
+    is_granted: bool = False,
 ) -> Today | None:
     """None when nothing would differ, or when event or destination are gone.
 
     ``sent`` is the conversion that went out last, None when none did. With ``is_masked`` the
     difference shows which fields there are and no personal value. ``space``: in which the event's
-    person is remembered. Two queries (the event map, the person).
+    person is remembered. ``is_granted``: who consented later. Two queries (the event map, the
+    person).
     """
     if event is None or destination is None:
         return None
     config = destination.transform_config()
+    if is_granted and config.once_granted is not None:
+        config = config.once_granted
     try:
         names = conversion_names(event, config)
         if conversion_name and conversion_name not in names:

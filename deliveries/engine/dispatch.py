@@ -259,7 +259,7 @@ class BatchRun:
         return False
 
 
-def _load(claimed: Claimed, waits_for_consent: bool) -> Iterator[ClaimedDelivery]:
+def _load(claimed: Claimed, waits_for_consent: bool = False) -> Iterator[ClaimedDelivery]:
     """The claimed deliveries with their events, oldest due first; some hundred in one query.
 
     ``waits_for_consent``: what people granted later counts, which takes another query.

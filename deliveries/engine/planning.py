@@ -10,7 +10,7 @@ from deliveries.statuses import DeliveryStatus
 from destinations.pinterest.findings import EventFiltered, EventRejected
 from destinations.pinterest.gates import CONSENT_CODES
 from destinations.pinterest.outcomes import Stage
-from destinations.pinterest.transform import TransformConfig, conversion_names
+from destinations.pinterest.transform import conversion_names, names_once_granted
 from destinations.routing import Route
 
 MAX_CONVERSION_NAME = 100
@@ -58,7 +58,9 @@ def plan_deliveries(
             names = conversion_names(event, route.config)
         except EventFiltered as filtered:
             lacks_consent = filtered.code in CONSENT_CODES
-            later = names_once_granted(event, route.config) if can_wait and lacks_consent else ()
+            later: tuple[str, ...] = ()
+            if can_wait and lacks_consent:
+                later = tuple(filter(_fits, names_once_granted(event, route.config)))
             planned += [
                 PlannedDelivery(
                     route.destination_id,
@@ -89,18 +91,6 @@ def plan_deliveries(
         else:
             planned += [_plan(route.destination_id, name) for name in names]
     return planned
-
-
-def names_once_granted(event: dict[str, Any], config: TransformConfig) -> tuple[str, ...]:
-    """Under which names a filtered event is sent if its person grants consent later; () if never:
-    the destination doesn't want that, or consent isn't all that the event lacks."""
-    if config.once_granted is None:
-        return ()
-    try:
-        names = conversion_names(event, config.once_granted)
-    except (EventFiltered, EventRejected):
-        return ()
-    return tuple(filter(_fits, names))
 
 
 def _fits(name: str) -> bool:

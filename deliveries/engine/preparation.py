@@ -12,7 +12,6 @@ import orjson
 from django.db import DatabaseError, InterfaceError
 
 from deliveries.db.compression import unpack
-from deliveries.engine.planning import names_once_granted
 from deliveries.engine.retry import RetryPolicy
 from deliveries.engine.types import ClaimedDelivery, Judged, Ready
 from deliveries.identity.keys import Name
@@ -25,7 +24,7 @@ from destinations.pinterest.findings import EventFiltered, EventRejected
 from destinations.pinterest.gates import CONSENT_CODES
 from destinations.pinterest.identity import ids_in
 from destinations.pinterest.outcomes import Outcome, OutcomeKind, Stage
-from destinations.pinterest.transform import TransformConfig, transform
+from destinations.pinterest.transform import TransformConfig, names_once_granted, transform
 
 logger = logging.getLogger(__name__)
 

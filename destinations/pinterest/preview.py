@@ -14,9 +14,10 @@ from typing import Any
 import orjson
 
 from .findings import EventFiltered, EventRejected, Finding
-from .identity import Memory
+from .gates import CONSENT_CODES
+from .identity import Memory, ids_of
 from .rudderstack_config import config_from_rudderstack
-from .transform import TransformConfig, conversion_names, transform
+from .transform import TransformConfig, conversion_names, names_once_granted, transform
 
 Answer = dict[str, Any]
 """``status`` is ok (with conversions, warnings), rejected (errors, warnings), filtered (reason) or
@@ -82,7 +83,8 @@ def preview_event(
     """What the transform makes of an event, with each warning once.
 
     ``remembered``: what is known of its person; the answer then says what came from it
-    (``completed``: field, call, Unix time at which it was seen).
+    (``completed``: field, call, Unix time at which it was seen). The reason of an event that is
+    filtered until its person grants consent has ``waits``.
     """
     try:
         conversions = [
@@ -96,10 +98,14 @@ def preview_event(
             "warnings": _shown(rejected.warnings),
         }
     except EventFiltered as filtered:
-        return {
-            "status": "filtered",
-            "reason": {"code": filtered.code, "message": filtered.message},
-        }
+        reason: dict[str, Any] = {"code": filtered.code, "message": filtered.message}
+        if (
+            filtered.code in CONSENT_CODES
+            and any(ids_of(event))
+            and names_once_granted(event, config)
+        ):
+            reason["waits"] = True
+        return {"status": "filtered", "reason": reason}
     warnings = dict.fromkeys(
         warning for conversion in conversions for warning in conversion.warnings
     )

@@ -29,7 +29,7 @@ from .times import unix_seconds
 from .user_data import read_user_data, require_person
 from .values import is_no_id, usable_text
 
-__all__ = ["Conversion", "TransformConfig", "conversion_names", "transform"]
+__all__ = ["Conversion", "TransformConfig", "conversion_names", "names_once_granted", "transform"]
 
 DELIVERABLE_TYPES = ("track", "page", "screen")
 EVENT_ID_KEYS = ("eventId", "event_id", "eventID")
@@ -92,6 +92,17 @@ def conversion_names(event: dict[str, Any], config: TransformConfig) -> tuple[st
             "send such events.",
         )
     return ("custom",) if config.unmapped_events == "as_custom" else (name,)
+
+
+def names_once_granted(event: dict[str, Any], config: TransformConfig) -> tuple[str, ...]:
+    """The names of an event that was filtered for consent, once its person grants it; () if it's
+    never sent: the destination doesn't want that, or consent isn't all that the event lacks."""
+    if config.once_granted is None:
+        return ()
+    try:
+        return conversion_names(event, config.once_granted)
+    except (EventFiltered, EventRejected):
+        return ()
 
 
 def _has_category(event: dict[str, Any]) -> bool:

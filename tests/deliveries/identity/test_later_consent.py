@@ -442,7 +442,7 @@ def test_what_is_filtered_before_sending_waits_as_well(
     source: Source, destination: Destination, sandbox: Sandbox
 ) -> None:
     change(destination, consent_mode="off")
-    receive(source, event(0, DENIED))
+    receive(source, event(0, DENIED, anonymousId="d1"))
     change(destination, consent_mode="strict")
     deliver(destination)
     assert statuses() == ["filtered"]

@@ -24,6 +24,7 @@ from deliveries.models import (
     Attempt,
     Batch,
     BulkAction,
+    ConsentWait,
     Delivery,
     Event,
     JobCursor,
@@ -198,7 +199,7 @@ def test_a_run_that_finds_nothing_old_does_not_grow_with_the_log() -> None:
         counts.append(len(queries))
         make_log(1, 12)
     assert counts[0] == counts[1]
-    assert counts[0] <= len(retention.PRUNE_JOBS) * 5 + 3
+    assert counts[0] <= len(retention.PRUNE_JOBS) * 5 + 4
     writes = [one["sql"] for one in queries if one["sql"].startswith(("DELETE", "UPDATE"))]
     assert ["bulkaction" in sql for sql in writes] == [True]
 
@@ -245,6 +246,21 @@ def test_notes_of_waiting_deliveries_go_after_a_while() -> None:
         )
     assert run()["second chances"] == 6
     assert SecondChance.objects.get().delivery_id == 6
+
+
+def test_notes_of_what_waits_for_consent_go_after_a_while() -> None:
+    for number, age in enumerate((9, 9, 7)):
+        moment = NOW - age * DAY
+        ConsentWait.objects.create(
+            delivery_id=number,
+            key=uuid.uuid4(),
+            destination_id=1,
+            created_at=moment,
+            said_at=moment,
+            is_firm=False,
+        )
+    assert run()["waits for consent"] == 2
+    assert ConsentWait.objects.get().delivery_id == 2
 
 
 def test_the_command_prunes_to_the_end_and_says_what() -> None:
