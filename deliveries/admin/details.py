@@ -99,7 +99,7 @@ class DeliveryDetails:
             begins_anew = has_ended or (
                 attempt.number <= before and not was_requeued and not is_ending
             )
-            timeline.append((begins_anew, attempt))
+            timeline.append((begins_anew and not was_requeued, attempt))
             before, has_ended = (0 if was_requeued else attempt.number), is_ending
         return timeline
 
@@ -111,6 +111,8 @@ class DeliveryDetails:
 
 def is_an_ending(attempt: Attempt) -> bool:
     """Whether this is no attempt, but how the delivery had ended before a person retried it."""
+    if attempt.outcome == GIVEN_A_SECOND_CHANCE:
+        return False
     return attempt.outcome in ENDS_WITHOUT_ATTEMPT or not attempt.number
 
 

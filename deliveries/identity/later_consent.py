@@ -315,39 +315,48 @@ def _grant(one: Heard, ids: Sequence[int], waits: dict[int, Wait]) -> None:
 
 
 def _open(ids: Sequence[int], waits: dict[int, Wait], now: datetime) -> set[int]:
-    """Make these pending, unless somebody has done something else with them."""
+    """Make these pending, unless somebody has done something else with them; how they had ended,
+    and why they go on, is kept among their attempts."""
     if not ids:
         return set()
     rows = [
-        (pk, destination_id, count)
-        for pk, destination_id, status, code, count in Delivery.objects.filter(
-            id__any_of=sorted(ids)
-        )
+        one
+        for one in Delivery.objects.filter(id__any_of=sorted(ids))
         .order_by("pk")
         .select_for_update()
-        .values_list("pk", "destination_id", "status", "error_code", "attempt_count")
-        if status == DeliveryStatus.FILTERED and code in CONSENT_CODES
+        if one.status == DeliveryStatus.FILTERED and one.error_code in CONSENT_CODES
     ]
     for pk in ids:
         waits[pk] = waits[pk]._replace(opened_at=now)
     if not rows:
         return set()
-    Delivery.objects.filter(id__any_of=[pk for pk, _, _ in rows]).reopen(now)
-    insert_rows(
-        Attempt,
-        (
-            *("delivery_id", "number", "outcome", "error_stage", "error_code", "error_field"),
-            *("error_message", "ended_at"),
-        ),
+    Delivery.objects.filter(id__any_of=[one.pk for one in rows]).reopen(now)
+    Attempt.objects.bulk_create(
         [
-            (
-                *(pk, count, GIVEN_A_SECOND_CHANCE, Stage.TRANSFORM.value, "", ""),
-                *(MESSAGE.format(waits[pk].granted_by), now),
+            Attempt(
+                delivery_id=one.pk,
+                number=one.attempt_count,
+                outcome=one.status,
+                error_stage=one.error_stage,
+                error_code=one.error_code,
+                error_message=one.error_message,
+                ended_at=one.settled_at or now,
             )
-            for pk, _, count in rows
-        ],
+            for one in rows
+        ]
+        + [
+            Attempt(
+                delivery_id=one.pk,
+                number=one.attempt_count,
+                outcome=GIVEN_A_SECOND_CHANCE,
+                error_stage=Stage.TRANSFORM,
+                error_message=MESSAGE.format(waits[one.pk].granted_by),
+                ended_at=now,
+            )
+            for one in rows
+        ]
     )
-    return {destination_id for _, destination_id, _ in rows}
+    return {one.destination_id for one in rows}
 
 
 def _write(changed: Sequence[Wait], stored: Collection[int]) -> None:

@@ -110,8 +110,9 @@ def test_a_grant_sends_what_was_filtered_and_says_why(
     delivery.refresh_from_db()
     assert (delivery.status, delivery.error_code) == ("delivered", "")
     attempts = Attempt.objects.filter(delivery_id=delivery.pk).order_by("pk")
-    assert [one.outcome for one in attempts] == ["requeued", "delivered"]
-    assert attempts[0].error_message == (
+    assert [one.outcome for one in attempts] == ["filtered", "requeued", "delivered"]
+    assert attempts[0].error_code == ("consent_denied" if lacking else "consent_missing")
+    assert attempts[1].error_message == (
         "A newer event of the same person grants consent (message ID the-grant), so it's sent."
     )
     assert len(sandbox.event_ids()) == 2
