@@ -7,7 +7,7 @@ import destinations.models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("destinations", "0010_archive"),
+        ("destinations", "0011_former_write_key"),
     ]
 
     operations = [

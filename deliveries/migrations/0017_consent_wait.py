@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("deliveries", "0015_heartbeat"),
+        ("deliveries", "0016_seen_event"),
     ]
 
     operations = [
