@@ -19,7 +19,7 @@ from deliveries.models import ConsentWait, Delivery
 from destinations.models import Destination, Source
 from destinations.routing import forget_routes
 from pinterest_sandbox.sandbox import Sandbox
-from tests.deliveries.identity.test_later_consent import DENIED, GRANTED, event, receive
+from tests.deliveries.identity.consents import DENIED, GRANTED, event, receive
 from tests.destinations.test_admin import DESTINATIONS, destination_form, errors_of
 from tests.factories import make_destination, make_source
 

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from deliveries.actions.operations import retry
-from deliveries.engine.dispatch import deliver_batch
 from deliveries.identity import later_consent
 from deliveries.identity.forgetting import forget_person
 from deliveries.identity.writing import forget_noted
-from deliveries.ingest.envelope import Arrival, accept_event
-from deliveries.ingest.store import store_request
 from deliveries.models import Attempt, ConsentWait, Delivery, Event
 from destinations.models import Destination, Source
-from destinations.routing import forget_routes, routes_for
+from destinations.routing import forget_routes
 from pinterest_sandbox.sandbox import Sandbox
-from tests.factories import make_destination, make_event, make_source
+from tests.deliveries.identity.consents import (
+    DENIED,
+    GRANTED,
+    NOW,
+    SILENT,
+    change,
+    deliver,
+    event,
+    receive,
+    statuses,
+)
+from tests.factories import make_destination, make_source
 
 pytestmark = pytest.mark.django_db
-NOW = datetime.now(UTC) - timedelta(minutes=10)
-"""Waits last for a day of the real clock."""
-GRANTED = {"consent": {"ad_storage": "granted", "ad_user_data": "granted"}}
-DENIED = {"consent": {"ad_storage": "denied"}}
-SILENT: dict[str, Any] = {}
 
 
 @pytest.fixture(autouse=True)
@@ -49,40 +50,6 @@ def source() -> Source:
 @pytest.fixture
 def destination(source: Source) -> Destination:
     return make_destination(sources=[source], consent_mode="strict", sends_after_consent=True)
-
-
-def change(destination: Destination, **fields: Any) -> None:
-    Destination.objects.filter(pk=destination.pk).update(**fields)
-    forget_routes()
-
-
-def event(minute: int, consent: dict[str, Any], user: str = "u1", **fields: Any) -> dict[str, Any]:
-    """A checkout of a person in a minute after NOW."""
-    made = make_event(
-        userId=user,
-        timestamp=(NOW + timedelta(minutes=minute)).isoformat(),
-        context={"traits": {"email": f"{user}@example.com"}, **consent},
-    )
-    return {key: value for key, value in (made | fields).items() if value is not None}
-
-
-def receive(source: Source, *events: dict[str, Any], at: datetime | None = None) -> None:
-    """A request with these events, received at the time of the last one unless ``at`` says so."""
-    at = at or datetime.fromisoformat(events[-1]["timestamp"])
-    routes = routes_for(source.write_key)
-    assert routes is not None
-    store_request(routes, [accept_event(one, "", Arrival(at, "")) for one in events], [], at)
-
-
-def deliver(destination: Destination) -> int:
-    return deliver_batch(destination.pk, clock=lambda: timezone.now() + timedelta(seconds=30))
-
-
-def statuses(destination: Destination | None = None) -> list[str]:
-    found = Delivery.objects.order_by("event__received_at", "pk")
-    if destination is not None:
-        found = found.filter(destination=destination)
-    return list(found.values_list("status", flat=True))
 
 
 @pytest.mark.django_db(transaction=True)
@@ -515,34 +482,3 @@ def test_a_person_who_is_forgotten_waits_for_nothing(
     assert not ConsentWait.objects.exists()
     receive(source, event(1, GRANTED))
     assert statuses() == ["filtered", "pending"]
-
-
-def test_the_statements_do_not_grow_with_the_events(
-    source: Source, destination: Destination
-) -> None:
-    def count(size: int, prefix: str) -> int:
-        denied = [event(0, DENIED, f"{prefix}{number}") for number in range(size)]
-        granted = [event(1, GRANTED, f"{prefix}{number}") for number in range(size)]
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
-            receive(source, *denied)
-            receive(source, *granted)
-        return len(queries)
-
-    count(1, "warm")
-    assert count(40, "b") == count(2, "a")
-
-
-def test_what_has_nothing_to_do_with_it_costs_no_statement(
-    source: Source, destination: Destination
-) -> None:
-    change(destination, sends_after_consent=False)
-    receive(source, event(0, GRANTED))
-    with CaptureQueriesContext(connection) as bare:
-        receive(source, event(1, GRANTED))
-    change(destination, sends_after_consent=True, consent_mode="as_sender")
-    receive(source, event(2, SILENT, "u2"))
-    with CaptureQueriesContext(connection) as silent:
-        receive(source, event(3, SILENT, "u2"))
-    assert len(silent) == len(bare)
