@@ -2,8 +2,9 @@
 
 A ``track`` that overtakes its ``identify`` is rejected, and noted under the keys of its person.
 When memory first has enough to match that person, ingest makes the delivery pending again: after
-the commit of what was said, in a transaction of its own. A note that was written while that was
-under way is found half a minute later by ``look_again``.
+the commit of what was said, in a transaction of its own. ``look_again`` does so half a minute later
+where ingest could not: for a note that was written at the same time, and for a process that died
+between the two; what was said is committed with a reminder.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from django.conf import settings
 
 from deliveries.db.bulk_sql import insert_rows
 from deliveries.identity.keys import uuid_of
-from deliveries.models import Attempt, Delivery, Person, SecondChance, locked_cursor
+from deliveries.identity.rows import StoredPerson, read_people
+from deliveries.models import Attempt, Delivery, SecondChance, locked_cursor
 from deliveries.models.log import GIVEN_A_SECOND_CHANCE
 from deliveries.stats.tallies import SECOND_CHANCE, append
 from deliveries.statuses import DeliveryStatus
-from destinations.pinterest.identity import Person as Known
-from destinations.pinterest.identity import can_match, decode
+from destinations.pinterest.identity import Person, can_match, decode
 from destinations.pinterest.outcomes import Stage
 
 WAITS_FOR = "missing_user_data"
@@ -43,6 +44,28 @@ def note_waiting(waiting: Iterable[tuple[bytes, int]], now: datetime) -> None:
     )
 
 
+def remind(keys: Sequence[UUID], now: datetime) -> bool:
+    """Have ``look_again`` look at what waits under these keys, if anything does; whether it does.
+
+    In the transaction that makes these people known.
+    """
+    if not keys:
+        return False
+    awaited = sorted(
+        SecondChance.objects.filter(key__any_of=list(keys), given_at=None)
+        .values_list("key", flat=True)
+        .distinct()
+    )
+    rows = [(key, reminder_at(now), now) for key in awaited]
+    insert_rows(SecondChance, ("key", "delivery_id", "created_at"), rows, ignore_conflicts=True)
+    return bool(awaited)
+
+
+def reminder_at(now: datetime) -> int:
+    """What stands for a delivery where a note is a reminder: no delivery has such an ID."""
+    return -int(now.timestamp() * 1_000_000)
+
+
 def give_second_chances(keys: Sequence[UUID], now: datetime) -> set[int]:
     """Make pending what waits under these keys, each once; returns the destinations to wake.
 
@@ -57,7 +80,14 @@ def give_second_chances(keys: Sequence[UUID], now: datetime) -> set[int]:
     if not waiting:
         return set()
     delivery_ids = sorted({delivery_id for _, delivery_id in waiting})
-    # Whoever has a second note under another key has had a chance by that.
+    locked = list(
+        Delivery.objects.filter(id__any_of=delivery_ids)
+        .order_by("pk")
+        .select_for_update()
+        .values_list("pk", "destination_id", "status", "error_code", "attempt_count")
+    )
+    # Whoever has a second note under another key has had a chance by that; or by somebody else
+    # for whom this one waited.
     had = set(
         SecondChance.objects.filter(delivery_id__in=delivery_ids)
         .exclude(given_at=None)
@@ -65,12 +95,7 @@ def give_second_chances(keys: Sequence[UUID], now: datetime) -> set[int]:
     )
     rows = [
         (pk, destination_id, attempt_count)
-        for pk, destination_id, status, code, attempt_count in Delivery.objects.filter(
-            id__any_of=delivery_ids
-        )
-        .order_by("pk")
-        .select_for_update()
-        .values_list("pk", "destination_id", "status", "error_code", "attempt_count")
+        for pk, destination_id, status, code, attempt_count in locked
         if status == DeliveryStatus.REJECTED and code == WAITS_FOR and pk not in had
     ]
     SecondChance.objects.filter(pk__in=[pk for pk, _ in waiting]).update(given_at=now)
@@ -97,7 +122,8 @@ def give_second_chances(keys: Sequence[UUID], now: datetime) -> set[int]:
 def look_again(now: datetime) -> tuple[int, set[int]]:
     """Look once more at notes half a minute old; says how many, and the destinations to wake.
 
-    Catches what was said of a person while its delivery was being rejected.
+    Catches what was said of a person while its delivery was being rejected, and what a process
+    that died had no time for.
     """
     with locked_cursor(CURSOR, now) as cursor:
         if cursor is None:
@@ -110,14 +136,15 @@ def look_again(now: datetime) -> tuple[int, set[int]]:
         settled = list(takewhile(lambda row: row[1] <= now - SETTLING, times))
         if not settled:
             return 0, set()
-        keys = [
-            key
-            for key, entries in Person.objects.filter(
-                key__any_of=sorted({key for _, _, key in settled})
-            ).values_list("key", "entries")
-            if can_match(Known(decode(bytes(entries))))
-        ]
+        people = read_people(sorted({key.bytes for _, _, key in settled}), with_users=True)
+        keys = [uuid_of(key) for key, person in people.items() if _is_known(person)]
         destination_ids = give_second_chances(keys, now) if keys else set()
         cursor.position = settled[-1][0]
         cursor.save()
     return len(settled), destination_ids
+
+
+def _is_known(stored: StoredPerson) -> bool:
+    """Whether enough is known of somebody, or of the user who signed in on a device."""
+    of_user = b"" if stored.is_shared else stored.entries_of_user
+    return any(can_match(Person(decode(entries))) for entries in (stored.entries, of_user or b""))

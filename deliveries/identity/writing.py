@@ -15,9 +15,8 @@ from django.db import DatabaseError, transaction
 from deliveries.db.bulk_sql import upsert_rows
 from deliveries.identity.keys import Name, key_of, uuid_of
 from deliveries.identity.rows import read_people
-from deliveries.identity.second_chance import give_second_chances
+from deliveries.identity.second_chance import give_second_chances, remind
 from deliveries.models import Person as PersonModel
-from deliveries.models import SecondChance
 from destinations.pinterest.consent import denies_consent
 from destinations.pinterest.identity import (
     DEVICE,
@@ -126,9 +125,10 @@ class Draft(NamedTuple):
 
     rows: list[PersonRow]
     gained: list[bytes]
+    made_at: datetime
 
 
-NO_PEOPLE = Draft([], [])
+NO_PEOPLE = Draft([], [], datetime.fromtimestamp(0, UTC))
 
 
 class PeopleChanged(DatabaseError):
@@ -307,7 +307,7 @@ def draft_people(notes: Sequence[Note], now: datetime) -> Draft:
             and can_match(people.get(person.user, NOBODY))
         ):
             gained.append(key)
-    return Draft(rows, gained)
+    return Draft(rows, gained, now)
 
 
 def _names(note: Note) -> list[tuple[str, str]]:
@@ -323,18 +323,13 @@ def _names(note: Note) -> list[tuple[str, str]]:
 
 
 def write_people(draft: Draft) -> tuple[int, bool]:
-    """Write a draft; says how many people were written, and whether a delivery may wait for one.
+    """Write a draft, in the caller's transaction; says how many people were written, and whether
+    a delivery may wait for one.
 
     Those whom somebody else has changed since the draft was made are left out.
     """
     written = upsert_rows(PersonModel, "key", PersonRow._fields, draft.rows, version="version")
-    is_awaited = (
-        bool(draft.gained)
-        and SecondChance.objects.filter(
-            key__any_of=[uuid_of(key) for key in draft.gained], given_at=None
-        ).exists()
-    )
-    return len(written), is_awaited
+    return len(written), remind([uuid_of(key) for key in draft.gained], draft.made_at)
 
 
 def settle_people(
@@ -351,7 +346,8 @@ def settle_people(
         if people_count == len(draft.rows):
             break
         draft = draft_people(notes, now)
-        people_count, awaits = write_people(draft) if draft.rows else (0, False)
+        with transaction.atomic():
+            people_count, awaits = write_people(draft) if draft.rows else (0, False)
         is_awaited |= awaits
         gained |= set(draft.gained)
     else:

@@ -18,6 +18,7 @@ from django.db import connection, transaction
 
 from deliveries.db.bulk_sql import insert_rows
 from deliveries.engine.types import NewDelivery
+from deliveries.identity.second_chance import reminder_at
 from deliveries.identity.writing import NO_PEOPLE, Draft, PersonRow, write_people
 from deliveries.models import Delivery, Event, Refusal, Tally
 from deliveries.stats.tallies import BUCKET_SECONDS, COUNTED_WITH_CODE, RECEIVED, REFUSED, bucket_of
@@ -177,8 +178,12 @@ _WITH_PEOPLE = _ONE_STATEMENT.format(
     WHERE known.version = excluded.version - 1
     RETURNING key
 ), awaited AS (
-    SELECT 1 FROM deliveries_secondchance
-    WHERE key = ANY(%s::uuid[]) AND given_at IS NULL LIMIT 1
+    SELECT DISTINCT key FROM deliveries_secondchance
+    WHERE key = ANY(%s::uuid[]) AND given_at IS NULL
+), reminder AS (
+    INSERT INTO deliveries_secondchance (key, delivery_id, created_at)
+    SELECT key, %s::bigint, %s::timestamptz FROM awaited ORDER BY key
+    ON CONFLICT DO NOTHING
 )""",
     counts=f"""
 UNION ALL SELECT {_PEOPLE}, count(*) FROM new_person
@@ -227,8 +232,8 @@ def _write_at_once(rows: Rows, people: Draft) -> Written:
         return Written(set(counts), event_count, people_count, is_awaited)
 
 
-def _people_arrays(people: Draft) -> list[str]:
-    """The columns of people, and the keys of those of whom more is known now."""
+def _people_arrays(people: Draft) -> list[Any]:
+    """The columns of people, the keys of those of whom more is known now, and their reminder."""
     if not people.rows:
         return []
     keys, entries, users, are_devices, are_shared, days, versions = _columns(people.rows, PersonRow)
@@ -241,6 +246,8 @@ def _people_arrays(people: Draft) -> list[str]:
         text_array(days),
         plain_array(versions),
         plain_array([key.hex() for key in people.gained]),
+        reminder_at(people.made_at),
+        people.made_at,
     ]
 
 

@@ -42,7 +42,10 @@ class Person(models.Model):
 
 
 class SecondChance(models.Model):
-    """Which rejected delivery can be sent once more is known of a person?"""
+    """Which rejected delivery can be sent once more is known of a person?
+
+    With a negative number for the delivery: enough is known now of whom others wait for.
+    """
 
     key = models.UUIDField()
     delivery_id = models.BigIntegerField()

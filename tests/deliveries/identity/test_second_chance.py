@@ -163,6 +163,40 @@ def test_an_identify_while_the_delivery_was_being_rejected_is_found_later(
     assert delivery.status == DeliveryStatus.PENDING
 
 
+@pytest.mark.parametrize("ids", [{"userId": "u1"}, {"anonymousId": "d1"}])
+def test_a_chance_outlives_the_process_that_was_to_give_it(
+    source: Source,
+    destination: Destination,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    ids: dict[str, str],
+) -> None:
+    """It dies after the commit of what was said, long after the delivery was looked at."""
+    receive(source, track(**ids), NOW)
+    deliver(destination, NOW)
+    (noted_at,) = SecondChance.objects.values_list("created_at", flat=True)
+    assert look_again(noted_at + SETTLING) == (1, set())
+
+    def die(keys: Any, now: datetime) -> set[int]:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("deliveries.identity.writing.give_second_chances", die)
+        with pytest.raises(KeyboardInterrupt):
+            receive(source, identify("u1", "ann@example.com", anonymousId="d1"), NOW)
+    # The sender, who got no answer, sends it again; nothing about it is new.
+    receive(source, identify("u1", "ann@example.com", anonymousId="d1"), NOW)
+    delivery = Delivery.objects.get(conversion_name="checkout")
+    assert delivery.status == DeliveryStatus.REJECTED
+
+    later = timezone.now() + SETTLING
+    assert look_again(later) == (1, {destination.pk})
+    assert look_again(later) == (0, set())
+    delivery.refresh_from_db()
+    assert delivery.status == DeliveryStatus.PENDING
+    assert not SecondChance.objects.filter(given_at=None).exists()
+
+
 def test_a_source_that_remembers_nothing_notes_nothing(sandbox: Sandbox) -> None:
     source = make_source(identity_memory="off")
     destination = make_destination(sources=[source])
