@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from django.apps import apps
 from django.db import models
-from django.db.models import BinaryField, Case, OuterRef, Subquery, Value, When
+from django.db.models import BinaryField, Case, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Length
 from django.db.models.lookups import GreaterThan
 
@@ -37,6 +38,26 @@ class AnyOf(models.lookups.In):
         field = self.lhs.output_field
         kind = (field.rel_db_type(connection) or "").partition("(")[0]
         return f"{column} = ANY(%s::{kind}[])", [*parameters, list(self.rhs)]
+
+
+@models.JSONField.register_lookup
+class HasCode(models.lookups.BuiltinLookup):
+    """``warnings__has_code=code``: a list of objects in which one has this ``code``."""
+
+    lookup_name = "has_code"
+    prepare_rhs = False
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        column, parameters = self.process_lhs(compiler, connection)
+        return f"{column} @> %s::jsonb", [*parameters, json.dumps([{"code": self.rhs}])]
+
+    def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        column, parameters = self.process_lhs(compiler, connection)
+        return (
+            f"EXISTS (SELECT 1 FROM json_each({column}) AS one "
+            "WHERE json_extract(one.value, '$.code') = %s)",
+            [*parameters, self.rhs],
+        )
 
 
 def small_body(path: str = "body") -> Case:
@@ -80,6 +101,11 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def waiting(self) -> Self:
         """Pending, whether due or not."""
         return self.filter(status="pending")
+
+    def with_warnings(self, code: str = "") -> Self:
+        """Those with a warning, or with one of this code. An index holds those with any."""
+        found = self.filter(~Q(warnings=[]))
+        return found.filter(warnings__has_code=code) if code else found
 
     def of_source(self, source_id: int) -> Self:
         """Those of the events of a source: one look by primary key for each delivery."""

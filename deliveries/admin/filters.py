@@ -16,7 +16,13 @@ from deliveries.models import Delivery
 from deliveries.querysets import DeliveryQuerySet
 from deliveries.search import FILTERS, read_selection
 from deliveries.search.query_params import DAY
-from deliveries.search.readers import COMPLETED_FROM_MEMORY, day_bounds, read_day, read_id
+from deliveries.search.readers import (
+    ANY_WARNING,
+    COMPLETED_FROM_MEMORY,
+    day_bounds,
+    read_day,
+    read_id,
+)
 from deliveries.search.zones import zone_of
 from deliveries.statuses import DeliveryStatus
 from destinations.models import Destination, EventMapping, Source
@@ -60,8 +66,12 @@ class LogFilter(BarFilter):
     def lookups(
         self, request: HttpRequest, model_admin: ModelAdmin[Any]
     ) -> Iterable[tuple[str, str]]:
-        choices = CHOICES.get(str(self.parameter_name))
-        return choices() if choices else ()
+        offer = CHOICES.get(str(self.parameter_name))
+        choices = list(offer()) if offer else []
+        chosen = request.GET.get(str(self.parameter_name), "").strip()[:100]
+        if chosen and chosen not in [value for value, _ in choices]:
+            choices.append((chosen, chosen))  # a link chose it: the control says what is shown
+        return choices
 
     def narrow(self, queryset: models.QuerySet[Any], text: str) -> models.QuerySet[Any]:
         try:
@@ -98,6 +108,7 @@ CHOICES: dict[str, Callable[[], Iterable[tuple[str, Any]]]] = {
     "source": _sources,
     "source_event": _source_events,
     "pinterest_event": _pinterest_events,
+    "warning": lambda: [(ANY_WARNING, gettext_lazy("with warnings"))],
     "memory": lambda: [(COMPLETED_FROM_MEMORY, gettext_lazy("completed from memory"))],
     "error_code": lambda: [(code, code) for code in distinct_values(Delivery, "error_code")],
 }

@@ -70,6 +70,17 @@ class ErrorLine:
     url: str
 
 
+@dataclass(frozen=True, slots=True)
+class WarningLine:
+    """All delivered ones with a warning of one code."""
+
+    code: str
+    count: int
+    meaning: str
+    remedy: str
+    url: str
+
+
 def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add what ``admin/index.html`` shows to its context (django-unfold's DASHBOARD_CALLBACK).
 
@@ -94,6 +105,7 @@ def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     if sees_log and (context["steps"] is None or Event.objects.exists()):
         context["summary"] = _summary(figures, list(waiting.values()), now)
         context["errors"] = _errors(figures.total, figures.starts[0])
+        context["warnings"] = _warnings(figures.total, figures.starts[0])
         context["coverage"] = read_coverage(figures.total)
     return context
 
@@ -224,6 +236,19 @@ def _errors(total: Flow, since: datetime) -> list[ErrorLine]:
     ]
     lines.sort(key=lambda line: (ranks[line.status], -line.count, line.code))
     return lines[:MAX_ERRORS]
+
+
+def _warnings(total: Flow, since: datetime) -> list[WarningLine]:
+    return [
+        WarningLine(
+            code=code,
+            count=count,
+            meaning=meaning_of(code),
+            remedy=remedy_of(code),
+            url=_log_url(since, status=DELIVERED, warning=code),
+        )
+        for code, count in total.warnings()[:MAX_ERRORS]
+    ]
 
 
 def _log_url(since: datetime, *, status: str, **filters: Any) -> str:

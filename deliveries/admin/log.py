@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import dateformat, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext, gettext_lazy, ngettext
 from unfold.decorators import action, display
 
 from deliveries.actions.operations import retry
@@ -132,7 +132,20 @@ class DeliveryAdmin(DeliveryPages):
 
     @display(description=gettext_lazy("Status"))
     def shown_status(self, delivery: Delivery) -> SafeString:
-        return show_status(delivery.status)
+        badge = show_status(delivery.status)
+        if not delivery.warnings:
+            return badge
+        said = ngettext("%(count)s warning", "%(count)s warnings", len(delivery.warnings)) % {
+            "count": len(delivery.warnings)
+        }
+        codes = ", ".join(dict.fromkeys(str(one.get("code", "")) for one in delivery.warnings))
+        return format_html(
+            '{}<small class="relay-warned" title="{}"><span class="material-symbols-outlined" '
+            'aria-hidden="true">warning</span>{}</small>',
+            badge,
+            codes,
+            said,
+        )
 
     @display(description=gettext_lazy("Attempts"))
     def shown_attempts(self, delivery: Delivery) -> int:

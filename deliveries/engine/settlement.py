@@ -136,6 +136,7 @@ def settle(
                     row.error_code,
                     one.matchable,
                     remembered_bits(one.completed) if one.completed else None,
+                    [warning.code for warning in one.warnings] if one.warnings else (),
                 )
                 for one, row in zip(judged, rows, strict=True)
                 if one.outcome.kind is not OutcomeKind.PAUSED

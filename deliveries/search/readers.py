@@ -35,6 +35,7 @@ def read_text(text: str, zone: tzinfo) -> str:
     return text
 
 
+ANY_WARNING = "any"
 COMPLETED_FROM_MEMORY = "completed"
 
 

@@ -26,6 +26,9 @@ SECONDS = 0.15
 WINDOW = 32_768
 """IDs in a window where no index helps; one takes some 20 ms, with its events 60."""
 
+THIN_WINDOW = 131_072
+"""Where an index holds what can fit: if that is all, and none of it does, it takes 80 ms."""
+
 INDEXED_WINDOW = 1_048_576
 """The same where one does: if all of them failed, it takes 100 ms."""
 
@@ -47,13 +50,15 @@ class ScanPlan:
     """IDs from ``first`` to ``last``, newest or oldest first, and what helps to find rows there.
 
     ``has_index``: the filter asks for failures, an error code or a batch, for which there is an
-    index by ID. ``listed``: it asks for what is open, and this is all of that.
+    index by ID. ``is_thin``: an index holds what can fit, and no more. ``listed``: it asks for what
+    is open, and this is all of that.
     """
 
     first: int
     last: int
     wanted: Wanted = EVERYTHING
     has_index: bool = False
+    is_thin: bool = False
     listed: tuple[int, ...] | None = None
     newest_first: bool = True
 
@@ -86,7 +91,7 @@ def windows(plan: ScanPlan, width: int | None = None) -> Iterator[Stretch]:
     found: Iterable[Stretch] = [Stretch(plan.first, plan.last, plan.listed)]
     if plan.wanted and plan.listed is None:
         found = stretches(plan.wanted, plan.first, plan.last, newest_first=plan.newest_first)
-    width = width or (INDEXED_WINDOW if plan.has_index else WINDOW)
+    width = width or _width(plan)
     for one in found:
         if one.listed is not None:
             yield one
@@ -96,6 +101,12 @@ def windows(plan: ScanPlan, width: int | None = None) -> Iterator[Stretch]:
         else:
             for first in range(one.first, one.last + 1, width):
                 yield Stretch(first, min(one.last, first + width - 1))
+
+
+def _width(plan: ScanPlan) -> int:
+    if plan.has_index:
+        return INDEXED_WINDOW
+    return THIN_WINDOW if plan.is_thin else WINDOW
 
 
 def id_bounds(selection: Selection) -> tuple[int, int]:
@@ -143,7 +154,8 @@ def plan_scan(
     if statuses and statuses <= OPEN and not has_index:
         ids = open_ids(selection, MAX_OPEN_SCANNED + 1)
         listed = ids if len(ids) <= MAX_OPEN_SCANNED else None
-    return ScanPlan(first, last, wanted, has_index, listed, newest_first)
+    is_thin = any(one.is_thin for one in given)
+    return ScanPlan(first, last, wanted, has_index, is_thin, listed, newest_first)
 
 
 def open_ids(selection: Selection, count: int) -> tuple[int, ...]:

@@ -19,7 +19,7 @@ from django.utils.translation import gettext, gettext_lazy
 
 from deliveries.models import Delivery, Event
 from deliveries.querysets import DeliveryQuerySet
-from deliveries.search.readers import Reader, number_of, one_of, read_memory, read_text
+from deliveries.search.readers import ANY_WARNING, Reader, number_of, one_of, read_memory, read_text
 from deliveries.search.zones import read_moment
 from deliveries.statuses import OPEN, DeliveryStatus
 
@@ -42,6 +42,7 @@ class Filter:
     sentence and in the bar, ``control`` the template of its form control there. ``narrow`` leaves
     the deliveries that fit a value; ``narrow_events`` the events, None if a replay cannot go by it.
     ``has_index``: what fits is few and has an index; ``is_few``: a thousand rows at most.
+    ``is_thin``: an index by ID alone holds what can fit: a stretch without any costs nothing.
     ``reads_event``: it costs a look at the event of each delivery.
     """
 
@@ -55,6 +56,7 @@ class Filter:
     control: str = "text"
     has_index: bool = False
     is_few: bool = False
+    is_thin: bool = False
     reads_event: bool = False
 
 
@@ -173,6 +175,19 @@ class Selection:
             read=read_memory,
             narrow=lambda found, memory: found.exclude(completed=""),
             say=lambda memory, names: gettext("completed from memory"),
+        ),
+    )
+    warning: str = field(
+        default="",
+        metadata=_about(
+            parameter="warning",
+            title=gettext_lazy("Warnings"),
+            label=gettext_lazy("warnings"),
+            control="choice",
+            read=read_text,
+            narrow=lambda found, code: found.with_warnings("" if code == ANY_WARNING else code),
+            say=lambda code, names: gettext("any") if code == ANY_WARNING else code,
+            is_thin=True,
         ),
     )
     batch_id: int | None = field(

@@ -20,6 +20,7 @@ from deliveries.stats.tallies import (
     RECEIVED,
     REFUSED,
     REMEMBERED,
+    WARNING,
     longest_of_step,
 )
 
@@ -113,6 +114,15 @@ class Flow:
     def remembered_count(self, key: str) -> int:
         """Those of ``match_count`` that have the key from identity memory."""
         return self.counts[REMEMBERED + key]
+
+    def warnings(self) -> list[tuple[str, int]]:
+        """(warning code, delivered ones that have it), most frequent first."""
+        found = [
+            (metric.removeprefix(WARNING), count)
+            for metric, count in self.counts.items()
+            if metric.startswith(WARNING) and count > 0
+        ]
+        return sorted(found, key=lambda one: (-one[1], one[0]))
 
     def codes(self) -> list[tuple[str, str, int]]:
         """(status, error code, count), most frequent first within each status."""

@@ -12,6 +12,8 @@ retryable:CODE      failed attempts after which another follows
 latency:N           delivered ones by the time from receipt to settling (``latency_step``)
 match:KEY           delivered ones with what Pinterest matches people by (``MATCH_BITS``)
 remembered:KEY      those of them that have it from identity memory
+warned              delivered ones with a warning
+warning:CODE        those of them with a warning of this code
 completed           delivered ones that identity memory completed
 second_chance       rejected ones that identity memory let go out again
 =================== ===========================================================================
@@ -42,6 +44,8 @@ MATCH = "match:"
 REMEMBERED = "remembered:"
 COMPLETED = "completed"
 SECOND_CHANCE = "second_chance"
+WARNED = "warned"
+WARNING = "warning:"
 COUNTED_WITH_CODE = {
     DeliveryStatus.REJECTED.value: "rejected:",
     DeliveryStatus.DEAD.value: "dead:",
@@ -68,14 +72,15 @@ _APP_ACTION_SOURCES = frozenset({"app_android", "app_ios"})
 
 class Settled(NamedTuple):
     """What settling did to one delivery; ``matchable``: see ``read_matchable``; ``remembered``:
-    what
-    of it comes from identity memory; None when that added nothing."""
+    what of it comes from identity memory; None when that added nothing; ``warning_codes``: may
+    repeat."""
 
     created_at: datetime
     status: str
     error_code: str
     matchable: int
     remembered: int | None = None
+    warning_codes: Sequence[str] = ()
 
 
 def read_matchable(conversion: Mapping[str, Any]) -> int:
@@ -126,12 +131,15 @@ def tally_settled(destination_id: int, settled: Iterable[Settled], now: datetime
     remembered: defaultdict[int, int] = defaultdict(int)
     steps: defaultdict[int, int] = defaultdict(int)
     moment = now.timestamp()
-    for created_at, status, code, bits, remembered_of in settled:
+    for created_at, status, code, bits, remembered_of, warning_codes in settled:
         if status == DELIVERED:
             matchable[bits] += 1
             if remembered_of is not None:
                 remembered[remembered_of] += 1
             steps[latency_step(moment - created_at.timestamp())] += 1
+            if warning_codes:
+                counts[WARNED] += 1
+                counts.update({WARNING + one for one in warning_codes})
         else:
             counts[COUNTED_WITH_CODE[status] + code] += 1
     for step, count in steps.items():

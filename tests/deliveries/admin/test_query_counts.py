@@ -42,6 +42,8 @@ FILTERS = (
     "pinterest_event=checkout",
     "error_code=missing_user_data",
     "memory=completed",
+    "warning=any",
+    "warning=currency_invalid",
     "batch={batch}",
     "since=2026-01-01T00:00&until=2100-01-01T00:00",
     "day=2026-01-01",
