@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import kombu.transport
 from celery import Celery
+from celery.signals import task_prerun
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "capi_project.settings")
 
 from django.conf import settings
+from django.db import connections
 
 MAINTENANCE = (
     *("prune", "merge_tallies", "check_connections", "index_events", "list_contents"),
@@ -51,6 +54,8 @@ app.conf.update(
     worker_hijack_root_logger=False,
     worker_max_memory_per_child=400_000,  # kB
     task_default_queue="live",
+    # Each thread keeps its connection from task to task: a new one costs PostgreSQL a process.
+    CELERY_DB_REUSE_MAX=sys.maxsize,
     task_routes={
         "deliveries.tasks.run_bulk_action": {"queue": "bulk"},
         **{f"deliveries.tasks.{name}": {"queue": "maintenance"} for name in MAINTENANCE},
@@ -87,3 +92,10 @@ else:
         "health_check_interval": 10,
     }
 app.autodiscover_tasks(["deliveries"])
+
+
+@task_prerun.connect
+def _look_at_connections(**_: object) -> None:
+    """Replace a connection that died between two tasks, at its first use in this one."""
+    for connection in connections.all(initialized_only=True):
+        connection.close_if_unusable_or_obsolete()

@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
-from deliveries.db.compression import pack
+from deliveries.db.compression import pack_event
 from deliveries.engine.planning import PlannedDelivery, keeps_body, plan_deliveries
 from deliveries.engine.wakeups import wake
 from deliveries.identity.later_consent import Heard, hear, settle_consent
@@ -87,7 +87,7 @@ def prepare_intake(
         if first is not one and is_same_event(first.event, one.event):
             continue
         deliveries = plan_deliveries(one.event, source.routes, source.hears_consent)
-        body = pack(one.body) if keeps_body(deliveries) else None
+        body = pack_event(one.body) if keeps_body(deliveries) else None
         if (body is not None or denies_consent(one.event)) and (
             note := note_of(one.event, source, received_at, pending)
         ):

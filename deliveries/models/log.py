@@ -42,7 +42,7 @@ class Event(models.Model):
     body = models.BinaryField(
         null=True,
         help_text=gettext_lazy(
-            "The event as JSON, zlib-compressed; NULL after its retention period."
+            "The event as JSON, compressed if large; NULL after its retention period."
         ),
     )
 
@@ -112,10 +112,10 @@ class Batch(models.Model):
     request_id = models.CharField(gettext_lazy("Pinterest request ID"), max_length=200, blank=True)
     rate_limit_headers = models.JSONField(default=dict)
     request_body = models.BinaryField(
-        null=True, help_text=gettext_lazy("Exact JSON, zlib-compressed.")
+        null=True, help_text=gettext_lazy("Exact JSON, compressed if large.")
     )
     response_body = models.BinaryField(
-        null=True, help_text=gettext_lazy("Exact bytes, zlib-compressed.")
+        null=True, help_text=gettext_lazy("Exact bytes, compressed if large.")
     )
 
     class Meta:

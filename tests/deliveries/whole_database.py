@@ -1,14 +1,15 @@
-"""Where in the database something stands, whatever the table is called. Django's connection, no
-more."""
+"""Where in the database something stands, whatever the table is called. Independent of
+its models."""
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 from django.db import connection
+
+from deliveries.db.compression import unpack
 
 
 def places_of(secrets: Sequence[str]) -> set[str]:
@@ -30,6 +31,6 @@ def _text_of(value: Any) -> str:
     if not isinstance(value, bytes | memoryview):
         return str(value)
     raw = bytes(value)
-    with suppress(zlib.error):  # which most are not: stored as they are
-        raw = zlib.decompress(raw)
+    with suppress(ValueError):  # most are stored as they are
+        raw = unpack(raw)
     return raw.decode("utf-8", "replace")

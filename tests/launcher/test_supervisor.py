@@ -314,7 +314,9 @@ def test_a_child_that_keeps_dying_ends_the_whole_with_its_last_output(
 def test_each_of_three_signals_is_a_request_to_stop(
     start: Callable[..., Run], number: signal.Signals
 ) -> None:
-    run = start(sys.executable, "-c", small_supervisor(("quiet", "exec sleep 600")))
+    # Whoever runs the tests under nohup hands an ignored SIGHUP down to them.
+    heard = "import signal\nsignal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
+    run = start(sys.executable, "-c", heard + small_supervisor(("quiet", "exec sleep 600")))
     run.wait_until(run.children)
     run.wait_for("up")
     run.process.send_signal(number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.utils import timezone
 
 from benchmarks.log_filling import fill_due
 from deliveries.db.bulk_sql import insert_rows, update_rows
-from deliveries.db.compression import COMPRESSED_FROM_BYTES, pack, unpack
+from deliveries.db.compression import COMPRESSED_FROM_BYTES, pack, pack_event, unpack
 from deliveries.models import Delivery, Event
 from deliveries.statuses import DeliveryStatus
 from tests.deliveries.plans import explained
@@ -127,6 +128,38 @@ def test_a_body_comes_back_as_it_was(size: int) -> None:
     packed = pack(body)
     assert unpack(memoryview(packed)) == body
     assert len(packed) <= size + 1
+    assert unpack(pack_event(body)) == body
+
+
+def test_bodies_that_the_version_before_wrote_can_be_read() -> None:
+    body = b'{"data":[]}' * 5_000
+    assert unpack(zlib.compress(body, 1)) == body
+    assert pack(body)[:4] == b"\x28\xb5\x2f\xfd"
+
+
+def test_the_version_before_can_read_events_written_now() -> None:
+    body = b'{"type":"track"}' * 5_000
+    assert zlib.decompress(pack_event(body)) == body
+
+
+@pytest.mark.parametrize("stored", [b"", b"x", b"\x28\xb5\x2f\xfdbroken", b"\x78\x01broken"])
+def test_what_is_no_stored_body_is_an_error(stored: bytes) -> None:
+    with pytest.raises(ValueError, match="stored body"):
+        unpack(stored)
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db
+def test_new_event_bodies_are_compressed_with_lz4() -> None:
+    source = make_source()
+    insert_rows(Event, EVENT_COLUMNS, [event_row(source.pk, "m-1", b"\0" + b"word " * 2_000)])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 'lz4' = ANY (s.enumvals), pg_column_compression(e.body)"
+            " FROM deliveries_event e, pg_settings s WHERE s.name = 'default_toast_compression'"
+        )
+        has_lz4, method = cursor.fetchone()
+    assert method == ("lz4" if has_lz4 else "pglz")
 
 
 @pytest.mark.postgres
