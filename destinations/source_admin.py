@@ -22,7 +22,6 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
 from unfold.decorators import display
 
-from destinations.badges import show_badge
 from destinations.first_start import DEMO_WRITE_KEY
 from destinations.forms import RotateForm, SourceForm
 from destinations.models import FormerWriteKey, Source
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
 
 class SourceAdmin(RoutedAdmin):
     form = SourceForm
-    list_display = ("name", "shown_state", "shown_key", "shown_destinations")
+    list_display: tuple[str, ...] = ("name", "shown_key", "shown_destinations")
     ordering = ("name",)
     readonly_fields = ("shown_destinations",)
     change_form_template = "admin/destinations/source/change_form.html"
@@ -168,16 +167,6 @@ class SourceAdmin(RoutedAdmin):
             )
             return HttpResponseRedirect(reverse("admin:destinations_source_change", args=[obj.pk]))
         return super().response_add(request, obj, post_url_continue)
-
-    @display(description=gettext_lazy("State"))
-    def shown_state(self, source: Source) -> SafeString:
-        if source.archived_at is not None:
-            return show_badge("discarded", "inventory_2", gettext("Archived"))
-        return (
-            show_badge("delivered", "check_circle", gettext("On"))
-            if source.enabled
-            else show_badge("discarded", "power_settings_new", gettext("Off"))
-        )
 
     @display(description=gettext_lazy("Write key"))
     def shown_key(self, source: Source) -> SafeString:

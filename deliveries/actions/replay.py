@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import orjson
@@ -12,10 +12,11 @@ from django.db import transaction
 
 from deliveries.db.bulk_sql import insert_rows, update_rows
 from deliveries.db.compression import unpack
-from deliveries.engine.planning import plan_deliveries
+from deliveries.engine.planning import PlannedDelivery, plan_deliveries
 from deliveries.engine.types import NewDelivery
 from deliveries.models import Attempt, Delivery, Event
 from deliveries.search.block_index import list_under_new_names
+from deliveries.stats.tallies import COUNTED_WITH_CODE, UNROUTED, append, bucket_of
 from deliveries.statuses import ENDS_WITHOUT_ATTEMPT, RETRYABLE_BY_A_PERSON, DeliveryStatus
 from destinations.models import Destination
 from destinations.routing import Route, routes_of
@@ -98,7 +99,9 @@ def replay_events(
     Pinterest name gets the first of them. The others are kept;
     those closed without having been delivered are sent again with ``retries_undelivered``, those
     that Pinterest has taken only with ``resends_delivered``. An event whose body is no longer
-    kept is left alone. A constant number of queries, and one for each large event.
+    kept is left alone. An event that no destination got when it came in is planned as it would have
+    been then: if it isn't for Pinterest, a closed delivery says why. A constant number of queries,
+    and one for each large event.
     """
     (route,) = routes_of([destination])
     with transaction.atomic():
@@ -109,6 +112,9 @@ def replay_events(
             .values_list("id", "event_id", "conversion_name", "status")
         ):
             known[event_id][name] = Known(delivery_id, status)
+        unrouted = _unrouted(set(events) - known.keys())
+        closed: list[NewDelivery] = []
+        routed: list[int] = []
         reopened_statuses = set(RETRYABLE_BY_A_PERSON) if retries_undelivered else set()
         if resends_delivered:
             reopened_statuses.add(DeliveryStatus.DELIVERED)
@@ -116,8 +122,14 @@ def replay_events(
         named: dict[int, DeliveryKey] = {}
         beside: list[DeliveryKey] = []
         for event_id, event in _events(set(events)):
-            names = _names(event, route)
+            planned = plan_deliveries(event, (route,))
+            names = [one.conversion_name for one in planned if one.conversion_name]
             there = known[event_id]
+            if event_id in unrouted:
+                routed.append(event_id)
+                closed += [
+                    _closed(event_id, one, now) for one in planned if not one.conversion_name
+                ]
             missing = [
                 DeliveryKey(event_id, destination.pk, name)
                 for name in dict.fromkeys(names)
@@ -129,7 +141,69 @@ def replay_events(
                 named[there[""].id] = missing.pop(0)
             beside += missing
         _give_names(named, now)
-        return len(named) + len(_insert(beside, now)) + reopen(again, now)
+        count = len(named) + len(_insert(beside, now)) + reopen(again, now)
+        _count_routed(routed, unrouted, destination.pk, closed, now)
+        return count
+
+
+def _unrouted(event_ids: Collection[int]) -> dict[int, tuple[int, datetime]]:
+    """Source and time of receipt of those that have no delivery at all, locked.
+
+    Two replays for two destinations then count each of them once.
+    """
+    if not (candidates := _without_deliveries(event_ids)):
+        return {}
+    locked = (
+        Event.objects.filter(id__any_of=sorted(candidates))
+        .order_by("pk")
+        .select_for_update()
+        .values_list("pk", "source_id", "received_at")
+    )
+    found = {pk: (source_id, received_at) for pk, source_id, received_at in locked}
+    still = _without_deliveries(found.keys())
+    return {pk: about for pk, about in found.items() if pk in still}
+
+
+def _without_deliveries(event_ids: Collection[int]) -> set[int]:
+    if not event_ids:
+        return set()
+    rows = Delivery.objects.filter(event_id__in=list(event_ids)).values_list("event_id", flat=True)
+    return set(event_ids) - set(rows)
+
+
+def _closed(event_id: int, planned: PlannedDelivery, now: datetime) -> NewDelivery:
+    return NewDelivery(
+        event_id,
+        planned.destination_id,
+        "",
+        planned.status.value,
+        planned.error_stage,
+        planned.error_code,
+        planned.error_field,
+        planned.error_message,
+        created_at=now,
+        settled_at=now,
+    )
+
+
+def _count_routed(
+    routed: Sequence[int],
+    unrouted: Mapping[int, tuple[int, datetime]],
+    destination_id: int,
+    closed: Sequence[NewDelivery],
+    now: datetime,
+) -> None:
+    """They are unrouted no longer; those not for Pinterest are what they would have been."""
+    if not routed:
+        return
+    if closed:
+        insert_rows(Delivery, NewDelivery._fields, closed, ignore_conflicts=True)
+        metrics = Counter(COUNTED_WITH_CODE[one.status] + one.error_code for one in closed)
+        append(metrics, now, destination_id=destination_id)
+    fewer = Counter((unrouted[pk][0], bucket_of(unrouted[pk][1])) for pk in routed)
+    for (source_id, bucket), count in fewer.items():
+        moment = datetime.fromtimestamp(bucket, UTC)
+        append({UNROUTED: -count}, moment, source_id=source_id)
 
 
 def reopen(delivery_ids: Sequence[int], now: datetime) -> int:

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Count
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import dateformat, timezone
@@ -21,6 +20,7 @@ from deliveries.error_codes import meaning_of, remedy_of
 from deliveries.models import Batch, Event
 from deliveries.phrases import group_digits, say_duration, show_status
 from deliveries.search.zones import ZONE, write_moment
+from deliveries.source_states import has_route, read_source_states
 from deliveries.stats.figures import (
     DEFAULT_SPAN,
     MAX_COUNTED,
@@ -37,6 +37,7 @@ from deliveries.stats.tallies import DELIVERED
 from destinations.models import Destination, Source
 
 MAX_ERRORS = 12
+MAX_NAMES = 3
 LOG = "admin:deliveries_delivery_changelist"
 
 
@@ -92,11 +93,15 @@ def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     sees_destinations = user.has_perm("destinations.view_destination")
     sees_log = user.has_perm("deliveries.view_delivery")
     context |= {"span": span, "spans": SPANS, "sees_log": sees_log}
-    destinations: list[Destination] = list(
-        Destination.objects.active().annotate(source_count=Count("sources"))
-    )
+    destinations = list(Destination.objects.active())
+    sources = list(Source.objects.active().prefetch_related("destinations"))
     figures = read_figures(span, now)
-    context["steps"] = _steps(destinations, figures)
+    context["steps"] = _steps(sources, destinations, figures)
+    if user.has_perm("destinations.view_source"):
+        states = read_source_states(sources, now)
+        context["unrouted_sources"] = [
+            (one, states[one.pk]) for one in sources if states[one.pk].needs_attention
+        ]
     if not destinations or not (sees_destinations or sees_log):
         return context
     waiting = read_waiting(one.pk for one in destinations)
@@ -110,7 +115,9 @@ def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     return context
 
 
-def _steps(destinations: list[Any], figures: Figures) -> list[dict[str, Any]] | None:
+def _steps(
+    sources: list[Source], destinations: list[Any], figures: Figures
+) -> list[dict[str, Any]] | None:
     """The first steps with what is done already; None once an event has been delivered."""
     if (
         figures.total.delivered
@@ -120,9 +127,10 @@ def _steps(destinations: list[Any], figures: Figures) -> list[dict[str, Any]] | 
     has_event = Event.objects.exists()
     where = gettext("The delivery log shows every delivery with Pinterest's response.")
     missing = gettext("Nothing has been delivered yet: open the log to see why.")
+    loose = [one for one in sources if one.enabled and not has_route(one)]
     return [
         {
-            "done": Source.objects.active().exists(),
+            "done": bool(sources),
             "title": gettext("Add a source"),
             "text": gettext("A website or app that sends events. Each has its own write key."),
             "url": "admin:destinations_source_add",
@@ -134,9 +142,9 @@ def _steps(destinations: list[Any], figures: Figures) -> list[dict[str, Any]] | 
             "url": "admin:destinations_destination_add",
         },
         {
-            "done": any(one.source_count for one in destinations),
+            "done": bool(sources) and not loose,
             "title": gettext("Connect them"),
-            "text": gettext("Select the destination on the source's page."),
+            "text": _say_loose(loose) or gettext("Select the destination on the source's page."),
             "url": "admin:destinations_source_changelist",
         },
         {
@@ -152,6 +160,16 @@ def _steps(destinations: list[Any], figures: Figures) -> list[dict[str, Any]] | 
             "url": LOG,
         },
     ]
+
+
+def _say_loose(sources: list[Source]) -> str:
+    """Which sources no destination gets events of; "" if there is none."""
+    if not sources:
+        return ""
+    names = ", ".join(f"“{one}”" for one in sources[:MAX_NAMES])
+    return gettext(
+        "Select the destination on the source's page. These sources have none that's on: %(names)s."
+    ) % {"names": names + (" …" if len(sources) > MAX_NAMES else "")}
 
 
 def _summary(figures: Figures, waiting: list[Waiting], now: datetime) -> dict[str, Any]:

@@ -1,31 +1,80 @@
-"""A source's pages with what needs its events: what it sends, archive, restore and delete."""
+"""A source's pages with what needs its events: what it sends, what of it goes nowhere, archive."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy
+from unfold.decorators import display
 
 from deliveries.admin.archive_pages import ArchivePages
 from deliveries.admin.source_events_page import source_events
+from deliveries.admin.unrouted_page import describe_unrouted, unrouted_events
+from deliveries.source_states import SourceState, read_source_states
 from destinations.models import Source
+from destinations.routed_admin import RoutedChangeList
 from destinations.source_admin import SourceAdmin
+
+
+class SourceList(RoutedChangeList):
+    """The list with the state of each source on the page."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        states = read_source_states(list(self.result_list), timezone.now())
+        for source in self.result_list:
+            source.state = states[source.pk]
 
 
 @admin.register(Source)
 class OperatedSourceAdmin(ArchivePages, SourceAdmin):
     """What is set up, and what is done with it."""
 
+    list_display = ("name", "shown_state", "shown_key", "shown_destinations")
+
     def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        name = "destinations_source"
         return [
-            path(
-                "<int:pk>/events/",
-                self.admin_site.admin_view(self.events_view),
-                name="destinations_source_events",
-            ),
+            path("<int:pk>/events/", view(self.events_view), name=f"{name}_events"),
+            path("<int:pk>/unrouted/", view(self.unrouted_view), name=f"{name}_unrouted"),
             *super().get_urls(),
         ]
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[SourceList]:
+        return SourceList
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        source = self.get_object(request, object_id)
+        if isinstance(source, Source):
+            extra_context = {**(extra_context or {}), **describe_unrouted(request, source)}
+        return super().change_view(request, object_id, form_url, extra_context)
+
     def events_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         return source_events(self, request, get_object_or_404(Source, pk=pk))
+
+    def unrouted_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return unrouted_events(self, request, get_object_or_404(self.get_queryset(request), pk=pk))
+
+    @display(description=gettext_lazy("Status"))
+    def shown_state(self, source: Any) -> SafeString:
+        state: SourceState = source.state
+        return format_html(
+            '{}<span class="relay-error" title="{}"><small>{}</small></span>',
+            state.badge,
+            state.sentence,
+            state.sentence,
+        )

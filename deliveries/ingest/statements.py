@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -21,7 +22,14 @@ from deliveries.engine.types import NewDelivery
 from deliveries.identity.second_chance import reminder_at
 from deliveries.identity.writing import NO_PEOPLE, Draft, PersonRow, write_people
 from deliveries.models import Delivery, Event, Refusal, Tally
-from deliveries.stats.tallies import BUCKET_SECONDS, COUNTED_WITH_CODE, RECEIVED, REFUSED, bucket_of
+from deliveries.stats.tallies import (
+    BUCKET_SECONDS,
+    COUNTED_WITH_CODE,
+    RECEIVED,
+    REFUSED,
+    UNROUTED,
+    bucket_of,
+)
 from deliveries.stats.tallies import COLUMNS as TALLY_COLUMNS
 from deliveries.statuses import OPEN, DeliveryStatus
 
@@ -150,6 +158,7 @@ WITH sent AS (
     SELECT created_at, NULL, destination_id,
         CASE status {_METRIC_OF_STATUS} END || error_code
     FROM new_delivery WHERE due_at IS NULL
+{{unrouted}}
 ), new_tally AS (
     INSERT INTO deliveries_tally (level, bucket, source_id, destination_id, metric, count)
     SELECT {Tally.Level.APPENDED:d},
@@ -162,11 +171,10 @@ SELECT DISTINCT destination_id, NULL::bigint FROM new_delivery WHERE due_at IS N
 UNION ALL SELECT NULL, count(*) FROM new_event
 {{counts}}
 """
-_ONLY_EVENTS = _ONE_STATEMENT.format(people="", counts="")
 _PEOPLE, _AWAITED = -1, -2
 # Events first: two writers of the same rows must not meet in two orders.
-_WITH_PEOPLE = _ONE_STATEMENT.format(
-    people="""
+_WITH_PEOPLE = {
+    "people": """
 , new_person AS (
     INSERT INTO deliveries_person AS known
         (key, entries, user_id, is_device, is_shared, seen_on, version)
@@ -185,10 +193,29 @@ _WITH_PEOPLE = _ONE_STATEMENT.format(
     SELECT key, %s::bigint, %s::timestamptz FROM awaited ORDER BY key
     ON CONFLICT DO NOTHING
 )""",
-    counts=f"""
+    "counts": f"""
 UNION ALL SELECT {_PEOPLE}, count(*) FROM new_person
 UNION ALL SELECT {_AWAITED}, count(*) FROM awaited""",
-)
+}
+_WITH_UNROUTED = {
+    "unrouted": f"""
+    UNION ALL
+    SELECT new_event.received_at, new_event.source_id, NULL, '{UNROUTED}'
+    FROM new_event JOIN sent USING (source_id, message_id)
+    WHERE NOT EXISTS (SELECT 1 FROM owed WHERE owed.position = sent.position)"""
+}
+_NOTHING_MORE = {"people": "", "counts": "", "unrouted": ""}
+
+
+@cache
+def _statement(*, with_people: bool, with_unrouted: bool) -> str:
+    """What most requests do not need costs them nothing."""
+    parts = dict(_NOTHING_MORE)
+    if with_people:
+        parts |= _WITH_PEOPLE
+    if with_unrouted:
+        parts |= _WITH_UNROUTED
+    return _ONE_STATEMENT.format(**parts)
 
 
 def _write_at_once(rows: Rows, people: Draft) -> Written:
@@ -207,7 +234,10 @@ def _write_at_once(rows: Rows, people: Draft) -> Written:
     prepare_cursor = getattr(connection, "_prepare_cursor")  # noqa: B009  # no public name
     with prepare_cursor(psycopg.Cursor(connection.connection)) as cursor:
         cursor.execute(
-            _WITH_PEOPLE if people.rows else _ONLY_EVENTS,
+            _statement(
+                with_people=bool(people.rows),
+                with_unrouted=len(set(positions)) < len(sources),
+            ),
             [
                 plain_array(sources),
                 text_array(message_ids),
@@ -315,9 +345,12 @@ def _tally_rows(
 ) -> list[tuple[Any, ...]]:
     """What came in, and what was closed when it was planned."""
     counts: Counter[tuple[Any, ...]] = Counter()
-    for event in rows.events:
+    routed = {owed.position for owed in rows.owed}
+    for position, event in enumerate(rows.events, start=1):
         if (event.source_id, event.message_id) in new_keys:
             counts[bucket_of(event.received_at), None, event.source_id, RECEIVED] += 1
+            if position not in routed:
+                counts[bucket_of(event.received_at), None, event.source_id, UNROUTED] += 1
     for refusal in rows.refusals:
         counts[bucket_of(refusal.received_at), None, refusal.source_id, REFUSED] += 1
     for one in deliveries:

@@ -5,6 +5,8 @@ rejected, sent again by a person and delivered counts once as each. The metrics:
 
 =================== ===========================================================================
 received            new events of a source
+unrouted            those of them that no destination gets: their source has none that is on. A
+                    replay takes them off again, at the time they came in
 refused             what reached ingest for a source and could not become an event
 delivered           conversions that Pinterest took, of a destination
 rejected:CODE       conversions that can never succeed; also dead:CODE and filtered:CODE
@@ -37,6 +39,7 @@ BUCKET_SECONDS = 300
 COLUMNS = ("level", "bucket", "destination_id", "source_id", "metric", "count")
 
 RECEIVED = "received"
+UNROUTED = "unrouted"
 REFUSED = "refused"
 DELIVERED = "delivered"
 LATENCY = "latency:"

@@ -44,6 +44,7 @@ ENTRY_POINTS: dict[str, str] = {
     "destinations_source_add": "A",
     "destinations_source_rotate": "A",
     "destinations_source_archive": "A",
+    "destinations_source_unrouted": "VOA",
     "destinations_source_delete": "",  # only once it is archived
     "destinations_destination_changelist": "VOA",
     "destinations_destination_change": "VOA",

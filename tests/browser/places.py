@@ -263,6 +263,20 @@ PLACES: tuple[Place, ...] = (
     ),
     Place("source-events", "admin:destinations_source_events", _of_source("events")),
     Place("source-events-open", "admin:destinations_source_events", _open_event("source")),
+    Place(
+        "source-unconnected",
+        "admin:destinations_source_change",
+        lambda sample: reverse(
+            "admin:destinations_source_change", args=[sample.sources["Landing page"].pk]
+        ),
+    ),
+    Place(
+        "source-unrouted",
+        "admin:destinations_source_unrouted",
+        lambda sample: reverse(
+            "admin:destinations_source_unrouted", args=[sample.sources["Landing page"].pk]
+        ),
+    ),
     Place("source-rotate", "admin:destinations_source_rotate", _of_source("rotate")),
     Place("source-history", "admin:destinations_source_history", _of_source("history")),
     Place(

@@ -133,6 +133,8 @@ class Story:
         for name in ("Web shop", "iOS app", "Shops (tills)", "Garden shop"):
             self.sample.sources[name] = Source.objects.create(name=name, created_at=timezone.now())
         web, app, tills, plants = self.sample.sources.values()
+        landing = Source.objects.create(name="Landing page", created_at=timezone.now())
+        self.sample.sources["Landing page"] = landing
         FormerWriteKey.objects.create(
             source=web,
             digest="0" * 64,
@@ -231,6 +233,8 @@ class Story:
         self._outage_of_france(self.now - timedelta(hours=3.9))
         self._refused_by_us_and_by_pinterest(self.now - timedelta(minutes=48), share)
         self._send_what_is_refused(self.now - timedelta(minutes=35))
+        moment = self.now - timedelta(minutes=40)
+        self._send("Landing page", self.visitors.browse(3, moment), moment)
         france = self.sample.destinations["Pinterest France"].advertiser_id
         self.sandbox.add_fault("status=503", account=france)
         names = ("Order Completed", "Product Added", "Product Viewed", "Order Completed", "page")
