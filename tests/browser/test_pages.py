@@ -13,7 +13,8 @@ from deliveries.admin.log_admin import LogAdmin
 from pinterest_sandbox import Sandbox
 from tests.accounts.test_roles import names_below
 from tests.browser.chromium import Visitor
-from tests.browser.places import NOT_LOOKED_AT, PLACES, Place
+from tests.browser.not_looked_at import NOT_LOOKED_AT
+from tests.browser.places import PLACES, Place
 from tests.browser.sample_data import SampleData, make_people, make_sample_data
 from tests.browser.visiting import look_at, sign_in_for
 
