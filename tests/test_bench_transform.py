@@ -52,7 +52,7 @@ def test_the_floor_does_all_but_the_transform() -> None:
 def test_all_gates_are_on_and_filter_no_event_of_the_workload() -> None:
     gated = replace(bench.config_with_map(10), **bench.GATES)
     assert gated.gates is not None
-    lines = make_lines(40)
+    lines = [bench.with_consent(line) for line in make_lines(40)]
     assert bench.transform_batch(lines, gated) == bench.transform_batch(
         lines, bench.config_with_map(10)
     )

@@ -20,8 +20,13 @@ from .values import usable_text
 
 BOT_CHOICES = ("send", "mark", "filter")
 
+_browsers: set[str] = set()
+"""User agents of people, as far as they have been seen: a look at a set is the least there is."""
+
 MAX_USER_AGENT = 1_000
 """Characters: the names of crawlers stand before them."""
+MAX_KEPT = 4096
+"""User agents whose answer a process keeps."""
 _PATTERN_BYTES = 64 << 20
 _MAX_SHOWN = 50
 _YES = (True, 1, "true", "1")
@@ -44,23 +49,27 @@ class BotGate:
     ) -> None:
         """Raises EventFiltered ``bot``, or adds the warning ``bot_suspected``."""
         user_agent = context.get("userAgent")
-        if (
-            # Nearly every event is a browser's that has been seen before, and says nothing of bots.
-            type(user_agent) is str
-            and LONGEST_PLACEHOLDER < len(user_agent) <= MAX_USER_AGENT
-            and "isBot" not in context
-            and "bot" not in context
-            and not crawler_in(user_agent)
-        ):
+        says_nothing = "isBot" not in context and "bot" not in context
+        # Nearly every event is a browser's that has been seen before, and says nothing of bots.
+        if says_nothing and type(user_agent) is str and user_agent in _browsers:
             return
         found = _find_bot(event, context, properties)
         if found is None:
+            if says_nothing and type(user_agent) is str and _is_browser(user_agent):
+                if len(_browsers) >= MAX_KEPT:
+                    _browsers.clear()
+                _browsers.add(user_agent)
             return
         path, reason = found[0], f"This looks like a bot: {found[1]}"
         if self._filters:
             raise EventFiltered("bot", reason)
         if warnings is not None:
             warnings.append(Finding("bot_suspected", path, reason))
+
+
+def _is_browser(user_agent: str) -> bool:
+    """Whether it alone is enough to tell a person's event, whatever else the event says."""
+    return LONGEST_PLACEHOLDER < len(user_agent) <= MAX_USER_AGENT and not crawler_in(user_agent)
 
 
 def _find_bot(
@@ -93,7 +102,7 @@ def _find_bot(
     return None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=MAX_KEPT)
 def crawler_in(user_agent: str) -> str:
     """What in a user agent names a known crawler; "" for a browser."""
     crawlers, browsers = _patterns()

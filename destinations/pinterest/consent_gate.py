@@ -22,11 +22,11 @@ ONETRUST_COOKIES = "oneTrustCookieCategories"
 KETCH_PURPOSES = "ketchConsentPurposes"
 """RudderStack's older settings: they speak where no block is named as the event's provider."""
 
-# Which older setting an event's provider falls back to, and whether one allowed purpose is enough.
+# Which older settings an event's provider falls back to.
 _OLDER = {
-    "": ((ONETRUST_COOKIES, False), (KETCH_PURPOSES, True)),
-    "oneTrust": ((ONETRUST_COOKIES, False),),
-    "ketch": ((KETCH_PURPOSES, True),),
+    "": (ONETRUST_COOKIES, KETCH_PURPOSES),
+    "oneTrust": (ONETRUST_COOKIES,),
+    "ketch": (KETCH_PURPOSES,),
 }
 # RudderStack's and, as it once read, all; everything that is not "or" is an "and".
 _OR = frozenset({"or", "any"})
@@ -36,11 +36,11 @@ NEEDED_BY_ADS = ("ad_storage", "ad_user_data")
 """What Google Consent Mode has to grant; ad_personalization is not needed."""
 DENIED_WORDS = frozenset({"denied", "false", "no", "0"})
 GRANTED_WORDS = frozenset({"granted", "true", "yes", "1"})
-_GOOGLE_KEYS = frozenset({*NEEDED_BY_ADS, "consent_state", "gcs"})
 _NOTHING: dict[str, Any] = {}
 _MAX_SHOWN = 50
 
-GRANTED, UNGRANTED, SILENT = "granted", "ungranted", "silent"
+GRANTED, SILENT = "granted", ""
+"""What a shape of consent that denies nothing says. Or else: why it grants nothing."""
 
 
 class ConsentBlock(NamedTuple):
@@ -53,16 +53,6 @@ class ConsentBlock(NamedTuple):
     provider: str
     strategy: str
     consents: tuple[str, ...]
-
-
-class Verdict(NamedTuple):
-    """What a shape of consent that denies nothing says: GRANTED, SILENT, or UNGRANTED and why."""
-
-    kind: str
-    reason: str = ""
-
-
-_GRANTED, _SILENT = Verdict(GRANTED), Verdict(SILENT)
 
 
 class CategoryError(ValueError):
@@ -162,32 +152,22 @@ class ConsentGate:
         Raises EventFiltered ``consent_denied`` or ``consent_missing``.
         """
         if self._is_on:
-            is_granted = False
-            ungranted = ""
             # Most events have one shape of consent, many none.
+            said = SILENT
             management = context.get("consentManagement")
-            if management and self._blocks and type(management) is dict:
-                kind, ungranted = self._rudderstack(management)
-                is_granted = kind is GRANTED
-            consent = context.get("consent")
-            if not consent or type(consent) is not dict:
-                consent = _NOTHING
-            elif self._segment and "categoryPreferences" in consent:
-                self._check_segment(consent["categoryPreferences"])
-                is_granted = True
+            if management is not None and self._blocks:
+                said = self._rudderstack(management)
             if (
-                "ad_storage" in properties
+                "consent" in context
+                or "ad_storage" in properties
                 or "ad_user_data" in properties
                 or "consent_state" in properties
                 or "gcs" in properties
                 or "gcs" in context
-                or (consent and not _GOOGLE_KEYS.isdisjoint(consent))
             ):
-                kind, reason = _google(context, properties, consent)
-                is_granted = is_granted or kind is GRANTED
-                ungranted = ungranted or reason
-            if self._is_strict and (ungranted or not is_granted):
-                raise EventFiltered("consent_missing", _say_missing(ungranted))
+                said = _both(said, self._others(context, properties))
+            if said is not GRANTED and self._is_strict:
+                raise EventFiltered("consent_missing", _say_missing(said))
         if self._us_privacy and (
             "gpc" in context or "us_privacy" in context or "us_privacy" in properties
         ):
@@ -208,53 +188,56 @@ class ConsentGate:
             return False if filtered.code == "consent_denied" else None
         return True
 
-    def _rudderstack(self, management: dict[str, Any]) -> Verdict:
+    def _rudderstack(self, management: Any) -> str:
+        if not management or type(management) is not dict:
+            return SILENT
         provider = management.get("provider")
-        if type(provider) is not str:
-            provider = ""
-        block = self._blocks.get(provider)
-        if block is not None:
-            consents = block.consents
-            strategy = (
-                block.strategy if provider == CUSTOM else management.get("resolutionStrategy")
-            )
-            needs_one = strategy == "or" or strategy == "any"
-        else:
-            consents, needs_one = self._older(provider)
-            if not consents:
-                return _SILENT
+        block = self._blocks.get(provider) if type(provider) is str else None
+        if block is None:
+            block = self._older(provider if type(provider) is str else "")
+            if block is None:
+                return SILENT
+        consents = block.consents
         # The destination's few are looked up in the event's lists, whatever else these hold.
         denied = management.get("deniedConsentIds")
         if denied and type(denied) is list:
             for one in consents:
                 if one in denied:
-                    _check_denied(consents, denied, needs_one)
+                    _check_denied(consents, denied, _needs_one(block, management))
                     break
         if not self._is_strict:
-            return _SILENT
+            return SILENT
         allowed = management.get("allowedConsentIds")
-        if type(allowed) is not list:
-            allowed = []
-        for one in consents:
-            if one not in allowed:
-                break
+        if type(allowed) is list:
+            for one in consents:
+                if one not in allowed:
+                    break
+            else:
+                return GRANTED
         else:
-            return _GRANTED
+            allowed = []
         lacking = [one for one in consents if one not in allowed]
-        if needs_one and len(lacking) < len(consents):
-            return _GRANTED
-        return Verdict(
-            UNGRANTED,
-            f"context.consentManagement.allowedConsentIds doesn't contain {_quote(lacking)}.",
-        )
+        if len(lacking) < len(consents) and _needs_one(block, management):
+            return GRANTED
+        return f"context.consentManagement.allowedConsentIds doesn't contain {_quote(lacking)}."
 
-    def _older(self, provider: str) -> tuple[tuple[str, ...], bool]:
-        """What an older setting needs of the events of a provider; no consents without one."""
-        for name, needs_one in _OLDER.get(provider, ()):
-            block = self._blocks.get(name)
-            if block is not None:
-                return block.consents, needs_one
-        return (), False
+    def _others(self, context: dict[str, Any], properties: dict[str, Any]) -> str:
+        """What Segment's and Google's shapes say together."""
+        said = SILENT
+        consent = context.get("consent")
+        if type(consent) is not dict:
+            consent = _NOTHING
+        elif self._segment and "categoryPreferences" in consent:
+            self._check_segment(consent["categoryPreferences"])
+            said = GRANTED
+        return _both(said, _google(context, properties, consent))
+
+    def _older(self, provider: str) -> ConsentBlock | None:
+        """The older setting that speaks for the events of a provider."""
+        for name in _OLDER.get(provider, ()):
+            if name in self._blocks:
+                return self._blocks[name]
+        return None
 
     def _check_segment(self, preferences: Any) -> None:
         if type(preferences) is not dict:
@@ -274,6 +257,26 @@ class ConsentGate:
                     "Consent was denied: context.consent.categoryPreferences needs "
                     f"{_quote([category])}, which {said}.",
                 )
+
+
+def _needs_one(block: ConsentBlock, management: dict[str, Any]) -> bool:
+    """Whether one purpose of several is enough: the event says so, unless its provider is custom,
+    or an older setting speaks, which has a rule of its own."""
+    if block.provider == ONETRUST_COOKIES:
+        return False
+    if block.provider == KETCH_PURPOSES:
+        return True
+    if block.provider == CUSTOM:
+        return block.strategy in _OR
+    strategy = management.get("resolutionStrategy")
+    return type(strategy) is str and strategy in _OR
+
+
+def _both(one: str, other: str) -> str:
+    """What two shapes say together: either may grant, unless the other leaves it open."""
+    if one not in (GRANTED, SILENT):
+        return one
+    return one if other is SILENT or one is other else other
 
 
 def _check_denied(consents: tuple[str, ...], denied: list[Any], needs_one: bool) -> None:
@@ -348,21 +351,17 @@ def read_google(
     return GoogleConsent(granted, unclear=unclear)
 
 
-def _google(
-    context: dict[str, Any], properties: dict[str, Any], consent: dict[str, Any]
-) -> Verdict:
+def _google(context: dict[str, Any], properties: dict[str, Any], consent: dict[str, Any]) -> str:
     """Google Consent Mode: advertising needs ad_storage and ad_user_data."""
     granted, denied, unclear = read_google(context, properties, consent)
     if denied:
         raise EventFiltered("consent_denied", f"Consent was denied: {denied}")
-    missing = [key for key in NEEDED_BY_ADS if key not in granted]
-    if not missing and not unclear:
-        return _GRANTED
     if unclear:
-        return Verdict(UNGRANTED, unclear)
-    if granted:
-        return Verdict(UNGRANTED, f"Google Consent Mode says nothing of {missing[0]}.")
-    return _SILENT
+        return unclear
+    for key in NEEDED_BY_ADS if granted else ():
+        if key not in granted:
+            return f"Google Consent Mode says nothing of {key}."
+    return GRANTED if granted else SILENT
 
 
 def consent_word(value: Any) -> str:
