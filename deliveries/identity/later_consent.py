@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from deliveries.db.bulk_sql import insert_rows, update_rows
 from deliveries.identity.keys import key_of, uuid_of
@@ -140,9 +140,13 @@ def settle_consent(requests: Sequence[Sequence[Heard]], now: datetime) -> set[in
     """After the commit of the events of some requests, in their order: note which of their
     deliveries wait, and make pending what they grant. Returns the destinations to wake."""
     heard = [one for request in requests for one in request]
+    concerned = _waits_of(heard, now)
+    if not any(one.waits for one in heard) and not concerned.exists():
+        return set()  # nearly every request
     with transaction.atomic():
         delivery_ids = _waiting_deliveries(heard)
-        stored = _lock_waits(heard, now)
+        rows = concerned.order_by("delivery_id").select_for_update()
+        stored = {row[0]: Wait(*row) for row in rows.values_list(*Wait._fields)}
         waits: dict[int, Wait] = dict(stored)
         shared = _shared_devices(heard)
         for request in requests:
@@ -187,7 +191,7 @@ def _waiting_deliveries(heard: Sequence[Heard]) -> dict[tuple[int, str, datetime
     return found
 
 
-def _lock_waits(heard: Sequence[Heard], now: datetime) -> dict[int, Wait]:
+def _waits_of(heard: Sequence[Heard], now: datetime) -> QuerySet[ConsentWait]:
     """What waits for the people of these events, and what they granted if they deny now."""
     keys: set[UUID] = set()
     denying: set[UUID] = set()
@@ -200,18 +204,12 @@ def _lock_waits(heard: Sequence[Heard], now: datetime) -> dict[int, Wait]:
         if not all(is_granted for _, is_granted in one.words):
             denying |= names
     since = now - timedelta(hours=settings.IDENTITY_SECOND_CHANCE_HOURS)
-    rows = (
-        ConsentWait.objects.filter(
-            Q(granted_by="", created_at__gte=since)
-            | (Q(key__any_of=sorted(denying)) & ~Q(granted_by="")),
-            key__any_of=sorted(keys),
-            destination_id__in=destination_ids,
-        )
-        .order_by("delivery_id")
-        .select_for_update()
-        .values_list(*Wait._fields)
+    return ConsentWait.objects.filter(
+        Q(granted_by="", created_at__gte=since)
+        | (Q(key__any_of=sorted(denying)) & ~Q(granted_by="")),
+        key__any_of=sorted(keys),
+        destination_id__in=destination_ids,
     )
-    return {row[0]: Wait(*row) for row in rows}
 
 
 def _shared_devices(heard: Sequence[Heard]) -> set[UUID]:

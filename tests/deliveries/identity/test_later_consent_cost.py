@@ -61,3 +61,7 @@ def test_what_has_nothing_to_do_with_it_costs_no_statement(
     with CaptureQueriesContext(connection) as silent:
         receive(source, event(3, SILENT, "u2"))
     assert len(silent) == len(bare)
+    receive(source, event(4, GRANTED, "u3"))
+    with CaptureQueriesContext(connection) as granted:
+        receive(source, event(5, GRANTED, "u3"))
+    assert len(granted) == len(bare) + 1
