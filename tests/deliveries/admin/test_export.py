@@ -12,8 +12,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from deliveries import querysets
+from deliveries.admin import export
 from deliveries.admin.export import _harmless
-from deliveries.models import Delivery
+from deliveries.models import Delivery, Event
+from deliveries.privacy.masking import HIDDEN
 from deliveries.search import pages
 from tests.deliveries.log_rows import make_rejected, settle
 from tests.factories import make_deliveries, make_destination, make_event
@@ -46,6 +49,46 @@ def test_exactly_what_is_filtered_is_exported_newest_first(admin_client, monkeyp
     row = orjson.loads(line)
     assert (row["delivery"], row["error_code"]) == (rejected.pk, "missing_user_data")
     assert len(read_csv(admin_client)) == 6
+
+
+def test_order_value_time_and_match_keys_are_exported(admin_client):
+    properties = {"order_id": "order-9", "value": 35.5, "currency": "EUR"}
+    event = make_event(timestamp="2026-11-20T10:00:00Z", properties=properties)
+    (delivery,) = make_deliveries(make_destination(), events=[event])
+    Delivery.objects.update(
+        completed="click_id,st=page@1732111000",
+        warnings=[{"code": "text_repaired", "field": "", "message": "x"}],
+    )
+    (row,) = read_csv(admin_client)
+    assert [row[name] for name in ("order_id", "value", "currency")] == ["order-9", "35.5", "EUR"]
+    assert row["event_time"] == "2026-11-20T10:00:00+00:00"
+    assert row["match_keys"] == "click_id em external_id"
+    assert row["warnings"] == "text_repaired"
+    Event.objects.filter(pk=delivery.event_id).update(body=None)
+    (row,) = read_csv(admin_client)
+    assert (row["order_id"], row["event_time"]) == ("", "")
+
+
+def test_an_order_that_names_somebody_is_hidden_from_who_may_not_see_it(client):
+    events = [
+        make_event(properties={"order_id": order}, userId="customer-9")
+        for order in ("order-1", "customer-9", "alex@example.com")
+    ]
+    make_deliveries(make_destination(), events=events)
+    person = User.objects.create_user("viewer", password="x", is_staff=True)
+    person.user_permissions.add(Permission.objects.get(codename="view_delivery"))
+    client.force_login(person)
+    assert [row["order_id"] for row in read_csv(client)] == [HIDDEN, HIDDEN, "order-1"]
+
+
+def test_a_large_event_is_read_alone_and_no_page_holds_many_bodies(admin_client, monkeypatch):
+    monkeypatch.setattr(export, "STEP", 2)
+    monkeypatch.setattr(querysets, "LARGE_BODY_BYTES", 10)
+    make_deliveries(
+        make_destination(), events=[make_event(properties={"order_id": f"o-{n}"}) for n in range(5)]
+    )
+    rows = read_csv(admin_client)
+    assert [row["order_id"] for row in rows] == ["o-4", "o-3", "o-2", "o-1", "o-0"]
 
 
 def test_what_a_replay_adds_later_has_the_time_at_which_its_event_came(admin_client):
