@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from django.db.models import Min
 from django.utils import dateformat, timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
 from deliveries.engine.circuit import CIRCUIT_OPENS_AT
 from deliveries.error_codes import remedy_of
-from deliveries.models import Circuit
+from deliveries.models import Circuit, Delivery, Event
 from deliveries.phrases import LATE_AFTER, say_ago, say_duration
 from deliveries.stats.figures import Waiting, read_waiting
 from destinations.badges import show_badge
@@ -20,6 +21,12 @@ from destinations.connection_check import advise
 from destinations.models import ConnectionCheck, Destination
 
 IDLE_AFTER = timedelta(minutes=15)
+
+ONLINE_FOR = timedelta(hours=1)
+"""Pinterest counts a web or app event that comes later as an offline conversion."""
+
+ACCEPTED_FOR = timedelta(days=7)
+"""Pinterest accepts no older events."""
 
 
 ORDER = (
@@ -39,6 +46,9 @@ ORDER = (
 ATTENTION = frozenset({"paused", "failing", "unconnected", "behind"})
 """The keys of those that a person should do something about."""
 
+HOLDING = frozenset({"paused", "off", "failing", "unconnected", "behind"})
+"""The keys of those that keep deliveries from being sent."""
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -50,6 +60,8 @@ class State:
     word: str
     sentence: str
     remedy: str = ""
+    limit: str = ""
+    """How long what waits may still wait; "" if nothing is held back."""
 
     @property
     def badge(self) -> SafeString:
@@ -75,12 +87,69 @@ def read_states(
     checks = ConnectionCheck.objects.in_bulk(ids)
     if waiting is None:
         waiting = read_waiting(ids)
-    return {
-        one.pk: read_state(
-            one, circuits.get(one.pk), waiting.get(one.pk, Waiting()), now, checks.get(one.pk)
-        )
-        for one in destinations
+    found = {}
+    for one in destinations:
+        its_waiting = waiting.get(one.pk, Waiting())
+        state = read_state(one, circuits.get(one.pk), its_waiting, now, checks.get(one.pk))
+        if state.key in HOLDING:
+            state = replace(state, limit=say_wait_limit(one, its_waiting, now))
+        found[one.pk] = state
+    return found
+
+
+def oldest_waiting_event_at(destination_id: int) -> datetime | None:
+    """When the oldest event that waits for this destination was received: exactly, if a thousand
+    wait at most, else of the thousand that are due soonest. A replay's deliveries are younger than
+    their events, so this asks the events."""
+    soonest = (
+        Delivery.objects.filter(destination_id=destination_id, due_at__isnull=False)
+        .order_by("due_at")
+        .values_list("event_id", flat=True)[:1000]
+    )
+    oldest: datetime | None = Event.objects.filter(id__any_of=list(soonest)).aggregate(
+        oldest=Min("received_at")
+    )["oldest"]
+    return oldest
+
+
+def say_wait_limit(destination: Destination, waiting: Waiting, now: datetime) -> str:
+    """Until when what waits can still count, and how; "" if nothing waits."""
+    if not waiting.count or waiting.oldest_at is None:
+        return ""
+    age = now - waiting.oldest_at
+    longest = ACCEPTED_FOR
+    if destination.max_age_hours:
+        longest = min(longest, timedelta(hours=destination.max_age_hours))
+    moments = {
+        "age": say_duration(age.total_seconds()),
+        "hour": say_duration((ONLINE_FOR - age).total_seconds()),
+        "rest": say_duration((longest - age).total_seconds()),
+        "until": dateformat.format(
+            timezone.localtime(waiting.oldest_at + longest), gettext("d M H:i")
+        ),
     }
+    oldest = gettext("The oldest event was received %(age)s ago.") % moments
+    if age >= longest:
+        gone = (
+            gettext("It's past the age limit of the destination, and is filtered when it's sent.")
+            if longest < ACCEPTED_FOR
+            else gettext("Pinterest accepts events for 7 days, so it's too late for the oldest.")
+        )
+        return f"{oldest} {gone}"
+    last = (
+        gettext("The destination's age limit filters it from %(until)s (in %(rest)s).")
+        if longest < ACCEPTED_FOR
+        else gettext("Pinterest accepts it until %(until)s (in %(rest)s): 7 days.")
+    ) % moments
+    if age < ONLINE_FOR < longest:
+        hour = gettext(
+            "Send within %(hour)s: after an hour, Pinterest counts web and app events as offline."
+        )
+    elif age >= ONLINE_FOR:
+        hour = gettext("Web and app events that wait for over an hour count as offline.")
+    else:
+        hour = ""
+    return " ".join(part for part in (oldest, hour % moments, last) if part)
 
 
 def read_state(

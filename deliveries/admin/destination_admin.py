@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import admin, messages
@@ -22,10 +23,12 @@ from deliveries.actions.operations import resume
 from deliveries.admin.archive_pages import ArchivePages
 from deliveries.admin.events_page import destination_events
 from deliveries.admin.filtered_page import filtered_view
+from deliveries.admin.home import say_count
 from deliveries.admin.preview_page import preview_view
-from deliveries.destination_states import State, read_states
+from deliveries.destination_states import State, oldest_waiting_event_at, read_states
 from deliveries.models import Delivery
 from deliveries.phrases import group_digits
+from deliveries.stats.figures import read_waiting
 from destinations.admin import DestinationAdmin
 from destinations.models import Destination
 from destinations.pausing import pause
@@ -67,7 +70,11 @@ class OperatedDestinationAdmin(ArchivePages, DestinationAdmin):
     def _read_state(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
         context = super()._read_state(request, object_id)
         if (destination := context["destination"]) is not None:
-            context["state"] = read_states([destination], timezone.now())[destination.pk]
+            waiting = read_waiting([destination.pk])[destination.pk]
+            if waiting.count and (oldest := oldest_waiting_event_at(destination.pk)):
+                waiting = replace(waiting, oldest_at=oldest)
+            states = read_states([destination], timezone.now(), {destination.pk: waiting})
+            context |= {"state": states[destination.pk], "waiting": say_count([waiting])}
         return context
 
     def get_urls(self) -> list[URLPattern]:

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from deliveries.destination_states import ORDER, read_state, read_states
-from deliveries.models import Circuit, Delivery
+from deliveries.models import Circuit, Delivery, Event
 from deliveries.phrases import say_next_try
 from deliveries.stats.figures import Waiting
 from destinations.models import ConnectionCheck, Destination
@@ -235,3 +235,65 @@ def test_the_log_and_the_delivery_know_what_holds_it_back(admin_client: Client) 
     for url in ("", f"{delivery.pk}/change/"):
         page = admin_client.get(f"/admin/deliveries/delivery/{url}").content.decode()
         assert "at the earliest" in page, url
+
+
+@pytest.mark.parametrize(
+    ("age", "fields", "parts"),
+    [
+        (
+            timedelta(minutes=20),
+            {},
+            [
+                "The oldest event was received 20 min ago.",
+                "Send within 40 min: after an hour, Pinterest counts web and app events as",
+                "Pinterest accepts it until 17 Mar 12:14 (in 6 d 23 h): 7 days.",
+            ],
+        ),
+        (
+            timedelta(days=2),
+            {},
+            [
+                "Web and app events that wait for over an hour count as offline.",
+                "Pinterest accepts it until 15 Mar 12:34 (in 5 d): 7 days.",
+            ],
+        ),
+        (timedelta(days=8), {}, ["so it's too late for the oldest."]),
+        (
+            timedelta(hours=2),
+            {"max_age_hours": 24},
+            ["The destination's age limit filters it from 11 Mar 10:34 (in 22 h)."],
+        ),
+        (timedelta(hours=25), {"max_age_hours": 24}, ["past the age limit of the destination"]),
+    ],
+)
+def test_a_pause_says_how_long_events_may_still_wait(
+    age: timedelta, fields: dict[str, Any], parts: list[str]
+) -> None:
+    destination = make_destination(paused_at=NOW, paused_reason="Lunch.", **fields)
+    waiting = {destination.pk: Waiting(3, NOW - age, NOW)}
+    said = read_states([destination], NOW, waiting)[destination.pk].limit
+    for part in parts:
+        assert part in said
+
+
+def test_what_flows_or_waits_for_nothing_has_no_limit() -> None:
+    paused = make_destination(paused_at=NOW, paused_reason="Lunch.")
+    flowing = make_destination()
+    waiting = {flowing.pk: Waiting(3, NOW, NOW)}
+    states = read_states([paused, flowing], NOW, waiting)
+    assert [one.limit for one in states.values()] == ["", ""]
+
+
+def test_the_page_goes_by_the_event_and_not_by_a_younger_delivery(admin_client: Client) -> None:
+    destination = make_destination(paused_at=timezone.now(), paused_reason="Lunch.")
+    make_deliveries(destination, 2)
+    url = f"/admin/destinations/destination/{destination.pk}/change/"
+    assert "The oldest event was received 1 min ago." in admin_client.get(url).content.decode()
+    Event.objects.filter(pk=Event.objects.earliest("pk").pk).update(
+        received_at=timezone.now() - timedelta(days=3)
+    )
+    page = admin_client.get(url).content.decode()
+    assert "The oldest event was received 3 d ago." in page
+    assert "nothing is lost" not in page
+    Delivery.objects.all().delete()
+    assert "No deliveries are queued yet." in admin_client.get(url).content.decode()
