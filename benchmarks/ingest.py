@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,8 @@ from benchmarks.scratch import durability, scratch_database
 
 ROOT = Path(__file__).resolve().parent.parent
 WRITE_KEY = "bench-write-key"
+WRITE_KEY_OFF = "bench-write-key-of-a-source-that-remembers-nothing"
+PAIRS = 6
 TARGETS = {
     "single_requests_per_second": 1700,
     "p99_ms_at_half": 50,
@@ -92,6 +95,40 @@ def measure(
     }
 
 
+def compare(seconds: float, people: int, visits: str) -> dict[str, Any]:
+    """Batches for a source with memory on and for one with it off, in turns; CPU of an event."""
+    with scratch_database() as url, data_folder() as folder:
+        environment = make_environment(url, folder)
+        prepare_installation(environment, "on", people)
+        found: dict[str, list[float]] = {"on": [], "off": []}
+        with web_server(environment) as (port, pid):
+            for number in range(2 * PAIRS + 2):
+                memory = "on" if number % 4 in (1, 2) else "off"
+                before = family_cpu_seconds(pid) + database_cpu_seconds(urlsplit(url).path[1:])
+                sent = run(
+                    port,
+                    "/v1/batch",
+                    WRITE_KEY if memory == "on" else WRITE_KEY_OFF,
+                    seconds=seconds,
+                    batch_size=BATCH_SIZE,
+                    connections=BATCH_CONNECTIONS,
+                    kind=visits,
+                )
+                after = family_cpu_seconds(pid) + database_cpu_seconds(urlsplit(url).path[1:])
+                if number > 1:  # the first ones fill caches
+                    found[memory].append((after - before) / sent.request_count / BATCH_SIZE * 1e6)
+    on, off = (statistics.median(found[memory]) for memory in ("on", "off"))
+    return {
+        "cpu_us_per_event": {
+            memory: [round(one, 1) for one in each] for memory, each in found.items()
+        },
+        "on": round(on, 1),
+        "off": round(off, 1),
+        "ratio": round(on / off, 3),
+        "load_average": round(os.getloadavg()[0], 1),
+    }
+
+
 def make_environment(url: str, folder: str) -> dict[str, str]:
     """As of somebody who set DATABASE_URL and nothing else."""
     kept = {
@@ -110,7 +147,9 @@ def prepare_installation(environment: dict[str, str], memory: str, people: int) 
         f"identity_memory={memory!r})\n"
         "destination = Destination.objects.create(name='Sandbox', service='sandbox', "
         "advertiser_id='1', conversion_token='token')\n"
-        "destination.sources.add(source)\n"
+        "other = Source.objects.create(name='Forgetful', "
+        f"write_key={WRITE_KEY_OFF!r}, identity_memory='off')\n"
+        "destination.sources.add(source, other)\n"
     )
     if people:
         script += (
@@ -158,9 +197,9 @@ def wait_until_up(server: subprocess.Popen[bytes], port: int) -> None:
     raise RuntimeError("The web server did not start.")
 
 
-def run(port: int, path: str, **orders: Any) -> Measured:
+def run(port: int, path: str, write_key: str = WRITE_KEY, **orders: Any) -> Measured:
     """One run of the load generator, in its own process."""
-    authorization = "Basic " + base64.b64encode(f"{WRITE_KEY}:".encode()).decode()
+    authorization = "Basic " + base64.b64encode(f"{write_key}:".encode()).decode()
     orders.setdefault("connections", CONNECTIONS)
     answer = subprocess.run(
         [sys.executable, "-m", "benchmarks.load"],
@@ -182,12 +221,20 @@ def main() -> int:
     parser.add_argument(
         "--seconds", type=float, default=10, help="length of each of the three runs"
     )
-    parser.add_argument("--memory", choices=("on", "off"), default="on", help="identity memory")
+    parser.add_argument(
+        "--memory",
+        choices=("on", "off", "both"),
+        default="on",
+        help="identity memory; both: only what batches cost with it and without, in turns",
+    )
     parser.add_argument("--people", type=int, default=0, help="users and devices known beforehand")
     parser.add_argument(
         "--visits", choices=sorted({*KINDS}), default="", help="all visits of one kind"
     )
     options = parser.parse_args()
+    if options.memory == "both":
+        print(json.dumps(compare(options.seconds, options.people, options.visits), indent=1))
+        return 0
     figures = measure(options.seconds, options.memory, options.people, options.visits)
     met = (
         figures["single_requests_per_second"] >= TARGETS["single_requests_per_second"]

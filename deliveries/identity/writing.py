@@ -42,56 +42,49 @@ MAX_NOTED = 50_000
 """People whose last statements a process has in mind, twice."""
 
 
-class Said(NamedTuple):
-    """What events said of a person, as hashes of the parts that can say something; None: nothing.
+Said = tuple[int, int | None, int | None, int | None, int | None, float]
+"""What events said of a person, as hashes of the parts that can say something; None: nothing.
 
-    ``day``: when, as an ordinal. ``traits``: who it is; ``DENIED`` where consent was denied, which
-    takes the place of all that was said before. The others: advertising ID, click ID, address.
-    ``since``: when the oldest of it was said, by the monotonic clock.
-    """
-
-    day: int
-    traits: int | None
-    device: int | None
-    click: int | None
-    client: int | None
-    since: float
-
-    def covers(self, new: Said) -> bool:
-        """Whether ``new`` says nothing else than this did."""
-        if self.day != new.day:
-            return False
-        if DENIED in (self.traits, new.traits):
-            return self.traits == new.traits or new.is_silent()
-        return (
-            (new.traits is None or self.traits == new.traits)
-            and (new.device is None or self.device == new.device)
-            and (new.click is None or self.click == new.click)
-            and (new.client is None or self.client == new.client)
-        )
-
-    def followed_by(self, new: Said) -> Said:
-        """What has been said after ``new``."""
-        if DENIED in (self.traits, new.traits):
-            return new
-        return Said(
-            new.day,
-            self.traits if new.traits is None else new.traits,
-            self.device if new.device is None else new.device,
-            self.click if new.click is None else new.click,
-            self.client if new.client is None else new.client,
-            self.since,
-        )
-
-    def is_silent(self) -> bool:
-        return self[1:5] == _NO_PARTS
-
-
-_NO_PARTS = (None,) * 4
+The day as an ordinal; who it is, or ``DENIED`` where consent was denied, which takes the place of
+all that was said before; advertising ID; click ID; address; and when the oldest of it was said, by
+the monotonic clock. A plain tuple: Python's garbage collector does not look at those again.
+"""
 DENIED = -1
 """No hash has this value."""
 Speaker = tuple[int, str, Any, Any]
 """Of whom events speak: the source, its identity space, and both IDs as the event has them."""
+
+
+def _is_silent(said: Said) -> bool:
+    return said[1:5] == _NO_PARTS
+
+
+_NO_PARTS = (None, None, None, None)
+
+
+def _covers(before: Said, new: Said) -> bool:
+    """Whether ``new`` says nothing else than was said before."""
+    day, told, device, click, client, _ = new
+    if before[0] != day:
+        return False
+    if before[1] == DENIED or told == DENIED:
+        return before[1] == told or _is_silent(new)
+    return (
+        (told is None or before[1] == told)
+        and (device is None or before[2] == device)
+        and (click is None or before[3] == click)
+        and (client is None or before[4] == client)
+    )
+
+
+def _followed_by(before: Said, new: Said) -> Said:
+    """What has been said after ``new``."""
+    if DENIED in (before[1], new[1]):
+        return new
+    told, device, click, client = (
+        old if part is None else part for old, part in zip(before[1:5], new[1:5], strict=True)
+    )
+    return new[0], told, device, click, client, before[5]
 
 
 class Note(NamedTuple):
@@ -148,8 +141,8 @@ class _Noted:
 
     def get(self, speaker: Speaker) -> Said | None:
         found = self._recent.get(speaker) or self._older.get(speaker)
-        if found is not None and time.monotonic() - found.since >= FRESH_SECONDS:
-            return Said(found.day, *_NO_PARTS, found.since)
+        if found is not None and time.monotonic() - found[5] >= FRESH_SECONDS:
+            return found[0], None, None, None, None, found[5]
         return found
 
     def add(self, notes: Sequence[Note]) -> None:
@@ -190,14 +183,14 @@ def note_of(
     speaker = (source.source_id, space, user_id, anonymous_id)
     said = _said_by(event, received_at.toordinal(), source.remembers_address)
     before = pending.get(speaker) or _noted.get(speaker)
-    if before is not None and before.covers(said):
+    if before is not None and _covers(before, said):
         return None
     user_id, anonymous_id = ids_of(event)
     if not user_id and not anonymous_id:
         return None
     statement = None
     # Whose device it is was noted with the first of its events.
-    if not said.is_silent() or (before is None and user_id and anonymous_id):
+    if not _is_silent(said) or (before is None and user_id and anonymous_id):
         countries = {route.config.default_country for route in source.routes}
         statement = statement_of(
             event,
@@ -206,14 +199,14 @@ def note_of(
             default_country=countries.pop() if len(countries) == 1 else "",
             with_client=source.remembers_address,
         )
-    pending[speaker] = said = said if before is None else before.followed_by(said)
+    pending[speaker] = said = said if before is None else _followed_by(before, said)
     return Note(space, user_id, anonymous_id, statement, speaker, said)
 
 
 def _said_by(event: dict[str, Any], day: int, with_client: bool) -> Said:
     """The parts of an event that can say something of its person."""
     if denies_consent(event):
-        return Said(day, DENIED, None, None, None, time.monotonic())
+        return day, DENIED, None, None, None, time.monotonic()
     told = device = client = None
     clicks: list[Any] = []
     traits, about, ids, birthday, previous_id = event.get("traits"), None, None, None, None
@@ -237,7 +230,7 @@ def _said_by(event: dict[str, Any], day: int, with_client: bool) -> Said:
     if traits or about or ids or birthday or previous_id:
         told = hash(orjson.dumps((traits, about, ids, birthday, previous_id)))
     click = hash(orjson.dumps(clicks)) if clicks else None
-    return Said(day, told, device, click, client, time.monotonic())
+    return day, told, device, click, client, time.monotonic()
 
 
 def _add_clicks(holder: dict[str, Any], clicks: list[Any]) -> None:
