@@ -20,6 +20,7 @@ from deliveries.models import Person as PersonModel
 from destinations.pinterest.consent import denies_consent
 from destinations.pinterest.identity import (
     DEVICE,
+    GROUP,
     NOBODY,
     USER,
     Person,
@@ -209,9 +210,12 @@ def _said_by(event: dict[str, Any], day: int, with_client: bool) -> Said:
         return day, DENIED, None, None, None, time.monotonic()
     told = device = client = None
     clicks: list[Any] = []
-    traits, about, ids, birthday, previous_id = event.get("traits"), None, None, None, None
-    if event.get("type") == "alias":
+    about = ids = birthday = previous_id = None
+    traits, call = event.get("traits"), event.get("type")
+    if call == "alias":
         previous_id = event.get("previousId")
+    elif call == GROUP:
+        traits = None
     context = event.get("context")
     if type(context) is dict:
         about, ids = context.get("traits"), context.get("externalId")

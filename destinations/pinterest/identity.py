@@ -32,6 +32,8 @@ CLIENT = "client"
 CLIENT_FIELDS = ("client_ip_address", "client_user_agent")
 
 USER, DEVICE = "user", "device"
+GROUP = "group"
+"""The call whose traits are not of a person."""
 # Fields of which no two people have the same: another value is another person.
 _NAMING = ("em", "hashed_maids")
 _CLICK_KEYS = frozenset({"clickId", "click_id", "epik", "_epik", "url", "search"})
@@ -168,6 +170,8 @@ def statement_of(
     previous_id = _id(event.get("previousId")) if call == "alias" else ""
     if denies_consent(event):
         return Statement(user_id, anonymous_id, previous_id, {}, is_trusted, forgets_click=True)
+    if call.lower() == GROUP:
+        event = {**event, "traits": None}  # those are the group's
     sections, present = _without_properties(*read_sections(event))
     plan = plan_for(sections, present)
     found = read_user_data(
