@@ -6,27 +6,33 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
+from django.contrib.admin.utils import flatten_fieldsets
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
+from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import get_language, gettext, gettext_lazy
 from unfold.decorators import display
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.forms import AdminPasswordChangeForm
 
 from accounts.history import HistoryAdmin
+from accounts.link_pages import FRESH, link_view
+from accounts.links import email_link, sends_email
 from accounts.permission_choices import TickedChoices
 from accounts.two_factor import find_two_factor
 from accounts.two_factor_pages import switch_off_view
+from accounts.user_forms import InviteForm, PersonForm
 from admin_base.lists import StrictModelAdmin
 from deliveries.phrases import show_time
 from destinations.badges import show_badge
+from destinations.change_history import describe_changes
 
 __all__ = ["GroupAdmin", "HistoryAdmin", "UserAdmin"]
 
@@ -44,22 +50,25 @@ admin.site.unregister(Group)
 class UserAdmin(TickedChoices, _UserAdmin, StrictModelAdmin):  # type: ignore[misc]
     """Who stands in the history is not deleted, because the history would go with them."""
 
-    form = UserChangeForm
-    add_form = UserCreationForm
+    form = PersonForm
+    add_form = InviteForm
     change_password_form = AdminPasswordChangeForm
     list_display = (
-        "username",
-        "email",
+        "shown_person",
         "shown_groups",
-        "is_active",
-        "is_superuser",
+        "shown_state",
         "shown_two_factor",
         "shown_last_login",
     )
     list_filter = ()
     list_select_related = ("two_factor",)
-    readonly_fields = ("shown_switch", "shown_deleting", "last_login", "date_joined")
+    search_fields = ("username", "email", "first_name", "last_name")
+    readonly_fields = (
+        *("shown_link", "shown_switch", "shown_deleting", "last_login", "date_joined"),
+        *("shown_person", "shown_groups", "shown_state", "shown_two_factor"),
+    )
     warn_unsaved_form = True
+    add_fieldsets = ((None, {"fields": ("email", "name", "role")}),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("groups")
@@ -67,16 +76,88 @@ class UserAdmin(TickedChoices, _UserAdmin, StrictModelAdmin):  # type: ignore[mi
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         if obj is None:
             return self.add_fieldsets
+        if not self.has_change_permission(request, obj):
+            shown = ("shown_person", "shown_groups", "shown_state", "shown_two_factor")
+            return ((None, {"fields": (*shown, "last_login", "date_joined")}),)
+        # Who has several roles keeps them: they are ticked.
+        role = "role" if len(obj.groups.all()[:2]) < 2 else "groups"
         return (
-            *(self.fieldsets or ()),
+            (None, {"fields": ("email", "name", role, "is_active")}),
             (
                 gettext_lazy("Sign-in and deletion"),
-                {"fields": ("shown_switch", "shown_deleting")},
+                {"fields": ("shown_link", "shown_switch", "shown_deleting")},
+            ),
+            (
+                gettext_lazy("Advanced"),
+                {
+                    "classes": ("collapse",),
+                    "fields": (
+                        "username",
+                        "password",
+                        "is_superuser",
+                        "user_permissions",
+                        "last_login",
+                        "date_joined",
+                    ),
+                },
             ),
         )
 
+    def get_form(
+        self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        if "is_active" in form.base_fields:
+            form.base_fields["is_active"].help_text = gettext(
+                "May sign in. Clear this instead of deleting a user."
+            )
+        if "role" not in flatten_fieldsets(self.get_fieldsets(request, obj)):
+            form.base_fields.pop("role", None)  # declared, and so there in any case
+        return form
+
+    def save_related(
+        self, request: HttpRequest, form: ModelForm[User], formsets: Any, change: bool
+    ) -> None:
+        super().save_related(request, form, formsets, change)
+        if "role" in form.cleaned_data and "role" in form.changed_data:
+            role = form.cleaned_data["role"]
+            form.instance.groups.set([role] if role else [])
+
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> Any:
+        if add:
+            return super().construct_change_message(request, form, formsets, add)
+        return describe_changes(form, formsets)
+
+    def response_add(
+        self, request: HttpRequest, obj: User, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Next comes the link with which the new user chooses a password."""
+        if {"_addanother", "_popup"} & request.POST.keys():
+            return super().response_add(request, obj, post_url_continue)
+        request.session[FRESH] = obj.pk
+        if sends_email():
+            email_link(obj, get_language() or "en")
+            messages.success(
+                request, gettext("The link was sent to %(email)s.") % {"email": obj.email}
+            )
+        return HttpResponseRedirect(reverse("admin:auth_user_link", args=[obj.pk]))
+
+    def link_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        if pk == request.user.pk:
+            return HttpResponseRedirect(reverse("admin:password_change"))
+        return link_view(self, request, get_object_or_404(User, pk=pk))
+
     def get_urls(self) -> list[URLPattern]:
         return [
+            path(
+                "<int:pk>/link/",
+                self.admin_site.admin_view(self.link_view),
+                name="auth_user_link",
+            ),
             path(
                 "<int:pk>/two-factor-off/",
                 self.admin_site.admin_view(self.two_factor_off_view),
@@ -113,9 +194,42 @@ class UserAdmin(TickedChoices, _UserAdmin, StrictModelAdmin):  # type: ignore[mi
         allowed: bool = super().has_delete_permission(request, obj)
         return allowed and not (isinstance(obj, User) and stands_in_history(obj))
 
-    @display(description=gettext_lazy("Groups"))
+    @display(description=gettext_lazy("User"), ordering="username")
+    def shown_person(self, user: User) -> SafeString:
+        name = user.get_full_name()
+        under = [text for text in (user.get_username(), user.email) if text not in ("", name)]
+        return format_html(
+            '{}<small class="relay-under">{}</small>',
+            name or user.get_username(),
+            " · ".join(dict.fromkeys(under if name else under[1:])),
+        )
+
+    @display(description=gettext_lazy("Role"))
     def shown_groups(self, user: User) -> str:
-        return ", ".join(group.name for group in user.groups.all()) or "–"
+        roles = [gettext("Superuser")] if user.is_superuser else []
+        return ", ".join([*roles, *(group.name for group in user.groups.all())]) or "–"
+
+    @display(description=gettext_lazy("State"))
+    def shown_state(self, user: User) -> SafeString:
+        if not (user.is_active and user.is_staff):
+            return show_badge("discarded", "block", gettext("Can't sign in"))
+        if not user.has_usable_password():
+            return show_badge("pending", "mail", gettext("Invited"))
+        return show_badge("delivered", "check_circle", gettext("Active"))
+
+    @display(description=gettext_lazy("Password"))
+    def shown_link(self, user: User) -> SafeString:
+        said = (
+            gettext("A password is set.")
+            if user.has_usable_password()
+            else gettext("Invited; no password is set yet.")
+        )
+        return format_html(
+            '{} <a class="relay-link" href="{}">{}</a>',
+            said,
+            reverse("admin:auth_user_link", args=[user.pk]),
+            gettext("Link to choose a password …"),
+        )
 
     @display(description=gettext_lazy("Two-factor authentication"))
     def shown_two_factor(self, user: User) -> SafeString:

@@ -44,9 +44,28 @@ FEW_RECOVERY_CODES = 3
 class PasswordBackend(ModelBackend):
     """Django's own; a person comes with their second factor, so that no page asks twice."""
 
+    def authenticate(
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **fields: Any,
+    ) -> User | None:
+        """By username or email address."""
+        found = super().authenticate(request, _username_of(username), password, **fields)
+        return found if isinstance(found, User) else None
+
     def get_user(self, user_id: int) -> User | None:
         user = User.objects.select_related("two_factor").filter(pk=user_id).first()
         return user if user is not None and self.user_can_authenticate(user) else None
+
+
+def _username_of(typed: str | None) -> str | None:
+    """The username of whoever has this email address; else what was typed."""
+    if not typed or "@" not in typed or User.objects.filter(username=typed).exists():
+        return typed
+    found = User.objects.filter(email__iexact=typed.strip()).values_list("username", flat=True)[:2]
+    return found[0] if len(found) == 1 else typed
 
 
 class SignInView(LoginView):

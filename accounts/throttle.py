@@ -57,6 +57,10 @@ class ThrottledLoginForm(AuthenticationForm):
         "invalid_login": gettext_lazy("Incorrect username or password. Both are case-sensitive."),
     }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = gettext("Email or username")
+
     def clean(self) -> dict[str, Any]:
         name = self.cleaned_data.get("username") or ""
         if name and self.cleaned_data.get("password"):

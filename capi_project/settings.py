@@ -7,6 +7,7 @@ import sqlite3
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 from cryptography.fernet import Fernet
@@ -310,6 +311,25 @@ IDENTITY_ADDRESS_HOURS = env.integer("IDENTITY_ADDRESS_HOURS", 24, least=1, most
 """The same for a visitor's address and user agent."""
 IDENTITY_SECOND_CHANCE_HOURS = env.integer("IDENTITY_SECOND_CHANCE_HOURS", 24, least=1, most=168)
 """How long a delivery waits for an event that says who it was, or that grants consent."""
+
+# --- Email ---------------------------------------------------------------------------------------
+EMAIL_URL = env.url("EMAIL_URL", "", ("smtp", "smtp+tls", "smtps"))
+"""The mail server that sends links to choose a password; none: administrators pass them on."""
+PUBLIC_URL = env.url("PUBLIC_URL", "", ("http", "https"))
+"""How people reach this server, without URL_PREFIX: what a link in an email begins with."""
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM")
+_mail = urlsplit(EMAIL_URL)
+EMAIL_HOST, EMAIL_USE_TLS, EMAIL_USE_SSL = (
+    _mail.hostname or "",
+    _mail.scheme == "smtp+tls",
+    _mail.scheme == "smtps",
+)
+EMAIL_PORT = _mail.port or {"smtps": 465, "smtp+tls": 587}.get(_mail.scheme, 25)
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(_mail.username or ""), unquote(_mail.password or "")
+EMAIL_TIMEOUT = 10
+if EMAIL_URL and not (PUBLIC_URL and DEFAULT_FROM_EMAIL):
+    env.mistakes.append("EMAIL_URL needs PUBLIC_URL and EMAIL_FROM as well.")
+PASSWORD_RESET_TIMEOUT = int(timedelta(hours=72).total_seconds())
 
 SEARCH_KEYS = env.boolean("SEARCH_KEYS", True)
 """Keep hashes by which the log finds an order, an email address or a user ID."""

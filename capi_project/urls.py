@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import include, path, reverse
 from django.views.generic import RedirectView
 
+from accounts.link_pages import choose_view, forgot_view
 from accounts.sign_in import CodeView, SignInView
 from accounts.two_factor_pages import own_view, set_up_view
 from capi_project.documentation import documentation
@@ -33,6 +34,8 @@ pages: list[Any] = [
     # As it was called before: a page that somebody left open posts there.
     path("admin/deliveries/delivery/destination/<int:pk>/<str:verb>/", former_button),
     path("admin/login/", SignInView.as_view()),  # found first; its name is admin:login
+    path("admin/password/choose/", choose_view, name="choose_password"),
+    path("admin/password/forgot/", forgot_view, name="admin_password_reset"),  # for the login page
     path("admin/login/code/", CodeView.as_view(), name="login_code"),
     path(
         "admin/documentation/<slug:name>/",

@@ -80,6 +80,12 @@ def _of_user(url_name: str) -> Way:
     return lambda sample: reverse(f"admin:auth_user_{url_name}", args=[sample.admin.pk])
 
 
+def _of_colleague(url_name: str) -> Way:
+    return lambda sample: reverse(
+        f"admin:auth_user_{url_name}", args=[User.objects.get(username="tom").pk]
+    )
+
+
 def _of_batch(**filters: object) -> Way:
     return lambda sample: reverse(
         "admin:deliveries_batch_change", args=[sample.newest(**filters).batch_id]
@@ -141,6 +147,15 @@ def _discard_first(page: Page) -> None:
     page.wait_for_load_state()
 
 
+def _choose_password(page: Page) -> None:
+    """With a link that was used."""
+    page.goto(f"{page.url}#1-used")
+    for field in page.locator("input[type=password]").all():
+        field.fill("a long enough passphrase")
+    with page.expect_navigation():
+        page.get_by_role("button", name="Set password").click()
+
+
 def _sign_out(page: Page) -> None:
     with page.expect_navigation():
         page.evaluate("document.querySelector('form[action$=\"/logout/\"]').submit()")
@@ -174,13 +189,24 @@ def _turn_two_factor_on_and_return(page: Page) -> None:
 
 
 LOG = "admin:deliveries_delivery_changelist"
+EVENTS = "admin:destinations_destination_events"
 BULK = "admin:deliveries_bulkaction"
 
 PLACES: tuple[Place, ...] = (
     Place("login", "admin:login", _to("admin:login"), user="", is_also_empty=True),
     Place("login-wrong", "admin:login", _to("admin:login"), _give_password("wrong"), user=""),
+    Place("forgot-password", "admin_password_reset", _to("admin_password_reset"), user=""),
+    Place("choose-password", "choose_password", _to("choose_password"), user=""),
+    Place(
+        "choose-password-over",
+        "choose_password",
+        _to("choose_password"),
+        _choose_password,
+        user="",
+    ),
     Place("login-code", "login_code", _to("admin:login"), _give_password(PASSWORD), user=""),
     Place("home", "admin:index", _to("admin:index"), is_also_empty=True),
+    Place("home-without-role", "admin:index", _to("admin:index"), user="ines"),
     Place("all-of-a-kind", "admin:app_list", _to("admin:app_list", "deliveries")),
     Place("home-30-days", "admin:index", _to("admin:index", range="30d")),
     Place("delivery-log", LOG, _to(LOG), is_also_empty=True),
@@ -291,21 +317,9 @@ PLACES: tuple[Place, ...] = (
         "admin:destinations_destination_change",
         _of_destination("Pinterest Germany"),
     ),
-    Place(
-        "destination-events",
-        "admin:destinations_destination_events",
-        _of_destination("Pinterest Germany", "events"),
-    ),
-    Place(
-        "destination-events-open",
-        "admin:destinations_destination_events",
-        _open_event("destination"),
-    ),
-    Place(
-        "destination-events-without-sources",
-        "admin:destinations_destination_events",
-        _of_destination("Try-out", "events"),
-    ),
+    Place("destination-events", EVENTS, _of_destination("Pinterest Germany", "events")),
+    Place("destination-events-open", EVENTS, _open_event("destination")),
+    Place("destination-events-without-sources", EVENTS, _of_destination("Try-out", "events")),
     Place(
         "destination-all-open",
         "admin:destinations_destination_change",
@@ -406,6 +420,13 @@ PLACES: tuple[Place, ...] = (
     Place("users", "admin:auth_user_changelist", _to("admin:auth_user_changelist")),
     Place("user", "admin:auth_user_change", _of_user("change")),
     Place("user-add", "admin:auth_user_add", _to("admin:auth_user_add")),
+    Place("user-link", "admin:auth_user_link", _of_colleague("link")),
+    Place(
+        "user-link-created",
+        "admin:auth_user_link",
+        _of_colleague("link"),
+        _press("Create a link"),
+    ),
     Place("user-password", "admin:auth_user_password_change", _of_user("password_change")),
     Place(
         "user-delete",

@@ -91,6 +91,7 @@ def make_people() -> User:
     for name, role in (("tom", OPERATOR), ("mei", VIEWER)):
         user = User.objects.create_user(name, password=PASSWORD, is_staff=True)
         user.groups.add(Group.objects.get(name=role))
+    User.objects.create_user("ines", "ines@example.com", PASSWORD, is_staff=True)  # without a role
     for name in ("sara", "noor", "lena"):
         User.objects.create_superuser(name, f"{name}@example.com", PASSWORD)
     TwoFactor.objects.create(

@@ -2,9 +2,16 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import forms
-from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
+from django.contrib.admin.widgets import (
+    AdminEmailInputWidget,
+    AdminTextareaWidget,
+    AdminTextInputWidget,
+)
+
+INPUT_CLASSES: list[str]
 
 class UnfoldAdminTextInputWidget(AdminTextInputWidget): ...
+class UnfoldAdminEmailInputWidget(AdminEmailInputWidget): ...
 class UnfoldAdminTextareaWidget(AdminTextareaWidget): ...
 class UnfoldAdminPasswordWidget(forms.PasswordInput): ...
 class UnfoldAdminCheckboxSelectMultipleWidget(forms.CheckboxSelectMultiple): ...

@@ -177,8 +177,16 @@ function offerLiveView(button) {
   });
 }
 
+/* The secret of a link stands after its #, which no server sees: here it goes into the form. */
+function takeFragment(field) {
+  if (!window.location.hash) return;
+  field.value = window.location.hash.slice(1);
+  window.history.replaceState(null, "", window.location.pathname);
+}
+
 document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("[data-relay-copy-link]").forEach(offerLink);
   document.querySelectorAll("[data-relay-reload]").forEach(follow);
   document.querySelectorAll("[data-relay-live]").forEach(offerLiveView);
+  document.querySelectorAll("[data-relay-fragment]").forEach(takeFragment);
 });
