@@ -10,7 +10,7 @@ from django.utils.translation import gettext, ngettext
 
 from deliveries.models import ConsentWait, Delivery
 from deliveries.phrases import say_duration
-from deliveries.statuses import OPEN, DeliveryStatus
+from deliveries.statuses import DeliveryStatus
 from destinations.models import Destination
 from destinations.pinterest.gates import CONSENT_CODES
 
@@ -26,24 +26,26 @@ class ConsentNote:
 def consent_note(
     delivery: Delivery, destination: Destination | None, now: datetime
 ) -> ConsentNote | None:
-    """None for a delivery that consent didn't filter, or that never waited. One query at most."""
+    """None for a delivery that never waited for consent. One query at most.
+
+    The sentence is "" once it was sent, or ended for another reason.
+    """
     if (
-        delivery.error_code not in CONSENT_CODES
-        or destination is None
+        destination is None
         or destination.transform_config(event_map=(), event_rules=()).once_granted is None
     ):
         return None
     wait = ConsentWait.objects.filter(pk=delivery.pk).first()
     if wait is None:
         return None
+    is_about_consent = delivery.error_code in CONSENT_CODES
     if wait.granted_by:
-        if delivery.status not in OPEN and delivery.status != DeliveryStatus.FILTERED:
-            return None
-        return ConsentNote(
-            gettext("The person granted consent later (message ID %(message_id)s).")
-            % {"message_id": wait.granted_by},
-            True,
-        )
+        said = gettext("The person granted consent later (message ID %(message_id)s).") % {
+            "message_id": wait.granted_by
+        }
+        return ConsentNote(said if is_about_consent else "", True)
+    if not is_about_consent:
+        return None
     if wait.opened_at is not None:
         said = gettext("The person granted consent later, then denied it before this was sent.")
         return ConsentNote(said, False)

@@ -69,6 +69,8 @@ class ErrorLine:
     meaning: str
     remedy: str
     url: str
+    share: str = ""
+    """Of filtered ones: their part of all that ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +242,7 @@ def _say_start(start: datetime, span: Span) -> str:
 def _errors(total: Flow, since: datetime) -> list[ErrorLine]:
     """What stays undone first, then what is tried again, then what was left out on purpose."""
     ranks = {"rejected": 0, "dead": 0, "pending": 1, "filtered": 2}
+    ended = total.delivered + total.rejected + total.dead + total.filtered
     lines = [
         ErrorLine(
             badge=show_status(status, label=gettext("Retried") if status == "pending" else ""),
@@ -249,6 +252,7 @@ def _errors(total: Flow, since: datetime) -> list[ErrorLine]:
             meaning=meaning_of(code),
             remedy=remedy_of(code, status),
             url=_log_url(since, status=status, error_code=code),
+            share=say_share(count / ended) if status == "filtered" else "",
         )
         for status, code, count in total.codes()
     ]

@@ -40,8 +40,8 @@ STATUS_HELP: dict[str, tuple[Promise, Promise]] = {
     ),
     DeliveryStatus.FILTERED: (
         _(
-            "It isn't meant for Pinterest because of its type, the event map, its age or the "
-            "sender's settings."
+            "It isn't meant for Pinterest because of its type, the event map, its age, the "
+            "sender's settings, or the destination's consent settings and filters."
         ),
         _("Nothing, unless you want it sent: change the destination, then retry."),
     ),

@@ -131,6 +131,8 @@ def test_the_link_of_an_error_leads_to_exactly_its_deliveries(
         ("pending", "server_error", 1),
         ("filtered", "event_too_old", 1),
     ]
+    # Of all that ended: failed attempts that are followed by another did not.
+    assert [line.share for line in lines] == ["", "", "14.3%"]
     found = [
         {one.pk for one in admin_client.get(line.url).context["cl"].result_list} for line in lines
     ]

@@ -70,6 +70,17 @@ def test_a_delivery_says_what_became_of_its_consent(
     assert page.count("Queued again") == 1
 
 
+def test_one_that_was_sent_then_is_compared_as_it_was_sent(
+    source: Source, destination: Destination, admin_client: Client, sandbox: Sandbox
+) -> None:
+    receive(source, event(0, DENIED))
+    receive(source, event(1, GRANTED))
+    deliver_batch(destination.pk, clock=lambda: timezone.now() + timedelta(seconds=30))
+    page = page_of(admin_client, first())
+    assert "With current settings" not in page
+    assert "A newer event of the same person grants consent" in page
+
+
 def test_one_that_waited_in_vain_says_so_and_others_say_nothing(
     source: Source, destination: Destination, admin_client: Client
 ) -> None:
