@@ -13,6 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.chromium import Visitor
 from tests.browser.sample_data import PASSWORD, make_people
+from tests.deliveries.catalog.events import store, take_in
 from tests.deliveries.log_rows import make_rejected
 from tests.factories import make_deliveries, make_destination
 
@@ -189,3 +190,51 @@ def test_every_control_of_the_log_is_reached_and_shows_that_it_is(page: Page, se
     assert wanted > 12
     assert len(reached) >= wanted
     assert hidden == []
+
+
+def test_an_event_is_mapped_with_the_keyboard_alone(page: Page, served: Any) -> None:
+    destination = make_destination()
+    store(destination.sources.get(), "Signed Up", 2)
+    store(destination.sources.get(), "Quiz Finished", 5)
+    take_in()
+    page.goto(served.url + reverse("admin:destinations_destination_events", args=[destination.pk]))
+
+    tab_to(page, page.get_by_label("What Quiz Finished becomes"))
+    page.keyboard.type("lead")
+    tab_to(page, page.get_by_role("button", name="Map Quiz Finished"))
+    page.keyboard.press("Enter")
+    page.get_by_text("“Quiz Finished” becomes lead from now on.").wait_for()
+    tab_to(page, page.get_by_role("button", name="Map Signed Up"))  # with what is suggested
+    page.keyboard.press("Enter")
+    page.get_by_text("“Signed Up” becomes signup from now on.").wait_for()
+    tab_to(page, page.get_by_role("link", name="Signed Up"))
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Newest sample").wait_for()
+
+    rows = destination.event_mappings.values_list("source_event_name", "pinterest_event_name")
+    assert set(rows) == {("Quiz Finished", "lead"), ("Signed Up", "signup")}
+
+
+def test_a_colleague_gets_access_with_a_link_that_leaves_no_trace_in_the_address(
+    page: Page, served: Any, open_visitor: Callable[[str], Visitor]
+) -> None:
+    page.goto(served.url + reverse("admin:auth_user_add"))
+    page.get_by_label("Email").fill("mina@example.com")
+    page.get_by_label("Role").select_option("Operator")
+    page.get_by_role("button", name="Save", exact=True).click()
+    link = page.locator("#password-link").inner_text()
+    other = open_visitor(served.url).page
+    asked: list[str] = []
+    other.on("request", lambda request: asked.append(request.url))
+    other.goto(link)
+    key = link.partition("#")[2]
+    other.wait_for_url(re.compile(r"/choose/$"))
+    for field in other.locator("input[type=password]").all():
+        field.fill("a long enough passphrase")
+    other.get_by_role("button", name="Set password").click()
+    other.get_by_label("Username").fill("mina@example.com")
+    other.get_by_label("Password").fill("a long enough passphrase")
+    other.keyboard.press("Enter")
+    other.get_by_role("link", name="Delivery log").wait_for()
+    assert asked
+    assert not [url for url in asked if key in url.partition("#")[0]]
