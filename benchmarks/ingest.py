@@ -22,12 +22,11 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from benchmarks.load import Measured, Orders
 from benchmarks.people import KINDS
 from benchmarks.ports import free_port
-from benchmarks.rig import database_cpu_seconds, family_cpu_seconds
+from benchmarks.rig import family_cpu_seconds, postgres_cpu_seconds
 from benchmarks.scratch import durability, scratch_database
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,7 +54,7 @@ def measure(
         with web_server(environment) as (port, pid):
 
             def cpu() -> float:
-                return family_cpu_seconds(pid) + database_cpu_seconds(urlsplit(url).path[1:])
+                return family_cpu_seconds(pid) + postgres_cpu_seconds(url)
 
             run(
                 port, "/v1/track", seconds=2, kind=visits

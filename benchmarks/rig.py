@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from benchmarks.ports import free_port
 from benchmarks.scratch import scratch_database
@@ -31,7 +30,6 @@ class Rig:
     def __init__(self, sandbox_faults: tuple[str, ...] = (), **options: int) -> None:
         self._until_exit = ExitStack()
         self.database_url = self._until_exit.enter_context(scratch_database())
-        self.database = urlsplit(self.database_url).path.lstrip("/")
         self.folder = tempfile.TemporaryDirectory(prefix="capi-relay-bench-")
         port, sandbox_port = free_port(), free_port()
         self.sandbox_faults = sandbox_faults
@@ -119,9 +117,9 @@ class Rig:
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
     def cpu_seconds(self) -> dict[str, float]:
-        """CPU time used so far by each part, and by PostgreSQL's sessions on our database."""
+        """CPU time used so far by each part, and by all of PostgreSQL."""
         used = {name: sum(map(cpu_seconds, self._pids(name))) for name in self.running}
-        return {**used, "postgres": database_cpu_seconds(self.database)}
+        return {**used, "postgres": postgres_cpu_seconds(self.database_url)}
 
     def _pids(self, name: str) -> list[int]:
         group = self.running[name].pid
@@ -167,14 +165,18 @@ def cpu_seconds(pid: int) -> float:
     return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
-def database_cpu_seconds(database: str) -> float:
-    """Of PostgreSQL's sessions on a database, as long as they last."""
-    sessions = [
-        int(entry.parent.name)
-        for entry in Path("/proc").glob("[0-9]*/cmdline")
-        if database in _read(entry) and _read(entry).startswith("postgres:")
-    ]
-    return sum(map(cpu_seconds, sessions))
+def postgres_cpu_seconds(database_url: str) -> float:
+    """Of the whole server: sessions, also those that have ended, autovacuum and the writers.
+
+    Whatever else uses this server counts as well, so nothing else should. 0 when it runs on another
+    machine.
+    """
+    import psycopg
+
+    with psycopg.connect(database_url) as connection:
+        session = connection.info.backend_pid
+        stat = _read(Path(f"/proc/{session}/stat"))
+        return family_cpu_seconds(int(stat.rpartition(")")[2].split()[1])) if stat else 0.0
 
 
 def family_cpu_seconds(pid: int) -> float:
