@@ -49,7 +49,13 @@ def transform_each(
     some events is in memory at a time, and their IDs are found in it. It is read one event after
     another: holding what 250 of them consist of costs more than looking their people up.
     """
-    for group in _groups(deliveries, GROUP_SIZE if spaces else 1):
+    if not spaces:
+        nobody = People(())
+        for delivery in deliveries:
+            yield _transform(delivery, config, now, policy, nobody, None)
+            del delivery  # before the next one is read
+        return
+    for group in _groups(deliveries, GROUP_SIZE):
         people = People(_named_in(group, spaces))
         group.reverse()
         while group:
