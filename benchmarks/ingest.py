@@ -103,7 +103,7 @@ def compare(seconds: float, people: int, visits: str) -> dict[str, Any]:
         with web_server(environment) as (port, pid):
             for number in range(2 * PAIRS + 2):
                 memory = "on" if number % 4 in (1, 2) else "off"
-                before = family_cpu_seconds(pid) + database_cpu_seconds(urlsplit(url).path[1:])
+                before = family_cpu_seconds(pid) + postgres_cpu_seconds(url)
                 sent = run(
                     port,
                     "/v1/batch",
@@ -113,7 +113,7 @@ def compare(seconds: float, people: int, visits: str) -> dict[str, Any]:
                     connections=BATCH_CONNECTIONS,
                     kind=visits,
                 )
-                after = family_cpu_seconds(pid) + database_cpu_seconds(urlsplit(url).path[1:])
+                after = family_cpu_seconds(pid) + postgres_cpu_seconds(url)
                 if number > 1:  # the first ones fill caches
                     found[memory].append((after - before) / sent.request_count / BATCH_SIZE * 1e6)
     on, off = (statistics.median(found[memory]) for memory in ("on", "off"))
