@@ -24,7 +24,7 @@ from deliveries.search.search_keys import index_events as index_in_steps
 from deliveries.stats.compaction import merge_tallies as merge_in_steps
 from deliveries.stats.health import note_sweep
 from destinations.connection_check import check_all_connections
-from destinations.write_keys import forget_former_keys
+from destinations.write_keys import forget_keys
 
 RUN_SECONDS = 10
 """A run hands over to other destinations after this long, and queues up again."""
@@ -116,7 +116,7 @@ def prune() -> int:
         is_over=lambda: _stopping.is_set() or time.monotonic() - started > PRUNE_SECONDS,
     )
     discard_left_over(now)
-    forget_former_keys(now)
+    forget_keys(now)
     if may_go_on and not _stopping.is_set():
         wake_for_prune()
     return sum(counts.values())

@@ -29,3 +29,21 @@ class FormerWriteKey(models.Model):
 
     def __str__(self) -> str:
         return f"Former key …{self.ending}"
+
+
+class UnknownWriteKey(models.Model):
+    """Which keys that no source has did requests come with? A few hundred at most are kept."""
+
+    digest = models.CharField(
+        max_length=64, unique=True, help_text=gettext_lazy("A hash of the key, which isn't stored.")
+    )
+    beginning = models.CharField(max_length=KEY_ENDING)
+    count = models.BigIntegerField()
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField(db_index=True)
+    address = models.CharField(
+        max_length=50, blank=True, help_text=gettext_lazy("The sender's network, masked.")
+    )
+
+    def __str__(self) -> str:
+        return f"Unknown key {self.beginning}…"

@@ -12,7 +12,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy
 
-from destinations.key_models import FormerWriteKey
+from destinations.key_models import FormerWriteKey, UnknownWriteKey
 from destinations.pinterest.consent_gate import CategoryError, read_categories
 from destinations.pinterest.rule_gate import Condition, EventRule, RuleRow, rules_of
 from destinations.pinterest.transform import TransformConfig
@@ -33,6 +33,7 @@ __all__ = [
     "EventRuleRow",
     "FormerWriteKey",
     "Source",
+    "UnknownWriteKey",
     "generate_write_key",
 ]
 

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from destinations.first_start import DEMO_WRITE_KEY
-from destinations.key_models import KEY_ENDING, FormerWriteKey
+from destinations.key_models import KEY_ENDING, FormerWriteKey, UnknownWriteKey
 from destinations.models import Source, generate_write_key
 
 NOTED_EVERY = timedelta(minutes=1)
@@ -22,7 +22,7 @@ SHOWN_FOR = timedelta(days=30)
 
 def digest_of(write_key: str) -> str:
     """What is kept of a key that is no source's: 64 hexadecimal digits."""
-    return blake2b(write_key.encode(), digest_size=32).hexdigest()
+    return blake2b(write_key.encode(errors="replace"), digest_size=32).hexdigest()
 
 
 def rotate_key(source: Source, kept_for: timedelta, now: datetime) -> FormerWriteKey | None:
@@ -82,6 +82,10 @@ def end_former_key(source: Source, key_id: int, now: datetime) -> FormerWriteKey
     return found
 
 
-def forget_former_keys(now: datetime) -> int:
-    """Remove those that ended ``SHOWN_FOR`` ago; returns how many."""
-    return FormerWriteKey.objects.filter(expires_at__lt=now - SHOWN_FOR).delete()[0]
+def forget_keys(now: datetime) -> int:
+    """Remove former keys that ended, and unknown ones that were last seen, ``SHOWN_FOR`` ago."""
+    before = now - SHOWN_FOR
+    return (
+        FormerWriteKey.objects.filter(expires_at__lt=before).delete()[0]
+        + UnknownWriteKey.objects.filter(last_seen_at__lt=before).delete()[0]
+    )

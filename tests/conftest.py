@@ -100,6 +100,8 @@ def clean_caches() -> Iterator[None]:
 def _forget() -> None:
     if routing := sys.modules.get("destinations.routing"):
         routing.forget_routes()
+    if unknown_keys := sys.modules.get("deliveries.ingest.unknown_keys"):
+        unknown_keys.forget_counted()
     from django.conf import settings
     from django.core.cache import cache, caches
 

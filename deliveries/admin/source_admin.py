@@ -18,9 +18,11 @@ from deliveries.admin.archive_pages import ArchivePages
 from deliveries.admin.source_events_page import source_events
 from deliveries.admin.unrouted_page import describe_unrouted, unrouted_events
 from deliveries.source_states import SourceState, read_source_states
-from destinations.models import Source
+from destinations.models import FormerWriteKey, Source, UnknownWriteKey
 from destinations.routed_admin import RoutedChangeList
 from destinations.source_admin import SourceAdmin
+
+MAX_UNKNOWN_KEYS = 20
 
 
 class SourceList(RoutedChangeList):
@@ -32,11 +34,23 @@ class SourceList(RoutedChangeList):
         for source in self.result_list:
             source.state = states[source.pk]
 
+    def unknown_keys(self) -> list[tuple[UnknownWriteKey, Source | None]]:
+        """Keys of no source that requests came with lately, and whose old key each is."""
+        keys = list(UnknownWriteKey.objects.order_by("-last_seen_at")[:MAX_UNKNOWN_KEYS])
+        former = {
+            one.digest: one.source
+            for one in FormerWriteKey.objects.select_related("source").filter(
+                digest__in=[key.digest for key in keys]
+            )
+        }
+        return [(key, former.get(key.digest)) for key in keys]
+
 
 @admin.register(Source)
 class OperatedSourceAdmin(ArchivePages, SourceAdmin):
     """What is set up, and what is done with it."""
 
+    list_after_template = "admin/destinations/source/after_list.html"
     list_display = ("name", "shown_state", "shown_key", "shown_destinations")
 
     def get_urls(self) -> list[URLPattern]:

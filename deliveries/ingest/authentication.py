@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
@@ -12,7 +13,7 @@ import orjson
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from deliveries.ingest import responses
+from deliveries.ingest import responses, unknown_keys
 from deliveries.ingest.responses import BodyRefused, RequestRefused
 from deliveries.ingest.strict_json import ParsedJSON
 from destinations.routing import SourceRoutes, routes_for
@@ -39,7 +40,7 @@ class WriteKeyAuthentication(BaseAuthentication):
         )
         if not write_key:
             raise RequestRefused(401, self.no_write_key_text)
-        return None, find_source(write_key)
+        return None, find_source(write_key, request.META)
 
     no_write_key_text = responses.NO_WRITE_KEY_IN_HEADER
 
@@ -90,10 +91,12 @@ def _unescape(text: bytes) -> str:
         return text.decode("latin-1")
 
 
-def find_source(write_key: str) -> SourceRoutes:
-    """The enabled source with this key. Raises RequestRefused."""
+def find_source(write_key: str, meta: Mapping[str, Any]) -> SourceRoutes:
+    """The enabled source with this key. Raises RequestRefused, and counts a key that no source
+    has."""
     source = look_up(write_key)
     if source is None:
+        unknown_keys.note(write_key, meta)
         raise RequestRefused(401, responses.UNKNOWN_WRITE_KEY)
     if not source.enabled:
         raise RequestRefused(404, responses.SOURCE_DISABLED)

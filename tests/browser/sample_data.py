@@ -37,6 +37,7 @@ from destinations.models import (
     EventRuleRow,
     FormerWriteKey,
     Source,
+    UnknownWriteKey,
 )
 from destinations.secrets import Secret
 from pinterest_sandbox import Sandbox
@@ -143,6 +144,14 @@ class Story:
             replaced_at=self.now - timedelta(days=2),
             expires_at=self.now + timedelta(days=5),
             last_used_at=self.now - timedelta(minutes=3),
+        )
+        UnknownWriteKey.objects.create(
+            digest="1" * 64,
+            beginning="shop",
+            count=1280,
+            first_seen_at=self.now - timedelta(days=3),
+            last_seen_at=self.now - timedelta(minutes=2),
+            address="203.0.113.0/24",
         )
         germany = self._destination("Pinterest Germany", "549755885175", [web, app])
         self._destination("Pinterest France", "549761207733", [web])
