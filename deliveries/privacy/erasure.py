@@ -18,6 +18,7 @@ from deliveries.models import Attempt, Batch, Delivery, Event, Refusal, SearchKe
 from deliveries.privacy.event_ids import with_readable_event_ids
 from deliveries.privacy.masking import HIDDEN, holds_personal_text
 from deliveries.statuses import OPEN, RETRYABLE_BY_A_PERSON, DeliveryStatus
+from destinations.pinterest.gates import QUOTING_CODES
 
 
 class _Texts(NamedTuple):
@@ -38,7 +39,7 @@ def erase_events(ids: Sequence[int]) -> tuple[int, set[int]]:
     """
     deliveries = list(
         Delivery.objects.filter(event_id__in=ids).values_list(
-            "pk", "event_id", "status", "destination_id", *_Texts._fields[1:]
+            "pk", "event_id", "status", "error_code", "destination_id", *_Texts._fields[1:]
         )
     )
     # A retry by a person waits for this lock, and finds a body that is gone already. Without it
@@ -80,13 +81,13 @@ def erase_refusals(ids: Sequence[int]) -> int:
 def _erase_delivery_texts(deliveries: Sequence[tuple[Any, ...]]) -> None:
     readable = with_readable_event_ids()
     changed = []
-    for pk, _, status, destination_id, event_id, field, message, warnings in deliveries:
+    for pk, _, status, code, destination_id, event_id, field, message, warnings in deliveries:
         row = _Texts(
             pk,
             _shown_event_id(event_id, destination_id in readable),
             _shown_field(field),
-            # Why an event was filtered is always one of our own sentences, the same for everybody.
-            message if status == DeliveryStatus.FILTERED else "",
+            # Why else an event was filtered is one of our own sentences, the same for everybody.
+            message if status == DeliveryStatus.FILTERED and code not in QUOTING_CODES else "",
             [
                 {**warning, "field": _shown_field(str(warning.get("field", ""))), "message": ""}
                 for warning in warnings

@@ -13,6 +13,8 @@ from .findings import Finding
 from .rule_gate import RuleGate
 
 CONSENT_CODES = frozenset({"consent_denied", "consent_missing"})
+QUOTING_CODES = frozenset({"filtered_by_rule", "bot"})
+"""Their sentences repeat what may stand anywhere in an event."""
 
 _NOTHING: dict[str, Any] = {}
 

@@ -6,10 +6,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from deliveries.identity import later_consent
+from deliveries.identity.later_consent import hear
 from deliveries.identity.writing import forget_noted
+from deliveries.models import ConsentWait
 from destinations.models import Destination, Source
-from destinations.routing import forget_routes
-from tests.deliveries.identity.consents import DENIED, GRANTED, SILENT, change, event, receive
+from destinations.routing import forget_routes, routes_for
+from tests.deliveries.identity.consents import DENIED, GRANTED, NOW, SILENT, change, event, receive
 from tests.factories import make_destination, make_source
 
 pytestmark = pytest.mark.django_db
@@ -65,3 +68,26 @@ def test_what_has_nothing_to_do_with_it_costs_no_statement(
     with CaptureQueriesContext(connection) as granted:
         receive(source, event(5, GRANTED, "u3"))
     assert len(granted) == len(bare) + 1
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="plans of PostgreSQL")
+def test_what_waits_is_found_by_an_index(source: Source, destination: Destination) -> None:
+    """Of a person, and of the deliveries of a claim, among twenty thousand that wait."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO deliveries_consentwait
+                (delivery_id, key, destination_id, created_at, said_at, is_firm, granted_by)
+            SELECT n, gen_random_uuid(), 1, now(), now(), false, '' FROM generate_series(1, 20000) n
+            """
+        )
+        cursor.execute("ANALYZE deliveries_consentwait")
+    routes = routes_for(source.write_key)
+    assert routes is not None
+    heard = hear(event(0, DENIED, anonymousId="d1"), "m1", routes, (), NOW)
+    assert heard is not None
+    waiting = later_consent._waits_of([heard], NOW).order_by("delivery_id").explain()
+    granted = ConsentWait.objects.filter(delivery_id__any_of=list(range(1, 200)))
+    for plan in (waiting, granted.exclude(granted_by="").explain()):
+        assert "Seq Scan" not in plan
+        assert "Index" in plan

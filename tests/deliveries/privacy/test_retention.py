@@ -101,6 +101,30 @@ def test_bodies_go_at_their_age_and_the_rows_stay() -> None:
     ) == (1, 1, 0)
 
 
+def test_filtered_deliveries_go_as_others_do() -> None:
+    why = {
+        "status": "filtered",
+        "error_code": "filtered_by_rule",
+        "error_message": "Rule 1 doesn't send it: properties.note is “ann@example.com”.",
+    }
+    (gone,) = make_log(91, **why)
+    (bare,) = make_log(31, **why)
+    (whole,) = make_log(29, **why)
+    run()
+    assert not Delivery.objects.filter(pk=gone.pk).exists()
+    bare.refresh_from_db()
+    assert (bare.status, bare.error_code, bare.error_message) == ("filtered", why["error_code"], "")
+    assert events(body=None) == {bare.event_id}
+    whole.refresh_from_db()
+    assert whole.error_message == why["error_message"]
+    # What says nothing of the event itself stays: why it was not sent.
+    denied = "Consent was denied: context.consent.ad_storage is “denied”."
+    (kept,) = make_log(31, status="filtered", error_code="consent_denied", error_message=denied)
+    run()
+    kept.refresh_from_db()
+    assert kept.error_message == denied
+
+
 def test_log_rows_go_at_their_age_with_all_that_is_theirs() -> None:
     make_log(91, 11)
     kept = make_log(89, 2)
