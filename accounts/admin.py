@@ -32,7 +32,7 @@ from accounts.user_forms import InviteForm, PersonForm
 from admin_base.lists import StrictModelAdmin
 from deliveries.phrases import show_time
 from destinations.badges import show_badge
-from destinations.change_history import describe_changes
+from destinations.pausing import AUTHOR
 
 __all__ = ["GroupAdmin", "HistoryAdmin", "UserAdmin"]
 
@@ -71,7 +71,8 @@ class UserAdmin(TickedChoices, _UserAdmin, StrictModelAdmin):  # type: ignore[mi
     add_fieldsets = ((None, {"fields": ("email", "name", "role")}),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        return super().get_queryset(request).prefetch_related("groups")
+        people = super().get_queryset(request).exclude(username=AUTHOR)
+        return people.prefetch_related("groups")
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         if obj is None:
@@ -122,13 +123,6 @@ class UserAdmin(TickedChoices, _UserAdmin, StrictModelAdmin):  # type: ignore[mi
         if "role" in form.cleaned_data and "role" in form.changed_data:
             role = form.cleaned_data["role"]
             form.instance.groups.set([role] if role else [])
-
-    def construct_change_message(
-        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
-    ) -> Any:
-        if add:
-            return super().construct_change_message(request, form, formsets, add)
-        return describe_changes(form, formsets)
 
     def response_add(
         self, request: HttpRequest, obj: User, post_url_continue: str | None = None

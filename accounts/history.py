@@ -14,11 +14,12 @@ from unfold.decorators import display
 
 from admin_base.lists import StrictModelAdmin
 from deliveries.phrases import show_time
+from destinations.pausing import AUTHOR
 
 
 @admin.register(LogEntry)
 class HistoryAdmin(StrictModelAdmin):
-    """Every change of set-up and people, and every retry, discard, pause and resume."""
+    """Every change of set-up and people, and every retry, discard, pause, resume and export."""
 
     list_display = ("shown_time", "shown_person", "shown_about", "shown_which", "shown_change")
     list_display_links = None
@@ -39,8 +40,8 @@ class HistoryAdmin(StrictModelAdmin):
     change_list_template = "admin/history.html"
     empty_title = gettext_lazy("No changes yet")
     empty_text = gettext_lazy(
-        "Changes to sources, destinations and users are recorded here, and so is every "
-        "retry, discard, pause and resume: who, what and when."
+        "Changes to sources, destinations, users and groups are recorded here, and so is every "
+        "retry, discard, pause, resume and export: who, what and when."
     )
     empty_link = None
 
@@ -55,7 +56,8 @@ class HistoryAdmin(StrictModelAdmin):
 
     @display(description=gettext_lazy("Who"))
     def shown_person(self, entry: LogEntry) -> str:
-        return str(entry.user.get_username())
+        name = str(entry.user.get_username())
+        return gettext("automatic") if name == AUTHOR else name
 
     @display(description=gettext_lazy("Item"))
     def shown_which(self, entry: LogEntry) -> SafeString | str:

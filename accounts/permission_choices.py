@@ -12,10 +12,12 @@ from django.contrib.auth.models import Permission
 from django.db.models import ManyToManyField, Q, QuerySet
 from django.forms import Field, ModelMultipleChoiceField
 from django.http import HttpRequest
+from django.utils import translation
 from django.utils.translation import gettext
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts.roles import ROLES
+from destinations.change_history import describe_changes
 
 HOLDERS = {"group": "group", "user": "user"}
 """Model → the name under which a permission knows those who hold it."""
@@ -61,6 +63,16 @@ class TickedChoices(_ModelAdmin):
             field.widget.can_add_related = field.widget.can_change_related = False
             field.widget.can_delete_related = field.widget.can_view_related = False
         return field
+
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> Any:
+        """Before and after, in English as all of the history."""
+        if add:
+            return super().construct_change_message(request, form, formsets, add)
+        with translation.override("en"):
+            said = describe_changes(form, ())
+        return said
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
         """Of what goes with them, not the rows that only join two others."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -21,7 +22,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext, ngettext
 
 from admin_base.site import signed_in
@@ -38,8 +39,10 @@ from deliveries.admin.status_help import STATUS_HELP
 from deliveries.models import Batch, Delivery
 from deliveries.phrases import group_digits
 from deliveries.privacy.masked_rows import mask_row, sees_personal_data
+from deliveries.privacy.masking import mask_text
+from deliveries.search import Names, read_selection
 from deliveries.search.query_params import read_in_own_zone
-from destinations.models import Destination
+from destinations.models import Destination, Source
 
 EXPORTS = {
     "csv": ("text/csv; charset=utf-8", csv_lines),
@@ -90,6 +93,7 @@ class DeliveryPages(SavedLinkPages):
         if kind not in EXPORTS:
             raise Http404
         content_type, lines = EXPORTS[kind]
+        _note_export(request, kind)
         deliveries = self.get_changelist_instance(request).queryset
         masks = not sees_personal_data(request.user)
         day = timezone.localtime().strftime("%Y-%m-%d-%H%M")
@@ -248,6 +252,38 @@ class BatchPages(LogAdmin):
             content_type="application/octet-stream",
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
+
+
+def _note_export(request: HttpRequest, kind: str) -> None:
+    """Who took what out of the log: the filters in words, and of a search only that it was one."""
+    with translation.override("en"):
+        said = f"Exported as {kind.upper()}: {_say_filters(request)}."
+    LogEntry.objects.create(
+        user_id=signed_in(request).pk,
+        content_type=ContentType.objects.get_for_model(Delivery),
+        object_repr="Delivery log",
+        action_flag=CHANGE,
+        change_message=said,
+    )
+
+
+def _say_filters(request: HttpRequest) -> str:
+    if request.GET.get("q"):
+        return "a search"
+    try:
+        selection = read_selection(request.GET)
+    except (ValueError, OverflowError):
+        return "a filter that can't be read, so nothing"
+    names = Names(
+        dict(Destination.objects.values_list("pk", "name")),
+        dict(Source.objects.values_list("pk", "name")),
+    )
+    said = replace(
+        selection,
+        event_name=mask_text(selection.event_name),
+        conversion_name=mask_text(selection.conversion_name),
+    ).say(names)
+    return "; ".join(f"{what}: {which}" for what, which in said) or "everything"
 
 
 def note_deliveries(request: HttpRequest, ids: list[int], message: str) -> None:

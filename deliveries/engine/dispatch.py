@@ -31,7 +31,7 @@ from deliveries.querysets import body_size, small_body
 from destinations.connection_check import send_dummy
 from destinations.connections import client_for
 from destinations.models import Destination
-from destinations.pausing import pause
+from destinations.pausing import pause_automatically
 from destinations.pinterest.client import PinterestClient, encode_request
 from destinations.pinterest.isolation import Isolation
 from destinations.pinterest.outcomes import Outcome, OutcomeKind
@@ -72,7 +72,7 @@ def deliver_batch(
     try:
         client = client_for(destination)
     except SecretUnreadable as error:
-        pause(destination.pk, "token_unreadable", str(error))
+        pause_automatically(destination.pk, "token_unreadable", str(error))
         return 0
     claimed = claim(destination.pk, _claim_rules(destination), now, _worker_name())
     if claimed is None:
@@ -173,7 +173,7 @@ class BatchRun:
             self.settle(judged, retry_after_seconds=retry_after_seconds)
         if search.pause_reason is not None:
             reason = search.pause_reason
-            pause(self.destination.pk, reason.code, reason.message, self.clock())
+            pause_automatically(self.destination.pk, reason.code, reason.message, self.clock())
             logger.warning("Destination %s is paused: %s", self.destination.pk, reason.code)
             return False
         return may_go_on
