@@ -22,17 +22,18 @@ from deliveries.catalog.looking import MAX_PROPERTIES, Look, look_at
 from deliveries.db.bulk_sql import insert_rows, update_rows
 from deliveries.db.compression import unpack
 from deliveries.db.unix_hours import UnixHour
-from deliveries.models import Event, JobCursor, SeenEvent, locked_cursor
+from deliveries.models import Event, SeenEvent, locked_cursor
 from deliveries.privacy.masking import without_personal_text
 from deliveries.querysets import small_body
 from destinations.models import EventMapping, Source
 from destinations.pinterest.event_names import ECOMMERCE_NAMES, standard_name
 
 STEP = 32_768
-"""IDs of events in a step, which is one transaction."""
+"""IDs of events in a step."""
 
-SETTLING = timedelta(seconds=30)
-"""A row may be committed so long after a row with a higher ID was seen."""
+SETTLING = timedelta(seconds=20)
+"""A row may be committed so long after a row with a higher ID was seen. Shorter than the time
+between two runs, so that each of them takes in what the one before it saw."""
 
 MAX_NAMES = 1000
 """Names that are told apart for a source. What is beyond them is counted together."""
@@ -113,23 +114,23 @@ NOTHING_SEEN = Contents(0, 0, {}, {}, None)
 
 
 def catalog_step(now: datetime) -> int:
-    """Take in the next events; returns how many IDs, 0 when none is old enough."""
+    """Take in the next events; returns how many IDs, 0 when none is old enough.
+
+    What came in is read before the transaction that writes: on SQLite nobody else can write
+    meanwhile. Of two workers that read the same, the second finds the cursor moved and stops.
+    """
+    found = _next_ids(now)
+    if found is None:
+        return 0
+    position, first, last = found
+    changes = _work_out(first, last, now)
     with locked_cursor(CURSOR, now) as cursor:
-        if cursor is None:
+        if cursor is None or cursor.position != position:
             return 0
-        is_settled = cursor.newest_id is None or now - cursor.round_started_at >= SETTLING
-        first = _next_id(cursor) if cursor.newest_id is not None and is_settled else None
-        if first is None:
-            if is_settled:
-                cursor.newest_id, cursor.round_started_at = _newest_id(), now
-                cursor.save()
-            return 0
-        assert cursor.newest_id is not None
-        last = min(first + STEP - 1, cursor.newest_id)
-        _take_in(first, last, now)
+        changes.write()
         cursor.position = last
         cursor.save()
-        return last - first + 1
+    return last - first + 1
 
 
 def catalog_events(now: datetime, is_over: Callable[[], bool] = lambda: False) -> int:
@@ -148,64 +149,74 @@ def catalog_events(now: datetime, is_over: Callable[[], bool] = lambda: False) -
     return total
 
 
-def _next_id(cursor: JobCursor) -> int | None:
-    """The ID of the next event that is settled."""
-    later = Event.objects.filter(pk__gt=cursor.position, pk__lte=cursor.newest_id).order_by("pk")
-    found: int | None = later.values_list("pk", flat=True).first()
-    return found
+def _next_ids(now: datetime) -> tuple[int, int, int] | None:
+    """(the cursor's position, first, last) of the next events that are settled; None without
+    any."""
+    with locked_cursor(CURSOR, now) as cursor:
+        if cursor is None:
+            return None
+        if cursor.newest_id is not None:
+            if now - cursor.round_started_at < SETTLING:
+                return None
+            events = Event.objects.filter(pk__gt=cursor.position, pk__lte=cursor.newest_id)
+            first = events.order_by("pk").values_list("pk", flat=True).first()
+            if first is not None:
+                return cursor.position, first, min(first + STEP - 1, cursor.newest_id)
+        cursor.newest_id, cursor.round_started_at = _newest_id(), now
+        cursor.save()
+    return None
 
 
 def _newest_id() -> int:
     return Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
-def _take_in(first: int, last: int, now: datetime) -> None:
+@dataclass(slots=True)
+class Changes:
+    """What a step writes: rows that leave, rows that change, and new ones."""
+
+    leaving: list[int]
+    counted: list[Counts]
+    seen: list[Contents]
+    new: list[tuple[Any, ...]]
+
+    def write(self) -> None:
+        """At most four statements."""
+        if self.leaving:
+            SeenEvent.objects.filter(pk__any_of=self.leaving).delete()
+        update_rows(SeenEvent, "id", Counts._fields[1:], self.counted)
+        update_rows(SeenEvent, "id", Contents._fields[1:], self.seen)
+        columns = (*Key._fields, *Counts._fields[1:], *Contents._fields[1:])
+        insert_rows(SeenEvent, columns, self.new)
+
+
+def _work_out(first: int, last: int, now: datetime) -> Changes:
     """A constant number of queries, whatever came in."""
     tallies = _count(first, last)
-    source_ids = {key.source_id for key in tallies}
     known = {
         Key(source_id, kind, name): (pk, count, seen)
         for pk, source_id, kind, name, count, seen in SeenEvent.objects.filter(
-            source_id__in=source_ids
+            source_id__in={key.source_id for key in tallies}
         ).values_list("pk", "source_id", "type", "name", "count", "last_seen_at")
     }
     leaving = _make_room(tallies, known, now)
     _look(tallies, _looks_of(known, tallies), first, last)
-    if leaving:
-        SeenEvent.objects.filter(pk__any_of=leaving).delete()
     there = {known[key][0]: tally for key, tally in tallies.items() if key in known}
-    new = {key: tally for key, tally in tallies.items() if key not in known}
-    update_rows(
-        SeenEvent,
-        "id",
-        Counts._fields[1:],
-        [
-            _counted(Counts(*row), there[row[0]])
-            for row in SeenEvent.objects.filter(pk__any_of=list(there)).values_list(*Counts._fields)
-        ],
-    )
     looked_into = [pk for pk, tally in there.items() if tally.looks]
-    update_rows(
-        SeenEvent,
-        "id",
-        Contents._fields[1:],
-        [
-            _seen(Contents(*row), there[row[0]])
-            for row in SeenEvent.objects.filter(pk__any_of=looked_into).values_list(
-                *Contents._fields
-            )
-        ],
-    )
-    insert_rows(
-        SeenEvent,
-        (*Key._fields, *Counts._fields[1:], *Contents._fields[1:]),
+    rows = SeenEvent.objects.filter(pk__any_of=list(there)).values_list(*Counts._fields)
+    contents = SeenEvent.objects.filter(pk__any_of=looked_into).values_list(*Contents._fields)
+    return Changes(
+        leaving,
+        [_counted(Counts(*row), there[row[0]]) for row in rows],
+        [_seen(Contents(*row), there[row[0]]) for row in contents],
         [
             (
                 *key,
                 *_counted(Counts(0, tally.first, tally.last, 0, {}, {}), tally)[1:],
                 *_seen(NOTHING_SEEN, tally)[1:],
             )
-            for key, tally in new.items()
+            for key, tally in tallies.items()
+            if key not in known
         ],
     )
 
