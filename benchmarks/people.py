@@ -89,7 +89,7 @@ def _store_visitors(write_key: str, count: int) -> None:
     """As their first events did."""
     from django.utils import timezone
 
-    from deliveries.identity.writing import draft_people, note_of, write_people
+    from deliveries.identity.writing import NoteTaker, draft_people, write_people
     from destinations.routing import routes_for
 
     routes = routes_for(write_key)
@@ -97,11 +97,12 @@ def _store_visitors(write_key: str, count: int) -> None:
     if routes.identity_space is None:
         return  # nobody is remembered
     now = timezone.now()
+    taker = NoteTaker(routes, routes.identity_space, now)
     for start in range(0, count, 1000):
         notes = []
         for number in range(start, min(start + 1000, count)):
             event = identify({"type": "identify", "context": {}}, "known", visitor(number))
-            note = note_of(event, routes, now, {})
+            note = taker.note(event)
             assert note is not None
             notes.append(note)
         write_people(draft_people(notes, now))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -39,6 +39,8 @@ FRESH_SECONDS = 300.0
 """How long a process believes that what it wrote of a person still stands."""
 MAX_ATTEMPTS = 50
 """Each that fails is one that somebody else's succeeded."""
+SEEN_STEPS = 30
+"""Of the retention: somebody of whom nothing new is said is written again after one of them."""
 MAX_NOTED = 50_000
 """People whose last statements a process has in mind, twice."""
 
@@ -140,9 +142,10 @@ class _Noted:
         self._recent: dict[Speaker, Said] = {}
         self._older: dict[Speaker, Said] = {}
 
-    def get(self, speaker: Speaker) -> Said | None:
+    def get(self, speaker: Speaker, now: float) -> Said | None:
+        """``now`` by the monotonic clock."""
         found = self._recent.get(speaker) or self._older.get(speaker)
-        if found is not None and time.monotonic() - found[5] >= FRESH_SECONDS:
+        if found is not None and now - found[5] >= FRESH_SECONDS:
             return found[0], None, None, None, None, found[5]
         return found
 
@@ -162,89 +165,91 @@ def forget_noted() -> None:
     _noted.clear()
 
 
-def note_of(
-    event: dict[str, Any],
-    source: SourceRoutes,
-    received_at: datetime,
-    pending: dict[Speaker, Said],
-) -> Note | None:
-    """What is to be remembered of an event; None for what was said just before, or written lately.
+class NoteTaker:
+    """Notes what the events of one request say of people, as far as it may be new."""
 
-    ``pending`` is of the event's request; what the note says is added to it.
-    """
-    space = source.identity_space
-    if space is None:
-        return None
-    user_id, anonymous_id = event.get("userId"), event.get("anonymousId")
-    if not (
-        (type(user_id) is str or user_id is None)
-        and (type(anonymous_id) is str or anonymous_id is None)
-    ):
-        user_id, anonymous_id = ids_of(event)
-    speaker = (source.source_id, space, user_id, anonymous_id)
-    said = _said_by(event, received_at.toordinal(), source.remembers_address)
-    before = pending.get(speaker) or _noted.get(speaker)
-    if before is not None and _covers(before, said):
-        return None
-    user_id, anonymous_id = ids_of(event)
-    if not user_id and not anonymous_id:
-        return None
-    statement = None
-    # Whose device it is was noted with the first of its events.
-    if not _is_silent(said) or (before is None and user_id and anonymous_id):
+    def __init__(self, source: SourceRoutes, space: str, received_at: datetime) -> None:
+        self._source = source
+        self._space = space
+        self._day = received_at.toordinal()
+        self._seen_at = int(received_at.timestamp())
+        self._since = time.monotonic()
+        self._said: dict[Speaker, Said] = {}
         countries = {route.config.default_country for route in source.routes}
-        statement = statement_of(
-            event,
-            int(received_at.timestamp()),
-            is_trusted=not source.is_public,
-            default_country=countries.pop() if len(countries) == 1 else "",
-            with_client=source.remembers_address,
-        )
-    pending[speaker] = said = said if before is None else _followed_by(before, said)
-    return Note(space, user_id, anonymous_id, statement, speaker, said)
+        self._default_country = countries.pop() if len(countries) == 1 else ""
+
+    def note(self, event: dict[str, Any]) -> Note | None:
+        """What is to be remembered of an event; None for what was said just before, or written
+        lately."""
+        user_id, anonymous_id = event.get("userId"), event.get("anonymousId")
+        if not (
+            (type(user_id) is str or user_id is None)
+            and (type(anonymous_id) is str or anonymous_id is None)
+        ):
+            user_id, anonymous_id = ids_of(event)
+        speaker = (self._source.source_id, self._space, user_id, anonymous_id)
+        said = self._said_by(event)
+        before = self._said.get(speaker) or _noted.get(speaker, self._since)
+        if before is not None and _covers(before, said):
+            return None
+        user_id, anonymous_id = ids_of(event)
+        if not user_id and not anonymous_id:
+            return None
+        statement = None
+        # Whose device it is was noted with the first of its events.
+        if not _is_silent(said) or (before is None and user_id and anonymous_id):
+            statement = statement_of(
+                event,
+                self._seen_at,
+                is_trusted=not self._source.is_public,
+                default_country=self._default_country,
+                with_client=self._source.remembers_address,
+            )
+        self._said[speaker] = said = said if before is None else _followed_by(before, said)
+        return Note(self._space, user_id, anonymous_id, statement, speaker, said)
+
+    def _said_by(self, event: dict[str, Any]) -> Said:
+        """The parts of an event that can say something of its person."""
+        if denies_consent(event):
+            return self._day, DENIED, None, None, None, self._since
+        about = ids = birthday = previous_id = told = device = client = None
+        clicks: list[Any] = []
+        traits, call = event.get("traits"), event.get("type")
+        if call == "alias":
+            previous_id = event.get("previousId")
+        elif call == GROUP:
+            traits = None
+        context = event.get("context")
+        if type(context) is dict:
+            about, ids = context.get("traits"), context.get("externalId")
+            birthday = context.get("dateofbirth")
+            if found := context.get("device"):
+                device = hash(orjson.dumps(found))
+            if self._source.remembers_address:
+                client = hash((str(context.get("ip")), str(context.get("userAgent"))))
+            if not context.keys().isdisjoint(_CLICK_KEYS):
+                clicks += [context[key] for key in _CLICK_KEYS & context.keys()]
+            page = context.get("page")
+            if type(page) is dict:
+                _add_click_urls(page, clicks)
+        properties = event.get("properties")
+        if type(properties) is dict and properties:
+            if not properties.keys().isdisjoint(_CLICK_KEYS):
+                clicks += [properties[key] for key in _CLICK_KEYS & properties.keys()]
+            _add_click_urls(properties, clicks)
+        if traits or about or ids or birthday or previous_id:
+            told = hash(orjson.dumps((traits, about, ids, birthday, previous_id)))
+        click = hash(orjson.dumps(clicks)) if clicks else None
+        return self._day, told, device, click, client, self._since
 
 
-def _said_by(event: dict[str, Any], day: int, with_client: bool) -> Said:
-    """The parts of an event that can say something of its person."""
-    if denies_consent(event):
-        return day, DENIED, None, None, None, time.monotonic()
-    told = device = client = None
-    clicks: list[Any] = []
-    about = ids = birthday = previous_id = None
-    traits, call = event.get("traits"), event.get("type")
-    if call == "alias":
-        previous_id = event.get("previousId")
-    elif call == GROUP:
-        traits = None
-    context = event.get("context")
-    if type(context) is dict:
-        about, ids = context.get("traits"), context.get("externalId")
-        birthday = context.get("dateofbirth")
-        if found := context.get("device"):
-            device = hash(orjson.dumps(found))
-        if with_client:
-            client = hash((str(context.get("ip")), str(context.get("userAgent"))))
-        _add_clicks(context, clicks)
-        page = context.get("page")
-        if type(page) is dict:
-            _add_clicks(page, clicks)
-    properties = event.get("properties")
-    if type(properties) is dict:
-        _add_clicks(properties, clicks)
-    if traits or about or ids or birthday or previous_id:
-        told = hash(orjson.dumps((traits, about, ids, birthday, previous_id)))
-    click = hash(orjson.dumps(clicks)) if clicks else None
-    return day, told, device, click, client, time.monotonic()
-
-
-def _add_clicks(holder: dict[str, Any], clicks: list[Any]) -> None:
-    """Add what may be a click ID; a click ID of Pinterest begins with dj0, its cookie is _epik."""
-    if not _CLICK_KEYS.isdisjoint(holder):
-        clicks += [holder[key] for key in _CLICK_KEYS & holder.keys()]
-    for key in ("url", "search"):
-        value = holder.get(key)
-        if type(value) is str and ("epik=" in value or "=dj0" in value):
-            clicks.append(value)
+def _add_click_urls(holder: dict[str, Any], clicks: list[Any]) -> None:
+    """Add what may hold a click ID; Pinterest's begin with dj0, and its cookie is _epik."""
+    url, search = holder.get("url"), holder.get("search")
+    if type(url) is str and ("epik=" in url or "=dj0" in url):
+        clicks.append(url)
+    if search and type(search) is str and ("epik=" in search or "=dj0" in search):
+        clicks.append(search)
 
 
 _CLICK_KEYS = frozenset({"clickId", "click_id", "epik", "_epik"})
@@ -264,14 +269,15 @@ def draft_people(notes: Sequence[Note], now: datetime) -> Draft:
             of_note[kind, person_id] = key
         named.append(of_note)
     stored = read_people(keys.values())
-    before = {
-        key: Person(decode(row.entries), row.user, row.is_shared) for key, row in stored.items()
-    }
-    people = dict(before)
+    before: dict[bytes, Person] = {}
+    people: dict[bytes, Person] = {}
     linked: set[bytes] = set()
     for note, names in zip(notes, named, strict=True):
         if note.statement is None:
             continue
+        for key in names.values():
+            if key not in people and (row := stored.get(key)) is not None:
+                before[key] = people[key] = Person(decode(row.entries), row.user, row.is_shared)
         known = {name: people[key] for name, key in names.items() if key in people}
         changed = remember(known, names, note.statement, settings.IDENTITY_CLICK_DAYS * 86400)
         for changed_name, person in changed.items():
@@ -281,29 +287,34 @@ def draft_people(notes: Sequence[Note], now: datetime) -> Draft:
             people[key] = person
     devices = {key for (_, kind, _), key in keys.items() if kind == DEVICE}
     today = now.astimezone(UTC).date()
+    unseen_since = today - timedelta(days=max(1, settings.IDENTITY_RETENTION_DAYS // SEEN_STEPS))
     rows, gained = [], []
-    for key in sorted(people):
-        person, row, was = people[key], stored.get(key), before.get(key, NOBODY)
-        if person == was and (row is None or row.seen_on == today):
+    for key in sorted(stored.keys() | people.keys()):
+        stored_row, after, was = stored.get(key), people.get(key), before.get(key, NOBODY)
+        if after is not None and after != was:
+            entries, user, is_shared = encode(after.entries), after.user, after.is_shared
+            if gains_a_match(was, after) or (
+                key in linked
+                and not is_shared
+                and user is not None
+                and can_match(people.get(user, NOBODY))
+            ):
+                gained.append(key)
+        elif stored_row is not None and stored_row.seen_on <= unseen_since:
+            entries, user, is_shared = stored_row[:3]
+        else:
             continue
         rows.append(
             PersonRow(
                 key.hex(),
-                encode(person.entries),
-                person.user.hex() if person.user else None,
+                entries,
+                user.hex() if user else None,
                 key in devices,
-                person.is_shared,
+                is_shared,
                 today,
-                row.version + 1 if row else 1,
+                stored_row.version + 1 if stored_row else 1,
             )
         )
-        if gains_a_match(was, person) or (
-            key in linked
-            and not person.is_shared
-            and person.user is not None
-            and can_match(people.get(person.user, NOBODY))
-        ):
-            gained.append(key)
     return Draft(rows, gained, now)
 
 

@@ -13,7 +13,7 @@ from deliveries.db.compression import pack_event
 from deliveries.engine.planning import PlannedDelivery, keeps_body, plan_deliveries
 from deliveries.engine.wakeups import wake
 from deliveries.identity.later_consent import Heard, hear, settle_consent
-from deliveries.identity.writing import Note, Said, Speaker, draft_people, note_of, settle_people
+from deliveries.identity.writing import Note, NoteTaker, draft_people, settle_people
 from deliveries.ingest.conflicts import find_conflicts, is_same_event
 from deliveries.ingest.envelope import AcceptedEvent
 from deliveries.ingest.group_commit import GroupCommit
@@ -80,7 +80,8 @@ def prepare_intake(
     doubles: list[Planned] = []
     firsts: dict[str, AcceptedEvent] = {}
     notes: list[Note] = []
-    pending: dict[Speaker, Said] = {}
+    space = source.identity_space
+    notes_of = NoteTaker(source, space, received_at) if space is not None else None
     heard: list[Heard] = []
     for one in accepted:
         first = firsts.setdefault(one.message_id, one)
@@ -88,8 +89,10 @@ def prepare_intake(
             continue
         deliveries = plan_deliveries(one.event, source.routes, source.hears_consent)
         body = pack_event(one.body) if keeps_body(deliveries) else None
-        if (body is not None or denies_consent(one.event)) and (
-            note := note_of(one.event, source, received_at, pending)
+        if (
+            notes_of is not None
+            and (body is not None or denies_consent(one.event))
+            and (note := notes_of.note(one.event))
         ):
             notes.append(note)
         if source.hears_consent:

@@ -148,15 +148,19 @@ def test_a_statement_that_was_taken_back_is_written_again(source: Source) -> Non
     assert digest == sha256(b"ann@example.com").hexdigest()
 
 
-def test_what_the_tables_read_of_the_context_is_noted() -> None:
+def test_what_the_tables_read_of_the_context_is_noted(source: Source) -> None:
     """A path that is mapped and not noted would be remembered only beside one that is."""
     rows = [field.paths for field in HASHED_FIELDS] + [PHONE_PATHS, STATE_PATHS, CLICK_URLS]
     rows += [field.paths for field in PLAIN_FIELDS]
     keys = {path.key for row in rows for path in row if path.section == CONTEXT}
     assert keys - {"userAgent"} == {"dateofbirth", "clickId", "click_id", "epik", "_epik"}
+    routes = routes_for(source.write_key)
+    assert routes is not None
+    taker = writing.NoteTaker(routes, "space", NOW)
     for key in keys:
-        said = writing._said_by({"context": {key: "dj0x"}}, 1, False)
-        assert writing._is_silent(said) is (key == "userAgent")
+        note = taker.note({"userId": key, "context": {key: "dj0x"}})
+        assert note is not None
+        assert writing._is_silent(note.said) is (key == "userAgent")
 
 
 def test_the_statements_do_not_grow_with_the_people(source: Source) -> None:
@@ -178,16 +182,21 @@ def test_each_key_stands_once_in_a_statement(source: Source) -> None:
     assert Person.objects.count() == 2
 
 
-def test_a_person_is_seen_once_a_day(source: Source) -> None:
+def test_who_says_nothing_new_is_written_again_after_a_thirtieth_of_the_retention(
+    source: Source, settings: Any
+) -> None:
+    settings.IDENTITY_RETENTION_DAYS = 180
     receive(source, [identify("u1", "ann@example.com")])
-    version = Person.objects.get().version
-    receive(source, [make_event(userId="u1", context={})])
-    assert Person.objects.get().version == version
-    today = Person.objects.get().seen_on
-    Person.objects.update(seen_on=today - timedelta(days=3))
-    receive(source, [make_event(userId="u1", context={})], NOW + timedelta(days=3))
-    person = Person.objects.get()
-    assert (person.version, person.seen_on) == (version + 1, today)
+    first = Person.objects.get()
+    for days, version in ((0, 1), (5, 1), (6, 2)):
+        seen_on = first.seen_on - timedelta(days=days)
+        Person.objects.update(seen_on=seen_on)
+        forget_noted()
+        receive(source, [make_event(userId="u1", context={})])
+        person = Person.objects.get()
+        assert person.version == version
+        assert person.seen_on == (seen_on if version == 1 else first.seen_on)
+        assert bytes(person.entries) == bytes(first.entries)
 
 
 def test_an_event_that_says_nothing_makes_nobody(source: Source) -> None:
