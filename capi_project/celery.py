@@ -7,12 +7,14 @@ import sys
 
 import kombu.transport
 from celery import Celery
-from celery.signals import task_prerun
+from celery.signals import task_prerun, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "capi_project.settings")
 
 from django.conf import settings
 from django.db import connections
+
+from capi_project.garbage import collect_less_often
 
 MAINTENANCE = (
     *("prune", "merge_tallies", "check_connections", "index_events", "list_contents"),
@@ -99,3 +101,8 @@ def _look_at_connections(**_: object) -> None:
     """Replace a connection that died between two tasks, at its first use in this one."""
     for connection in connections.all(initialized_only=True):
         connection.close_if_unusable_or_obsolete()
+
+
+@worker_ready.connect
+def _collect_less_often(**_: object) -> None:
+    collect_less_often()

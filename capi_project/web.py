@@ -34,6 +34,9 @@ def main(arguments: list[str]) -> int:
     def prepare() -> tuple[Mapping[str, int], Callable[[str], str], Limits]:
         from django.conf import settings
 
+        from capi_project.garbage import collect_less_often
+
+        collect_less_often()
         pools = {"ingest": options.threads, "pages": max(2, options.threads // 2), "probes": 1}
         limits = Limits(body_bytes=settings.MAX_REQUEST_BYTES)
         return pools, pool_chooser(settings.URL_PREFIX), limits

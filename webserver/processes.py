@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import importlib
 import os
 import signal
@@ -21,8 +20,6 @@ from webserver.wsgi import Responder
 _RESPAWN_SECONDS = 1.0
 _STREAM_PATIENCE_SECONDS = 30.0
 _KILL_MARGIN_SECONDS = 1.0
-_GC_THRESHOLD = (20_000, 10, 10)
-"""A request makes thousands of objects that die with it; Python's own threshold is 700."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +150,6 @@ def _work(service: Service, listener: socket.socket, ready: int) -> int:
     module, _, name = service.application.partition(":")
     application = getattr(importlib.import_module(module), name)
     pools, choose_pool, limits = service.prepare()
-    # What has been imported lives as long as the process: no collection needs to look at it.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_GC_THRESHOLD)
     server = Server(
         listener,
         Responder(application, _STREAM_PATIENCE_SECONDS),
