@@ -233,6 +233,13 @@ def test_an_event_can_be_mapped_before_it_is_received(admin_client: Client) -> N
     assert "Choose a name from the list" in page
 
 
+def test_a_link_to_an_event_that_is_not_listed_yet_fills_in_its_name(admin_client: Client) -> None:
+    destination = make_destination()
+    page = admin_client.get(url_of(destination, "?name=Just+Received")).content.decode()
+    assert 'name="new_name" maxlength="255" required value="Just Received"' in page
+    assert "No event matches." in page
+
+
 def test_the_address_keeps_tab_and_search_after_mapping(admin_client: Client) -> None:
     destination = make_shop()
     assert names_of(admin_client, destination, "?show=unmapped") == ["Quiz Finished", "Signed Up"]
