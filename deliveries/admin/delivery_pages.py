@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.http import (
     Http404,
@@ -22,27 +20,31 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 
-from admin_base.site import signed_in
 from admin_base.typed import typed_line
 from deliveries.actions.operations import discard, retry
 from deliveries.admin.bulk_pages import bulk_links
+from deliveries.admin.correction_page import correct_view
 from deliveries.admin.delivery_list import newest_first
 from deliveries.admin.details import batch_body, batch_panes, read_details
 from deliveries.admin.export import csv_lines, json_lines
+from deliveries.admin.history_notes import note_deliveries, note_export
 from deliveries.admin.log_admin import LogAdmin
 from deliveries.admin.paging import AFTER, BEFORE
 from deliveries.admin.saved_view_pages import SavedLinkPages
 from deliveries.admin.status_help import STATUS_HELP
+from deliveries.admin.verdicts import Powers
 from deliveries.models import Batch, Delivery
 from deliveries.phrases import group_digits
 from deliveries.privacy.masked_rows import mask_row, sees_personal_data
-from deliveries.privacy.masking import mask_text
-from deliveries.search import Names, read_selection
 from deliveries.search.query_params import read_in_own_zone
-from destinations.models import Destination, Source
+from deliveries.statuses import OPEN
+from destinations.models import Destination
+
+SOON = timedelta(minutes=1)
+RELOAD_SOON_SECONDS, RELOAD_SECONDS = 2, 15
 
 EXPORTS = {
     "csv": ("text/csv; charset=utf-8", csv_lines),
@@ -61,6 +63,7 @@ class DeliveryPages(SavedLinkPages):
             path("export/<str:kind>/", view(self.export_view), name="deliveries_delivery_export"),
             path("discard/", view(self.discard_view), name="deliveries_delivery_discard"),
             path("<int:pk>/retry/", view(self.retry_view), name="deliveries_delivery_retry"),
+            path("<int:pk>/correct/", view(correct_view), name="deliveries_delivery_correct"),
             *super().get_urls(),
         ]
 
@@ -79,11 +82,15 @@ class DeliveryPages(SavedLinkPages):
         return super().changelist_view(request, extra_context)
 
     def read_details(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        powers = Powers(
+            may_operate=self.has_operate_permission(request),
+            may_edit=request.user.has_perm("destinations.change_destination"),
+            sees_people=sees_personal_data(request.user),
+        )
         return {
-            "details": read_details(
-                row, timezone.now(), is_masked=not sees_personal_data(request.user)
-            ),
-            "may_operate": self.has_operate_permission(request),
+            "details": read_details(row, timezone.now(), powers),
+            "may_operate": powers.may_operate,
+            "reload_seconds": reload_seconds(row, timezone.now()),
         }
 
     def export_view(self, request: HttpRequest, kind: str) -> HttpResponseBase:
@@ -93,7 +100,7 @@ class DeliveryPages(SavedLinkPages):
         if kind not in EXPORTS:
             raise Http404
         content_type, lines = EXPORTS[kind]
-        _note_export(request, kind)
+        note_export(request, kind)
         deliveries = self.get_changelist_instance(request).queryset
         masks = not sees_personal_data(request.user)
         day = timezone.localtime().strftime("%Y-%m-%d-%H%M")
@@ -201,6 +208,14 @@ class DeliveryPages(SavedLinkPages):
             )
 
 
+def reload_seconds(delivery: Delivery, now: datetime) -> int:
+    """How often the page of a delivery looks for news: never once it is closed."""
+    if delivery.status not in OPEN or delivery.due_at is None:
+        return 0
+    is_soon = delivery.due_at - now <= SOON
+    return RELOAD_SOON_SECONDS if is_soon else RELOAD_SECONDS
+
+
 class BatchPages(LogAdmin):
     """The page of one batch, and its exact bodies to download."""
 
@@ -252,52 +267,3 @@ class BatchPages(LogAdmin):
             content_type="application/octet-stream",
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
-
-
-def _note_export(request: HttpRequest, kind: str) -> None:
-    """Who took what out of the log: the filters in words, and of a search only that it was one."""
-    with translation.override("en"):
-        said = f"Exported as {kind.upper()}: {_say_filters(request)}."
-    LogEntry.objects.create(
-        user_id=signed_in(request).pk,
-        content_type=ContentType.objects.get_for_model(Delivery),
-        object_repr="Delivery log",
-        action_flag=CHANGE,
-        change_message=said,
-    )
-
-
-def _say_filters(request: HttpRequest) -> str:
-    if request.GET.get("q"):
-        return "a search"
-    try:
-        selection = read_selection(request.GET)
-    except (ValueError, OverflowError):
-        return "a filter that can't be read, so nothing"
-    names = Names(
-        dict(Destination.objects.values_list("pk", "name")),
-        dict(Source.objects.values_list("pk", "name")),
-    )
-    said = replace(
-        selection,
-        event_name=mask_text(selection.event_name),
-        conversion_name=mask_text(selection.conversion_name),
-    ).say(names)
-    return "; ".join(f"{what}: {which}" for what, which in said) or "everything"
-
-
-def note_deliveries(request: HttpRequest, ids: list[int], message: str) -> None:
-    """Who did what with which deliveries: one entry, in the history of a single one."""
-    LogEntry.objects.create(
-        user_id=signed_in(request).pk,
-        content_type=ContentType.objects.get_for_model(Delivery),
-        object_id=str(ids[0]) if len(ids) == 1 else None,
-        object_repr=f"Delivery {ids[0]}" if len(ids) == 1 else _deliveries(len(ids)),
-        action_flag=CHANGE,
-        change_message=message,
-    )
-
-
-def _deliveries(count: int) -> str:
-    """For the history, which is kept in English."""
-    return "1 delivery" if count == 1 else f"{count:,} deliveries"

@@ -12,10 +12,14 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 
 from deliveries.admin.consent_note import ConsentNote, consent_note
+from deliveries.admin.field_rows import Fields, read_fields
 from deliveries.admin.status_help import STATUS_HELP
 from deliveries.admin.todays_conversion import Today, compare_with_today
+from deliveries.admin.verdicts import Action, Powers, list_actions, say_verdict
 from deliveries.db.compression import unpack
 from deliveries.error_codes import meaning_of, remedy_of
+from deliveries.identity.reading import People
+from deliveries.ingest.corrected_copy import copies_of, original_of
 from deliveries.models import Attempt, Batch, Delivery, Event
 from deliveries.models.log import GIVEN_A_SECOND_CHANCE
 from deliveries.phrases import pretty, pretty_json, say_next_try
@@ -30,10 +34,14 @@ from deliveries.privacy.masked_rows import mask_pretty, mask_row
 from deliveries.privacy.masking import HIDDEN, mask_body, mask_text, personal_values
 from deliveries.statuses import ENDS_WITHOUT_ATTEMPT, OPEN, RETRYABLE_BY_A_PERSON, DeliveryStatus
 from destinations.models import Destination, Source
+from destinations.pinterest.explanation import Explanation, explain
+from destinations.pinterest.findings import EventFiltered, EventRejected
 from destinations.pinterest.gates import CONSENT_CODES
-from destinations.pinterest.identity import read_completed
+from destinations.pinterest.identity import Completed, Memory, read_completed
+from destinations.pinterest.transform import TransformConfig, conversion_names
 
 MAX_SIBLINGS = 50
+ALL_POWERS = Powers(may_operate=True, may_edit=True, sees_people=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +74,19 @@ class DeliveryDetails:
     next_try: str
     status_help: tuple[Promise, Promise]
     """What its status means, and what to do about it."""
+    verdict: str
     explanation: str
     remedy: str
     """What to do about the error code."""
-    can_be_retried: bool
+    actions: list[Action]
+    """What the person who looks can do, what works first; a retry is one of them."""
     can_be_discarded: bool
+    fields: Fields | None
+    warnings: list[tuple[dict[str, str], str]]
+    """Each with what to do about it."""
+    copies: list[Delivery]
+    original_id: int | None
+    """The delivery that this one's event corrects."""
 
     @property
     def completed(self) -> list[tuple[str, str, datetime]]:
@@ -116,16 +132,15 @@ def is_an_ending(attempt: Attempt) -> bool:
     return attempt.outcome in ENDS_WITHOUT_ATTEMPT or not attempt.number
 
 
-def read_details(delivery: Delivery, now: datetime, is_masked: bool = False) -> DeliveryDetails:
+def read_details(delivery: Delivery, now: datetime, powers: Powers = ALL_POWERS) -> DeliveryDetails:
     """Everything about one delivery; a constant number of queries, whatever rows are gone.
 
-    ``is_masked``: for somebody who may not see personal data; ``delivery`` is masked in place.
+    For somebody who may not see personal data, ``delivery`` is masked in place.
     """
+    is_masked = not powers.sees_people
     event = Event.objects.filter(pk=delivery.event_id).first()
     source = Source.objects.filter(pk=event.source_id).first() if event else None
-    destination = (
-        Destination.objects.select_related("circuit").filter(pk=delivery.destination_id).first()
-    )
+    destination = Destination.objects.filter(pk=delivery.destination_id).first()
     batch = Batch.objects.filter(pk=delivery.batch_id).first() if delivery.batch_id else None
     siblings = list(
         Delivery.objects.filter(event_id=delivery.event_id)
@@ -133,12 +148,27 @@ def read_details(delivery: Delivery, now: datetime, is_masked: bool = False) -> 
         .prefetch_related("destination")
         .order_by("pk")[:MAX_SIBLINGS]
     )
-    space = source.space if source else None
+    received = _read(event.body) if event is not None and event.body is not None else None
+    received = received if isinstance(received, dict) else None
+    sent = _sent_conversion(delivery, batch)
+    config = destination.transform_config() if destination is not None else None
     consent = consent_note(delivery, destination, now)
-    is_granted = consent is not None and consent.is_granted
-    today = _compare_with_today(
-        delivery, event, destination, batch, now, space, is_masked, is_granted
-    )
+    if consent is not None and consent.is_granted and config is not None and config.once_granted:
+        config = config.once_granted
+    memory = _recall(received, source.space if source else None)
+    today = None
+    if delivery.batch_id is None or (batch is not None and batch.request_body is not None):
+        # Otherwise what went out is not known, so neither is whether it differs.
+        today = compare_with_today(
+            received,
+            sent,
+            delivery.conversion_name,
+            config,
+            now,
+            memory=memory,
+            is_masked=is_masked,
+        )
+    explanation = _explain(delivery, received, sent, config, batch, now, memory)
     event_id = delivery.conversion_event_id or (event.message_id if event else "")
     hides_event_id = is_masked and hides_own_event_id(
         delivery.conversion_event_id, destination.dedup_key if destination else ""
@@ -149,14 +179,16 @@ def read_details(delivery: Delivery, now: datetime, is_masked: bool = False) -> 
         _answered_pane(delivery, batch),
     )
     attempts = list(Attempt.objects.filter(delivery_id=delivery.pk).order_by("pk"))
+    known = None
     if is_masked:
         known = personal_values(_json_of(panes[0]), _json_of(panes[1]))
         if hides_event_id:
             known, event_id = known | {event_id}, HIDDEN
-        received, sent, answered = (_mask_pane(pane, known) for pane in panes)
-        panes = (received, sent, answered)
+        first, second, third = (_mask_pane(pane, known) for pane in panes)
+        panes = (first, second, third)
         for row in (delivery, *attempts):
             mask_row(row, known)
+    next_try = say_next_try(delivery, destination, now)
     return DeliveryDetails(
         delivery=delivery,
         event=event,
@@ -169,45 +201,100 @@ def read_details(delivery: Delivery, now: datetime, is_masked: bool = False) -> 
         event_id=event_id,
         today=today,
         consent=consent,
-        next_try=say_next_try(delivery, destination, now),
+        next_try=next_try,
         status_help=STATUS_HELP[delivery.status],
+        verdict=say_verdict(delivery, destination, batch, next_try),
         explanation=meaning_of(delivery.error_code),
         remedy=remedy_of(delivery.error_code, delivery.status),
-        can_be_retried=delivery.status in RETRYABLE_BY_A_PERSON,
+        actions=list_actions(
+            delivery,
+            event,
+            destination,
+            powers,
+            would_be_sent=today is not None and today.would_be_sent,
+        ),
         can_be_discarded=delivery.status == DeliveryStatus.PENDING
         or (
             delivery.status in RETRYABLE_BY_A_PERSON and delivery.status != DeliveryStatus.DISCARDED
         ),
+        fields=read_fields(
+            received,
+            hide_event_ids([sent])[0] if sent is not None and hides_event_id else sent,
+            explanation,
+            _completed(delivery, sent, explanation),
+            delivery.warnings,
+            known,
+        ),
+        warnings=[(warning, remedy_of(warning.get("code", ""))) for warning in delivery.warnings],
+        copies=_copies(delivery),
+        original_id=original_of(event.message_id) if event is not None else None,
     )
 
 
-def _compare_with_today(
+def _recall(event: dict[str, Any] | None, space: str | None) -> Memory | None:
+    if event is None:
+        return None
+    recalled = People().of(space, event)
+    return recalled.memory if recalled else None
+
+
+def _explain(
     delivery: Delivery,
-    event: Event | None,
-    destination: Destination | None,
+    event: dict[str, Any] | None,
+    sent: dict[str, Any] | None,
+    config: TransformConfig | None,
     batch: Batch | None,
     now: datetime,
-    space: str | None,
-    is_masked: bool,
-    is_granted: bool,
-) -> Today | None:
-    received = _read(event.body) if event is not None and event.body is not None else None
-    sent = None
-    if delivery.batch_id is not None:
-        stored = batch.request_body if batch is not None else None
-        if stored is None:
-            return None  # what went out is not known, so neither is whether it differs
-        sent = _at(_list_in(_read(stored), "data"), delivery.batch_position)
-    return compare_with_today(
-        received,
-        sent,
-        delivery.conversion_name,
-        destination,
-        now,
-        space=space,
-        is_masked=is_masked,
-        is_granted=is_granted,
+    memory: Memory | None,
+) -> Explanation | None:
+    """Why the conversion is as it is, as far as an event is there that can become one.
+
+    What was sent is explained by the event alone: what memory added is stored beside it.
+    """
+    if event is None or config is None:
+        return None
+    at = (batch.sent_at if batch is not None else now).timestamp()
+    ageless = replace(config, max_age_seconds=None)
+    ungated = replace(
+        ageless,
+        consent_mode="off",
+        us_privacy="ignore",
+        event_rules=(),
+        event_list="off",
+        bots="send",
     )
+    for one in (ageless, ungated) if sent is not None else (ageless,):
+        try:
+            name = delivery.conversion_name or conversion_names(event, one)[0]
+            return explain(event, name, one, at, memory if sent is None else None)
+        except EventFiltered:
+            continue
+        except EventRejected:
+            return None
+    return None
+
+
+def _completed(
+    delivery: Delivery, sent: dict[str, Any] | None, explanation: Explanation | None
+) -> Iterable[Completed]:
+    if sent is not None:
+        return read_completed(delivery.completed)
+    return explanation.conversion.completed if explanation is not None else ()
+
+
+def _copies(delivery: Delivery) -> list[Delivery]:
+    """What a person sent in its place; two queries."""
+    if delivery.status not in RETRYABLE_BY_A_PERSON:
+        return []
+    event_ids = [event.pk for event in copies_of(delivery.pk)]
+    return list(Delivery.objects.filter(event_id__in=event_ids).order_by("pk"))
+
+
+def _sent_conversion(delivery: Delivery, batch: Batch | None) -> dict[str, Any] | None:
+    if batch is None or batch.request_body is None:
+        return None
+    conversion = _at(_list_in(_read(batch.request_body), "data"), delivery.batch_position)
+    return conversion if isinstance(conversion, dict) else None
 
 
 def batch_body(batch: Batch, stored: bytes | memoryview, is_masked: bool) -> bytes:

@@ -18,7 +18,8 @@ from unfold.decorators import action, display
 from deliveries.actions.operations import retry
 from deliveries.admin import filters
 from deliveries.admin.delivery_list import DeliveryList
-from deliveries.admin.delivery_pages import BatchPages, DeliveryPages, note_deliveries
+from deliveries.admin.delivery_pages import BatchPages, DeliveryPages
+from deliveries.admin.history_notes import note_deliveries
 from deliveries.admin.log_admin import LogAdmin, related
 from deliveries.models import Batch, Delivery, Event, Refusal
 from deliveries.phrases import group_digits, say_next_try, show_answer, show_status, show_time

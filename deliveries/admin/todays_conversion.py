@@ -11,13 +11,12 @@ from typing import Any
 import orjson
 from django.utils.translation import gettext
 
-from deliveries.identity.reading import People
 from deliveries.phrases import pretty
 from deliveries.privacy.event_ids import has_readable_event_ids, hide_event_ids
 from deliveries.privacy.masking import mask, personal_values
-from destinations.models import Destination
 from destinations.pinterest.findings import EventFiltered, EventRejected
-from destinations.pinterest.transform import conversion_names, transform
+from destinations.pinterest.identity import Memory
+from destinations.pinterest.transform import TransformConfig, conversion_names, transform
 
 MAX_COMPARED = 1000
 """Lines between the first and the last difference; of more all old ones stand above all new
@@ -30,31 +29,27 @@ class Today:
 
     sentence: str
     lines: tuple[tuple[str, str], ...] = ()
+    would_be_sent: bool = False
 
 
 def compare_with_today(
     event: dict[str, Any] | None,
     sent: dict[str, Any] | None,
     conversion_name: str,
-    destination: Destination | None,
+    config: TransformConfig | None,
     now: datetime,
     *,
-    space: str | None = None,
+    memory: Memory | None = None,
     is_masked: bool = False,
-    is_granted: bool = False,
 ) -> Today | None:
-    """None when nothing would differ, or when event or destination are gone.
+    """None when nothing would differ, or when event or destination (``config``) are gone.
 
     ``sent`` is the conversion that went out last, None when none did. With ``is_masked`` the
-    difference shows which fields there are and no personal value. ``space``: in which the event's
-    person is remembered. ``is_granted``: who consented later. Two queries (the event map, the
-    person).
+    difference shows which fields there are and no personal value. ``memory``: what is known of the
+    event's person.
     """
-    if event is None or destination is None:
+    if event is None or config is None:
         return None
-    config = destination.transform_config()
-    if is_granted and config.once_granted is not None:
-        config = config.once_granted
     try:
         names = conversion_names(event, config)
         if conversion_name and conversion_name not in names:
@@ -67,8 +62,6 @@ def compare_with_today(
                 % {"names": ", ".join(names), "conversion_name": conversion_name}
             )
         name = conversion_name or names[0]
-        recalled = People().of(space, event)
-        memory = recalled.memory if recalled else None
         fields = transform(event, name, config, now.timestamp(), memory).fields
     except EventFiltered as filtered:
         return Today(
@@ -92,7 +85,9 @@ def compare_with_today(
         todays, sent = mask(todays, known), mask(sent, known)
     if sent is None:
         return Today(
-            gettext("With current settings, this would be sent:"), _signed("", pretty(todays))
+            gettext("With current settings, this would be sent:"),
+            _signed("", pretty(todays)),
+            would_be_sent=True,
         )
     return Today(
         gettext(

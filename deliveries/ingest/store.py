@@ -65,7 +65,12 @@ def store_request(
     raises django.db.Error, and then the sender has to send it again. Requests that arrive while
     another one is written share the next transaction.
     """
-    _groups.submit(prepare_intake(source, accepted, refused, received_at))
+    submit(prepare_intake(source, accepted, refused, received_at))
+
+
+def submit(intake: Intake) -> None:
+    """Store what was prepared; returns after the commit. Raises as ``store_request`` does."""
+    _groups.submit(intake)
 
 
 def prepare_intake(

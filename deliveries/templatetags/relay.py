@@ -31,6 +31,7 @@ SCRIPT_WORDS = {
     "live": gettext_lazy("Live"),
     "live_held": gettext_lazy("Live, paused: rows selected"),
     "live_no_answer": gettext_lazy("Live, no response"),
+    "fold": gettext_lazy("Fold or unfold"),
     "asking": gettext_lazy("Checking …"),
     "no_answer": gettext_lazy("No response. Try again, or reload the page."),
 }

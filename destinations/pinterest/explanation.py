@@ -319,7 +319,7 @@ class _Explainer:
             return Done((*steps, *((Step.CLOCK_CORRECTED,) if self._is_corrected() else ())))
         if paths[0] == "context.externalId":
             return Done((Step.EMAILS_ONLY, Step.HASHED))
-        if paths[0] in _texts(CLICK_URLS):
+        if field == "user_data.click_id" and paths[0] in _texts(CLICK_URLS):
             return Done((Step.FROM_URL,))
         if field in ("opt_out", "advertiser_tracking_enabled"):
             is_plain = raw is (not value if field == "opt_out" else value)

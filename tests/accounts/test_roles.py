@@ -56,6 +56,7 @@ ENTRY_POINTS: dict[str, str] = {
     "deliveries_delivery_change": "VOA",
     "deliveries_delivery_history": "VOA",
     "deliveries_delivery_export": "VOA",
+    "deliveries_delivery_correct": "A",  # who may see what they change
     "deliveries_delivery_add": "",
     "deliveries_delivery_delete": "",
     "deliveries_batch_changelist": "VOA",

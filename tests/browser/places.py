@@ -229,6 +229,33 @@ PLACES: tuple[Place, ...] = (
         "admin:deliveries_delivery_change",
         _to_delivery(status="pending", error_code="server_error"),
     ),
+    Place(
+        "delivery-warnings",
+        "admin:deliveries_delivery_change",
+        _to_delivery(status="delivered", warnings__0__code__isnull=False),
+    ),
+    Place(
+        "delivery-nobody",
+        "admin:deliveries_delivery_change",
+        _to_delivery(status="rejected", error_code="missing_user_data"),
+    ),
+    Place(
+        "delivery-correct",
+        "admin:deliveries_delivery_correct",
+        lambda sample: reverse(
+            "admin:deliveries_delivery_correct",
+            args=[sample.newest(status="rejected", error_code="missing_user_data").pk],
+        ),
+    ),
+    Place(
+        "delivery-correct-refused",
+        "admin:deliveries_delivery_correct",
+        lambda sample: reverse(
+            "admin:deliveries_delivery_correct",
+            args=[sample.newest(status="rejected", error_code="missing_user_data").pk],
+        ),
+        _press("Send the copy"),
+    ),
     Place("delivery-filtered", "admin:deliveries_delivery_change", _to_delivery(status="filtered")),
     Place(
         "discard",

@@ -131,8 +131,37 @@ async function reloadPart(id) {
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(id);
   const old = document.getElementById(id);
   if (!fresh || !old) throw new Error("The page has changed.");
+  const held = placeOf(document.activeElement, old);
+  const unfolded = [...old.querySelectorAll("details")].map((one) => one.open);
   old.replaceWith(document.adoptNode(fresh));
-  return document.getElementById(id);
+  const part = document.getElementById(id);
+  part.querySelectorAll("details").forEach((one, place) => {
+    if (place < unfolded.length) one.open = unfolded[place];
+  });
+  if (held) candidates(part).find((one) => nameOf(one) === held)?.focus({ preventScroll: true });
+  sayNews(id, old, part);
+  part.dispatchEvent(new CustomEvent("relay:fresh", { bubbles: true }));
+  return part;
+}
+
+/* Whoever uses the keyboard stays where they are when a part is replaced under them. */
+const candidates = (part) => [...part.querySelectorAll("a[href], button, summary, [tabindex]")];
+const nameOf = (one) => one.id || `${one.tagName} ${one.textContent.trim()} ${one.ariaLabel ?? ""}`;
+const placeOf = (one, part) => (one && one !== part && part.contains(one) ? nameOf(one) : "");
+
+/* What has changed in a part, for those who hear the page. */
+function sayNews(id, old, part) {
+  const status = document.querySelector(`[data-relay-says="${id}"]`);
+  const [before, after] = [old, part].map((one) => one.querySelector("[data-relay-said]"));
+  if (!status || !before || !after || before.textContent === after.textContent) return;
+  const words = [...after.querySelectorAll(".relay-badge")].map((badge) => badge.lastChild);
+  status.textContent = words.map((one) => one.textContent.trim()).join(" ") || after.textContent;
+}
+
+/* Somebody has marked text in it: it may not vanish under them. */
+function isReading(part) {
+  const selection = window.getSelection();
+  return !selection.isCollapsed && part.contains(selection.anchorNode);
 }
 
 /* A page that shows something under way reloads that part until it has ended. */
@@ -141,7 +170,7 @@ function follow(part) {
   if (!seconds) return;
   setTimeout(async () => {
     try {
-      follow(document.hidden ? part : await reloadPart(part.id));
+      follow(document.hidden || isReading(part) ? part : await reloadPart(part.id));
     } catch {
       follow(part);
     }

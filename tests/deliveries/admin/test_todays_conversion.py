@@ -75,7 +75,7 @@ def test_without_the_permission_the_difference_names_fields_and_shows_no_value(c
         orjson.loads(unpack(delivery.event.body)),
         None,
         "checkout",
-        Destination.objects.get(),
+        Destination.objects.get().transform_config(),
         timezone.now(),
     )
     digests = [line.strip(' "') for _, line in sent.lines if len(line.strip(' ",')) == 64]

@@ -225,6 +225,7 @@ def test_an_order_says_of_each_field_from_where_and_what_was_done() -> None:
         (Step.CONVERTED, Step.HASHED),
     )
     assert told["user_data.click_id"] == (event, ("context.page.url",), (Step.FROM_URL,), "")
+    assert told["event_source_url"] == (event, ("context.page.url",), (), "")
     assert told["custom_data.value"] == (event, ("properties.value",), (Step.AS_TEXT,), "")
     assert told["custom_data.currency"] == (event, ("properties.currency",), (Step.UPPERCASED,), "")
     assert told["custom_data.contents[0].id"][1] == ("properties.products[0].sku",)
