@@ -302,7 +302,7 @@ def _why_not(one: Unused, by_path: Mapping[str, list[dict[str, str]]]) -> str:
     if one.instead:
         return gettext("%(path)s was used instead") % {"path": one.instead}
     if one.decides:
-        return gettext("Read, but not sent as it is")
+        return gettext("Read, but not sent as is")
     if one.field:
         return gettext("Not usable as %(field)s") % {"field": one.field.rpartition(".")[2]}
     return gettext("No Pinterest field for it")

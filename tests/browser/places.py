@@ -50,15 +50,22 @@ def _to(name: str, *arguments: object, **query: str) -> Way:
 
 
 def _to_delivery(**filters: object) -> Way:
-    return lambda sample: reverse(
-        "admin:deliveries_delivery_change", args=[sample.newest(**filters).pk]
-    )
+    return lambda sample: reverse(f"{DELIVERY}_change", args=[sample.newest(**filters).pk])
+
+
+def _to_correction(sample: SampleData) -> str:
+    rejected = sample.newest(status="rejected", error_code="missing_user_data")
+    return reverse("admin:deliveries_delivery_correct", args=[rejected.pk])
 
 
 def _of_destination(name: str, url_name: str = "change") -> Way:
     return lambda sample: reverse(
         f"admin:destinations_destination_{url_name}", args=[sample.destinations[name].pk]
     )
+
+
+def _to_preview(sample: SampleData) -> str:
+    return reverse("admin:destinations_destination_preview", args=[sample.destination.pk])
 
 
 def _of_source(url_name: str) -> Way:
@@ -188,7 +195,8 @@ def _turn_two_factor_on_and_return(page: Page) -> None:
     page.goto(page.url.removesuffix("set-up/"))
 
 
-LOG = "admin:deliveries_delivery_changelist"
+DELIVERY = "admin:deliveries_delivery"
+LOG = f"{DELIVERY}_changelist"
 EVENTS = "admin:destinations_destination_events"
 BULK = "admin:deliveries_bulkaction"
 
@@ -212,51 +220,34 @@ PLACES: tuple[Place, ...] = (
     Place("delivery-log", LOG, _to(LOG), is_also_empty=True),
     Place("delivery-log-rejected", LOG, _to(LOG, status="rejected"), _unfold_all),
     Place("delivery-log-no-match", LOG, _to(LOG), _search("no-such-order")),
-    Place("delivery", "admin:deliveries_delivery_change", _to_delivery(status="delivered")),
+    Place("delivery", f"{DELIVERY}_change", _to_delivery(status="delivered")),
     Place(
         "delivery-completed",
-        "admin:deliveries_delivery_change",
+        f"{DELIVERY}_change",
         _to_delivery(completed__contains="em"),
     ),
     Place(
         "delivery-rejected",
-        "admin:deliveries_delivery_change",
+        f"{DELIVERY}_change",
         _to_delivery(status="rejected", error_code="pinterest_rejected"),
     ),
-    Place("delivery-dead", "admin:deliveries_delivery_change", _to_delivery(status="dead")),
+    Place("delivery-dead", f"{DELIVERY}_change", _to_delivery(status="dead")),
     Place(
         "delivery-retrying",
-        "admin:deliveries_delivery_change",
+        f"{DELIVERY}_change",
         _to_delivery(status="pending", error_code="server_error"),
     ),
     Place(
         "delivery-warnings",
-        "admin:deliveries_delivery_change",
+        f"{DELIVERY}_change",
         _to_delivery(status="delivered", warnings__0__code__isnull=False),
     ),
+    Place("delivery-nobody", f"{DELIVERY}_change", _to_delivery(error_code="missing_user_data")),
+    Place("delivery-correct", f"{DELIVERY}_correct", _to_correction),
     Place(
-        "delivery-nobody",
-        "admin:deliveries_delivery_change",
-        _to_delivery(status="rejected", error_code="missing_user_data"),
+        "delivery-correct-refused", f"{DELIVERY}_correct", _to_correction, _press("Send the copy")
     ),
-    Place(
-        "delivery-correct",
-        "admin:deliveries_delivery_correct",
-        lambda sample: reverse(
-            "admin:deliveries_delivery_correct",
-            args=[sample.newest(status="rejected", error_code="missing_user_data").pk],
-        ),
-    ),
-    Place(
-        "delivery-correct-refused",
-        "admin:deliveries_delivery_correct",
-        lambda sample: reverse(
-            "admin:deliveries_delivery_correct",
-            args=[sample.newest(status="rejected", error_code="missing_user_data").pk],
-        ),
-        _press("Send the copy"),
-    ),
-    Place("delivery-filtered", "admin:deliveries_delivery_change", _to_delivery(status="filtered")),
+    Place("delivery-filtered", f"{DELIVERY}_change", _to_delivery(status="filtered")),
     Place(
         "discard",
         "admin:deliveries_delivery_discard",
@@ -265,10 +256,8 @@ PLACES: tuple[Place, ...] = (
     ),
     Place(
         "delivery-history",
-        "admin:deliveries_delivery_history",
-        lambda sample: reverse(
-            "admin:deliveries_delivery_history", args=[sample.newest(status="dead").pk]
-        ),
+        f"{DELIVERY}_history",
+        lambda sample: reverse(f"{DELIVERY}_history", args=[sample.newest(status="dead").pk]),
     ),
     Place(
         "batches",
@@ -417,25 +406,19 @@ PLACES: tuple[Place, ...] = (
     Place(
         "preview",
         "admin:destinations_destination_preview",
-        lambda sample: reverse(
-            "admin:destinations_destination_preview", args=[sample.destination.pk]
-        ),
+        _to_preview,
         _press("Order Completed in a browser"),
     ),
     Place(
         "preview-rejected",
         "admin:destinations_destination_preview",
-        lambda sample: reverse(
-            "admin:destinations_destination_preview", args=[sample.destination.pk]
-        ),
+        _to_preview,
         _press("An event without match data"),
     ),
     Place(
         "preview-batch",
         "admin:destinations_destination_preview",
-        lambda sample: reverse(
-            "admin:destinations_destination_preview", args=[sample.destination.pk]
-        ),
+        _to_preview,
         _try_a_batch,
     ),
     Place(

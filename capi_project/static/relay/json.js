@@ -42,7 +42,6 @@ function pairsOf(lines) {
 }
 
 function foldable(pre) {
-  const words = JSON.parse(document.getElementById("relay-words").textContent);
   const lines = pre.textContent.split("\n");
   if (lines.length > MOST_LINES || !/^\s*[{[]/.test(lines[0])) return;
   const pairs = pairsOf(lines);
@@ -66,7 +65,7 @@ function foldable(pre) {
     button.type = "button";
     button.className = "relay-json__fold";
     button.ariaExpanded = "true";
-    button.ariaLabel = `${words.fold} ${name || first + 1}`;
+    button.ariaLabel = `${word("fold")} ${name || first + 1}`;
     button.addEventListener("click", () => {
       const isFolded = folded.delete(first);
       if (!isFolded) folded.add(first);
