@@ -221,11 +221,7 @@ PLACES: tuple[Place, ...] = (
     Place("delivery-log-rejected", LOG, _to(LOG, status="rejected"), _unfold_all),
     Place("delivery-log-no-match", LOG, _to(LOG), _search("no-such-order")),
     Place("delivery", f"{DELIVERY}_change", _to_delivery(status="delivered")),
-    Place(
-        "delivery-completed",
-        f"{DELIVERY}_change",
-        _to_delivery(completed__contains="em"),
-    ),
+    Place("delivery-completed", f"{DELIVERY}_change", _to_delivery(completed__contains="em")),
     Place(
         "delivery-rejected",
         f"{DELIVERY}_change",
