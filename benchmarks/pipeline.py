@@ -21,6 +21,7 @@ from typing import Any
 import orjson
 
 from benchmarks.command import Command
+from benchmarks.people import EVENTS_OF_A_VISIT, KINDS, identify, store_people, visitor
 from benchmarks.rig import WRITE_KEY, Rig, make_shop, wait_until
 from benchmarks.workload import make_lines
 
@@ -39,13 +40,15 @@ def main() -> int:
     )
     command.add_argument("--only", choices=("drain", "sustained", "latency"))
     command.add_argument("--memory", choices=("on", "off"), default="on", help="identity memory")
+    command.add_argument("--people", type=int, default=0, help="users and devices known beforehand")
     options = command.read()
-    lines = [_without_message_id(line) for line in make_lines(2000)]
+    lines = [_of_a_visit(number, line) for number, line in enumerate(make_lines(2000))]
+    shop = (options.memory, options.people)
     half = options.rate // 2
     phases = {
-        "drain": (_drain, (lines, options.backlog, options.memory)),
-        "sustained": (_sustained, (lines, options.rate, options.seconds, options.memory)),
-        "latency": (_sustained, (lines, half, min(options.seconds, 60), options.memory)),
+        "drain": (_drain, (lines, options.backlog, *shop)),
+        "sustained": (_sustained, (lines, options.rate, options.seconds, *shop)),
+        "latency": (_sustained, (lines, half, min(options.seconds, 60), *shop)),
     }
     figures: dict[str, Any] = {"settings": vars(options)}
     for phase, (measure, arguments) in phases.items():
@@ -63,11 +66,12 @@ def main() -> int:
     return 0
 
 
-def _drain(lines: list[bytes], count: int, memory: str) -> dict[str, Any]:
+def _drain(lines: list[bytes], count: int, memory: str, people: int) -> dict[str, Any]:
     """How fast the workers alone empty a ready backlog."""
     with Rig(sandbox_faults=("latency=0.05",)) as rig:
         rig.configure_django()
         destination_id = make_shop(memory=memory)
+        store_people(WRITE_KEY, people)
         started = time.perf_counter()
         _store_backlog(lines, count)
         stored_seconds = time.perf_counter() - started
@@ -182,12 +186,15 @@ def _floor(rig: Rig, destination_id: int) -> float:
     return count / (copying + sending)
 
 
-def _sustained(lines: list[bytes], rate: int, seconds: float, memory: str) -> dict[str, Any]:
+def _sustained(
+    lines: list[bytes], rate: int, seconds: float, memory: str, people: int
+) -> dict[str, Any]:
     """Post at ``rate`` for ``seconds``; what was settled, how the backlog moved, how late it
     was."""
     with Rig(sandbox_faults=("latency=0.05",)) as rig:
         rig.configure_django()
         make_shop(memory=memory)
+        store_people(WRITE_KEY, people)
         rig.start("sandbox", "web", "workers", "beat")
         from deliveries.models import Delivery, Event
         from deliveries.statuses import OPEN
@@ -225,9 +232,12 @@ def _sustained(lines: list[bytes], rate: int, seconds: float, memory: str) -> di
     }
 
 
-def _without_message_id(line: bytes) -> bytes:
-    """The poster gives each event its own."""
-    event = orjson.loads(line)
+def _of_a_visit(number: int, line: bytes) -> bytes:
+    """An event of a visit (``people.py``), without a message ID: the poster gives each its own."""
+    visit = number // EVENTS_OF_A_VISIT
+    kind = KINDS[visit % len(KINDS)]
+    who = visitor(visit) if kind == "known" else f"{visit:015d}"
+    event = identify(orjson.loads(line), kind, who)
     del event["messageId"]
     return orjson.dumps(event)
 
