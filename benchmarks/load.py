@@ -24,7 +24,8 @@ from benchmarks.people import EVENTS_OF_A_VISIT, KINDS, identify, visitor
 class Orders:
     """What to send. ``rate`` None: as fast as ``connections`` allow; else requests a second.
 
-    ``kind``: of all visits; "" for those of ``people.KINDS`` in turn.
+    ``kind``: of all visits; "" for those of ``people.KINDS`` in turn. ``first_visit``: counted from
+    which known people come.
     """
 
     host: str
@@ -36,6 +37,7 @@ class Orders:
     batch_size: int = 1
     rate: float | None = None
     kind: str = ""
+    first_visit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,11 @@ def make_requests(orders: Orders) -> Iterator[bytes]:
             turn, place = divmod(number, VISITS_AT_ONCE)
             visit_number = turn // EVENTS_OF_A_VISIT * VISITS_AT_ONCE + place
             kind = orders.kind or KINDS[visit_number % len(KINDS)]
-            who = visitor(visit_number) if kind == "known" else f"{prefix}-{visit_number:015d}"
+            who = (
+                visitor(orders.first_visit + visit_number)
+                if kind == "known"
+                else f"{prefix}-{visit_number:015d}"
+            )
             event = message_id.join(templates[kind]).replace(visit_of, who.encode())
             events.append(event)
             number += 1

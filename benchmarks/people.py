@@ -1,7 +1,7 @@
 """Who visits the shop of the benchmarks, and whom identity memory knows beforehand.
 
 Of ten visits seven are of devices that nobody has signed in on (one of them comes from a Pinterest
-ad), two of people who are known and whom memory saw last some days ago, and one of somebody who
+ad), two of people who are known and were last here weeks ago, and one of somebody who
 signs up, also from an ad. Events of people who are signed in carry their traits, as RudderStack's
 SDKs send them.
 """
@@ -13,7 +13,7 @@ from typing import Any
 EVENTS_OF_A_VISIT = 6
 KINDS = ("new", "known", "known", "ad", *("anonymous",) * 6)
 """Of ten visits in turn."""
-VISITORS = 20_000
+VISITORS = 100_000
 """How many of the people who are known come again."""
 SEEN_ON = "2026-11-01"
 
