@@ -35,6 +35,9 @@ SCHEDULE = {
 """Task → seconds between two runs, and after how many one that still waits is worth nothing: the
 next one does its work."""
 
+ALERTS = "deliveries.alerts.tasks.alerts"
+ALERTS_EVERY_SECONDS = 30
+
 app = Celery("capi_relay")
 app.conf.update(
     broker_url=settings.CELERY_BROKER_URL,
@@ -61,12 +64,16 @@ app.conf.update(
     task_routes={
         "deliveries.tasks.run_bulk_action": {"queue": "bulk"},
         **{f"deliveries.tasks.{name}": {"queue": "maintenance"} for name in MAINTENANCE},
+        ALERTS: {"queue": "maintenance"},
     },
     timezone="UTC",
     beat_scheduler="capi_project.beat:MemoryScheduler",
     beat_schedule={
         name: {"task": f"deliveries.tasks.{name}", "schedule": every, "options": {"expires": over}}
         for name, (every, over) in SCHEDULE.items()
+    }
+    | {
+        "alerts": {"task": ALERTS, "schedule": ALERTS_EVERY_SECONDS, "options": {"expires": 25}},
     },
 )
 if app.conf.broker_url.startswith("filesystem"):
@@ -93,7 +100,7 @@ else:
         "socket_timeout": 10,
         "health_check_interval": 10,
     }
-app.autodiscover_tasks(["deliveries"])
+app.autodiscover_tasks(["deliveries", "deliveries.alerts"])
 
 
 @task_prerun.connect

@@ -27,6 +27,7 @@ PAGES = {
     "identity": gettext_lazy("Identity memory"),
     "consent": gettext_lazy("Consent and filters"),
     "errors": gettext_lazy("Error codes"),
+    "alerts": gettext_lazy("Alerts"),
     "operations": gettext_lazy("Operations"),
     "security": gettext_lazy("Security"),
     "architecture": gettext_lazy("How it works"),

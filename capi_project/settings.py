@@ -110,6 +110,7 @@ INSTALLED_APPS = [
     "accounts",
     "destinations",
     "deliveries",
+    "deliveries.alerts",
 ]
 MIDDLEWARE = [
     "deliveries.ingest.middleware.IngestFront",
@@ -334,6 +335,13 @@ PASSWORD_RESET_TIMEOUT = int(timedelta(hours=72).total_seconds())
 SEARCH_KEYS = env.boolean("SEARCH_KEYS", True)
 """Keep hashes by which the log finds an order, an email address or a user ID."""
 
+# --- Alerts --------------------------------------------------------------------------------------
+BASE_URL = env.url("BASE_URL", "", ("https", "http"))
+"""Where people open this installation, for links in messages, such as https://relay.example.com;
+without URL_PREFIX."""
+ALERTS_ALLOW_PRIVATE = env.boolean("ALERTS_ALLOW_PRIVATE", False)
+"""Channels may lead to this machine and its network, and a webhook's URL may be http."""
+
 # --- Logging -------------------------------------------------------------------------------------
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")).upper()
 LOGGING = {
@@ -346,12 +354,16 @@ LOGGING = {
             "class": "logging.StreamHandler",
             "formatter": "line",
             "filters": ["client"],
-        }
+        },
+        "nowhere": {"class": "logging.NullHandler"},
     },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         # urllib3 logs full URLs, which hold advertiser IDs, at DEBUG.
         "urllib3": {"level": "INFO"},
+        # Apprise logs tokens at DEBUG. What a channel answered is read from here, and shown on its
+        # page (deliveries/alerts/sending.py).
+        "apprise": {"level": "DEBUG", "handlers": ["nowhere"], "propagate": False},
         # Celery says of every task that it was sent, received and done: three lines a second.
         "celery.app.trace": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},

@@ -35,9 +35,11 @@ def main(arguments: list[str]) -> int:
         from django.conf import settings
 
         from capi_project.garbage import collect_less_often
+        from deliveries.alerts import standby
 
         collect_less_often()
         pools = {"ingest": options.threads, "pages": max(2, options.threads // 2), "probes": 1}
+        standby.start()
         limits = Limits(body_bytes=settings.MAX_REQUEST_BYTES)
         return pools, pool_chooser(settings.URL_PREFIX), limits
 

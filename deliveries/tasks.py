@@ -22,7 +22,7 @@ from deliveries.privacy.retention import prune as prune_in_steps
 from deliveries.search.block_index import list_contents as list_in_steps
 from deliveries.search.search_keys import index_events as index_in_steps
 from deliveries.stats.compaction import merge_tallies as merge_in_steps
-from deliveries.stats.health import note_sweep
+from deliveries.stats.health import note_prune, note_sweep
 from destinations.connection_check import check_all_connections
 from destinations.write_keys import forget_keys
 
@@ -117,6 +117,7 @@ def prune() -> int:
     )
     discard_left_over(now)
     forget_keys(now)
+    note_prune(now)
     if may_go_on and not _stopping.is_set():
         wake_for_prune()
     return sum(counts.values())

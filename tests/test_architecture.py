@@ -213,6 +213,17 @@ def test_only_connections_and_dispatch_know_both_the_client_and_the_orm() -> Non
     assert users <= {"destinations/connections.py", "deliveries/engine/dispatch.py"}
 
 
+def test_only_one_module_sends_alerts() -> None:
+    """Apprise and urllib3 reach out; the classes of Apprise are chosen in ``channels``."""
+    users = {
+        str(path.relative_to(BASE_DIR))
+        for path in source_files(*PACKAGES)
+        if any(is_within(module, "apprise", "urllib3") for module in imports_of(path))
+        and "pinterest" not in path.parts
+    }
+    assert users == {"deliveries/alerts/channels.py", "deliveries/alerts/sending.py"}
+
+
 def test_ingest_does_not_send() -> None:
     modules = ("dispatch", "claims", "settlement")
     senders = (*(f"deliveries.engine.{name}" for name in modules), "requests")

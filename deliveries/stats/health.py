@@ -29,6 +29,22 @@ logger = logging.getLogger(__name__)
 BROKER_SECONDS = 2.0
 NOTED_EVERY = timedelta(seconds=5)
 SWEEP = "sweep"
+BEAT_OF_PRUNE = "prune"
+"""Names of heartbeats: the last sweep, and the last run of the retention that ended well."""
+
+
+def note_prune(now: datetime) -> None:
+    """A run of the retention has ended without an error."""
+    Heartbeat.objects.update_or_create(name=BEAT_OF_PRUNE, defaults={"seen_at": now})
+
+
+def reaches_broker() -> bool:
+    """Whether the broker answers right now; waits for it up to ``BROKER_SECONDS``."""
+    try:
+        _ask_broker()
+    except (OperationalError, OSError):
+        return False
+    return True
 
 
 def note_sweep(now: datetime) -> None:

@@ -10,7 +10,7 @@ from tests.stack import Stack
 def test_the_whole_schedule_is_in_it() -> None:
     entries = MemoryScheduler(app).schedule.items()
     found = {name: entry.schedule.run_every.total_seconds() for name, entry in entries}
-    assert found == {name: every for name, (every, _) in SCHEDULE.items()}
+    assert found == {"alerts": 30} | {name: every for name, (every, _) in SCHEDULE.items()}
 
 
 def test_beat_writes_no_file(stack: Stack) -> None:
