@@ -90,6 +90,12 @@ UNFOLD: dict[str, Any] = {
             {
                 "title": gettext_lazy("Activity"),
                 "items": [
+                    {
+                        "title": gettext_lazy("Alerts"),
+                        "icon": "notifications",
+                        "link": reverse_lazy("alerts"),
+                        "permission": _allowed("deliveries.view_delivery"),
+                    },
                     _entry(gettext_lazy("Delivery log"), "receipt_long", "deliveries.delivery"),
                     _entry(gettext_lazy("Batches"), "stacks", "deliveries.batch"),
                     _entry(gettext_lazy("Invalid events"), "block", "deliveries.refusal"),
@@ -106,6 +112,18 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _entry(gettext_lazy("Sources"), "sensors", "destinations.source"),
                     _entry(gettext_lazy("Destinations"), "flag", "destinations.destination"),
+                    {
+                        "title": gettext_lazy("Alert rules"),
+                        "icon": "tune",
+                        "link": reverse_lazy("alert_rules"),
+                        "permission": _allowed("deliveries.view_delivery"),
+                    },
+                    {
+                        "title": gettext_lazy("Alert channels"),
+                        "icon": "campaign",
+                        "link": reverse_lazy("alert_channels"),
+                        "permission": _allowed("destinations.change_destination"),
+                    },
                     {
                         "title": gettext_lazy("People remembered"),
                         "icon": "fingerprint",

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import certifi
 import orjson
@@ -193,18 +193,27 @@ def sign(secret: str, timestamp: int, body: bytes) -> str:
     return f"t={timestamp},v1={digest}"
 
 
-def _post(channel: Channel, note: Note) -> Result:
-    """One POST to the address that was checked; redirects aren't followed."""
+def check_webhook(channel: Channel) -> tuple[SplitResult, str, str]:
+    """(URL, signing secret, address to connect to). Raises Unusable or Refused."""
     values = values_of(channel)
     url, secret = values.get("url", ""), values.get("secret", "")
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        raise Unusable(gettext("The URL must start with https://.")) from None
     allowed = ("https", "http") if settings.ALERTS_ALLOW_PRIVATE else ("https",)
     if parts.scheme not in allowed or not parts.hostname:
         raise Unusable(gettext("The URL must start with https://."))
     if len(secret) < LEAST_SECRET_CHARACTERS:
         raise Unusable(gettext("The signing secret must have at least 16 characters."))
+    return parts, secret, find_address(parts.hostname, port)
+
+
+def _post(channel: Channel, note: Note) -> Result:
+    """One POST to the address that was checked; redirects aren't followed."""
+    parts, secret, address = check_webhook(channel)
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    address = find_address(parts.hostname, port)
     now = timezone.now()
     body = orjson.dumps(
         {
@@ -224,7 +233,7 @@ def _post(channel: Channel, note: Note) -> Result:
     }
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
-        with _pool(parts.scheme, address, port, parts.hostname) as pool:
+        with _pool(parts.scheme, address, port, parts.hostname or "") as pool:
             answer = pool.request(
                 "POST", target, body=body, headers=headers, redirect=False, preload_content=False
             )
@@ -233,7 +242,9 @@ def _post(channel: Channel, note: Note) -> Result:
             answer.close()
     except (urllib3.exceptions.HTTPError, OSError) as error:
         return Result(False, type(error).__name__)
-    return Result(200 <= status < 300, hide(f"HTTP {status} {said}".strip(), [url, secret]))
+    return Result(
+        200 <= status < 300, hide(f"HTTP {status} {said}".strip(), [parts.geturl(), secret])
+    )
 
 
 def _pool(scheme: str, address: str, port: int, host: str) -> urllib3.HTTPConnectionPool:

@@ -12,8 +12,10 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 from django.urls import NoReverseMatch, get_resolver, reverse
+from django.utils import timezone
 
 from accounts.roles import ADMINISTRATOR, OPERATOR, ROLES, VIEWER, make_groups
+from deliveries.alerts.models import Alert, Channel
 from deliveries.models import BulkAction, Refusal, SavedLink
 from destinations.models import Destination, Source
 from tests.deliveries.log_rows import make_rejected, settle
@@ -34,6 +36,13 @@ ENTRY_POINTS: dict[str, str] = {
     "two_factor_set_up": "NVOA",
     "documentation": "NVOA",
     "people": "VOA",
+    "alerts": "VOA",
+    "alert": "VOA",
+    "alert_rules": "VOA",
+    "alert_rule": "A",
+    "alert_channels": "A",
+    "alert_channel_add": "A",
+    "alert_channel": "A",
     "destinations_destination_preview": "VOA",
     "destinations_destination_preview_new": "VOA",
     "destinations_destination_events": "VOA",
@@ -122,6 +131,13 @@ ENTRY_POINTS: dict[str, str] = {
     "POST auth_user_change": "A",
     "POST auth_user_two_factor_off": "A",
     "POST auth_group_change": "A",
+    "POST alert_acknowledge": "OA",
+    "POST alert_silence": "OA",
+    "POST alert_end_silence": "OA",
+    "POST alert_rule": "A",
+    "POST alert_channel": "A",
+    "POST alert_channel_test": "A",
+    "POST alert_channel_delete": "A",
 }
 """Entry point → who may use it. A page that is not listed here fails a test: say who may open
 it."""
@@ -132,6 +148,18 @@ OUTSIDE_THE_SITE = (
     "two_factor_set_up",
     "documentation",
     "people",
+    "alerts",
+    "alert",
+    "alert_rules",
+    "alert_rule",
+    "alert_channels",
+    "alert_channel_add",
+    "alert_channel",
+    "alert_acknowledge",
+    "alert_silence",
+    "alert_end_silence",
+    "alert_channel_test",
+    "alert_channel_delete",
 )
 """Their names stand in no namespace."""
 NO_PAGE = {"autocomplete", "search", "view_on_site", "app_list"}
@@ -140,6 +168,8 @@ WORDS_IN_ADDRESSES = {
     "deliveries_bulkaction_ask": "retry",
     "deliveries_delivery_export": "csv",
     "documentation": "operations",
+    "alert_rule": "paused",
+    "alert_channel_add": "slack",
 }
 
 
@@ -180,6 +210,16 @@ def rows() -> dict[str, Any]:
         "savedlink": SavedLink.objects.create(
             owner=User.objects.create_user("sharer"), name="x", query="status=dead", is_shared=True
         ),
+        "alert": Alert.objects.create(
+            condition="paused",
+            subject=f"destination:{destination.pk}",
+            destination=destination,
+            severity="critical",
+            since=timezone.now(),
+            fired_at=timezone.now(),
+            seen_at=timezone.now(),
+        ),
+        "channel": Channel.objects.create(name="Chat", kind="slack"),
         "logentry": LogEntry.objects.create(
             user=User.objects.create_user("writer"), action_flag=CHANGE, object_repr="x"
         ),
@@ -196,7 +236,7 @@ def url_of(entry_point: str, rows: dict[str, Any]) -> str:
     if name in WORDS_IN_ADDRESSES:
         return reverse(label, args=[WORDS_IN_ADDRESSES[name]])
     app_model = [part for part in name.split("_") if part in rows]
-    pk = rows[app_model[0]].pk
+    pk = rows[app_model[-1]].pk
     return reverse(label, args=[pk, *MORE_ARGUMENTS.get(name, ())])
 
 

@@ -18,6 +18,7 @@ from django_otp.oath import totp
 from playwright.sync_api import Page
 
 from deliveries.models import SeenEvent
+from tests.browser.sample_alerts import failing_channel, open_alert
 from tests.browser.sample_data import PASSWORD, SampleData, refusal
 
 Way = Callable[[SampleData], str]
@@ -149,6 +150,13 @@ def _save_wrongly(page: Page) -> None:
     page.wait_for_load_state()
 
 
+def _save_channel_wrongly(page: Page) -> None:
+    page.get_by_label("Name").fill("Chat")
+    page.get_by_label("Webhook URL").fill("https://example.com/hook")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.wait_for_load_state()
+
+
 def _discard_first(page: Page) -> None:
     page.get_by_role("button", name="Discard").first.click()
     page.wait_for_load_state()
@@ -272,6 +280,29 @@ PLACES: tuple[Place, ...] = (
         "refusal",
         "admin:deliveries_refusal_change",
         lambda sample: reverse("admin:deliveries_refusal_change", args=[refusal().pk]),
+    ),
+    Place("alerts", "alerts", _to("alerts"), is_also_empty=True),
+    Place("alert", "alert", lambda sample: reverse("alert", args=[open_alert().pk])),
+    Place("alert-rules", "alert_rules", _to("alert_rules"), is_also_empty=True),
+    Place("alert-rule", "alert_rule", _to("alert_rule", "undelivered")),
+    Place(
+        "alert-rule-past",
+        "alert_rule",
+        _to("alert_rule", "dead"),
+        _press("What would have fired"),
+    ),
+    Place("alert-channels", "alert_channels", _to("alert_channels"), is_also_empty=True),
+    Place(
+        "alert-channel",
+        "alert_channel",
+        lambda sample: reverse("alert_channel", args=[failing_channel().pk]),
+    ),
+    Place("alert-channel-add", "alert_channel_add", _to("alert_channel_add", "email")),
+    Place(
+        "alert-channel-mistakes",
+        "alert_channel_add",
+        _to("alert_channel_add", "slack"),
+        _save_channel_wrongly,
     ),
     Place("bulk-actions", f"{BULK}_changelist", _to(f"{BULK}_changelist"), is_also_empty=True),
     Place("bulk-retry", f"{BULK}_ask", _to(f"{BULK}_ask", "retry", status="rejected")),

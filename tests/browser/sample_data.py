@@ -41,6 +41,7 @@ from destinations.models import (
 )
 from destinations.secrets import Secret
 from pinterest_sandbox import Sandbox
+from tests.browser.sample_alerts import add_alerts
 from tests.browser.visitors import Visitors
 
 PASSWORD = "correct horse battery"
@@ -112,6 +113,7 @@ def make_sample_data(sandbox: Sandbox, *, visitors: int, days: int, seed: int = 
         story.add_bulk_actions()
         story.add_saved_links()
         story.add_figures(days, random.Random(seed))
+        add_alerts(sample.admin, story.now)
         catalog_events(story.now)
         catalog_events(story.now + timedelta(minutes=1))
     return sample
