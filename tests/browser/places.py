@@ -8,9 +8,6 @@ what to do there first, if anything), or its URL name with a reason in
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
-from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
 from django.urls import reverse
@@ -18,36 +15,9 @@ from django_otp.oath import totp
 from playwright.sync_api import Page
 
 from deliveries.models import SeenEvent
-from tests.browser.sample_alerts import failing_channel, open_alert
+from tests.browser.alert_places import ALERT_PLACES
+from tests.browser.place import Doing, Place, Way, press, to
 from tests.browser.sample_data import PASSWORD, SampleData, refusal
-
-Way = Callable[[SampleData], str]
-Doing = Callable[[Page], Page | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A page. ``do`` goes on from ``path`` and returns the page it ends on, if another."""
-
-    slug: str
-    url_name: str
-    path: Way
-    do: Doing | None = None
-    is_also_empty: bool = False
-    """Is there when nothing has happened, too."""
-    user: str = "anna"
-    """Who looks at it; "" for somebody who has not signed in."""
-    status: int = 200
-    markup_of: str = ""
-    """Whose its markup is, if not ours: then what axe says of it is theirs to fix."""
-
-    @property
-    def is_for_strangers(self) -> bool:
-        return not self.user
-
-
-def _to(name: str, *arguments: object, **query: str) -> Way:
-    return lambda sample: reverse(name, args=arguments) + (f"?{urlencode(query)}" if query else "")
 
 
 def _to_delivery(**filters: object) -> Way:
@@ -100,14 +70,6 @@ def _of_batch(**filters: object) -> Way:
     )
 
 
-def _press(name: str) -> Doing:
-    def press(page: Page) -> None:
-        page.get_by_role("button", name=name).first.click()
-        page.wait_for_load_state()
-
-    return press
-
-
 def _ask(name: str, place: str) -> Doing:
     """A button whose answer appears on the same page."""
 
@@ -127,7 +89,7 @@ def _try_a_batch(page: Page) -> None:
         ' "context": {"traits": {"email": "a@example.com"}}}'
     )
     page.get_by_label("Received").fill(batch)
-    _press("Show what is sent")(page)
+    press("Show what is sent")(page)
 
 
 def _unfold_all(page: Page) -> None:
@@ -146,13 +108,6 @@ def _search(term: str) -> Doing:
 def _save_wrongly(page: Page) -> None:
     page.locator("#id_name").fill("Second shop")
     page.locator("#id_advertiser_id").fill("my account")
-    page.get_by_role("button", name="Save", exact=True).click()
-    page.wait_for_load_state()
-
-
-def _save_channel_wrongly(page: Page) -> None:
-    page.get_by_label("Name").fill("Chat")
-    page.get_by_label("Webhook URL").fill("https://example.com/hook")
     page.get_by_role("button", name="Save", exact=True).click()
     page.wait_for_load_state()
 
@@ -209,25 +164,26 @@ EVENTS = "admin:destinations_destination_events"
 BULK = "admin:deliveries_bulkaction"
 
 PLACES: tuple[Place, ...] = (
-    Place("login", "admin:login", _to("admin:login"), user="", is_also_empty=True),
-    Place("login-wrong", "admin:login", _to("admin:login"), _give_password("wrong"), user=""),
-    Place("forgot-password", "admin_password_reset", _to("admin_password_reset"), user=""),
-    Place("choose-password", "choose_password", _to("choose_password"), user=""),
+    *ALERT_PLACES,
+    Place("login", "admin:login", to("admin:login"), user="", is_also_empty=True),
+    Place("login-wrong", "admin:login", to("admin:login"), _give_password("wrong"), user=""),
+    Place("forgot-password", "admin_password_reset", to("admin_password_reset"), user=""),
+    Place("choose-password", "choose_password", to("choose_password"), user=""),
     Place(
         "choose-password-over",
         "choose_password",
-        _to("choose_password"),
+        to("choose_password"),
         _choose_password,
         user="",
     ),
-    Place("login-code", "login_code", _to("admin:login"), _give_password(PASSWORD), user=""),
-    Place("home", "admin:index", _to("admin:index"), is_also_empty=True),
-    Place("home-without-role", "admin:index", _to("admin:index"), user="ines"),
-    Place("all-of-a-kind", "admin:app_list", _to("admin:app_list", "deliveries")),
-    Place("home-30-days", "admin:index", _to("admin:index", range="30d")),
-    Place("delivery-log", LOG, _to(LOG), is_also_empty=True),
-    Place("delivery-log-rejected", LOG, _to(LOG, status="rejected"), _unfold_all),
-    Place("delivery-log-no-match", LOG, _to(LOG), _search("no-such-order")),
+    Place("login-code", "login_code", to("admin:login"), _give_password(PASSWORD), user=""),
+    Place("home", "admin:index", to("admin:index"), is_also_empty=True),
+    Place("home-without-role", "admin:index", to("admin:index"), user="ines"),
+    Place("all-of-a-kind", "admin:app_list", to("admin:app_list", "deliveries")),
+    Place("home-30-days", "admin:index", to("admin:index", range="30d")),
+    Place("delivery-log", LOG, to(LOG), is_also_empty=True),
+    Place("delivery-log-rejected", LOG, to(LOG, status="rejected"), _unfold_all),
+    Place("delivery-log-no-match", LOG, to(LOG), _search("no-such-order")),
     Place("delivery", f"{DELIVERY}_change", _to_delivery(status="delivered")),
     Place("delivery-completed", f"{DELIVERY}_change", _to_delivery(completed__contains="em")),
     Place(
@@ -249,7 +205,7 @@ PLACES: tuple[Place, ...] = (
     Place("delivery-nobody", f"{DELIVERY}_change", _to_delivery(error_code="missing_user_data")),
     Place("delivery-correct", f"{DELIVERY}_correct", _to_correction),
     Place(
-        "delivery-correct-refused", f"{DELIVERY}_correct", _to_correction, _press("Send the copy")
+        "delivery-correct-refused", f"{DELIVERY}_correct", _to_correction, press("Send the copy")
     ),
     Place("delivery-filtered", f"{DELIVERY}_change", _to_delivery(status="filtered")),
     Place(
@@ -266,14 +222,14 @@ PLACES: tuple[Place, ...] = (
     Place(
         "batches",
         "admin:deliveries_batch_changelist",
-        _to("admin:deliveries_batch_changelist"),
+        to("admin:deliveries_batch_changelist"),
         is_also_empty=True,
     ),
     Place("batch", "admin:deliveries_batch_change", _of_batch(status="delivered")),
     Place(
         "refusals",
         "admin:deliveries_refusal_changelist",
-        _to("admin:deliveries_refusal_changelist"),
+        to("admin:deliveries_refusal_changelist"),
         is_also_empty=True,
     ),
     Place(
@@ -281,33 +237,10 @@ PLACES: tuple[Place, ...] = (
         "admin:deliveries_refusal_change",
         lambda sample: reverse("admin:deliveries_refusal_change", args=[refusal().pk]),
     ),
-    Place("alerts", "alerts", _to("alerts"), is_also_empty=True),
-    Place("alert", "alert", lambda sample: reverse("alert", args=[open_alert().pk])),
-    Place("alert-rules", "alert_rules", _to("alert_rules"), is_also_empty=True),
-    Place("alert-rule", "alert_rule", _to("alert_rule", "undelivered")),
-    Place(
-        "alert-rule-past",
-        "alert_rule",
-        _to("alert_rule", "dead"),
-        _press("What would have fired"),
-    ),
-    Place("alert-channels", "alert_channels", _to("alert_channels"), is_also_empty=True),
-    Place(
-        "alert-channel",
-        "alert_channel",
-        lambda sample: reverse("alert_channel", args=[failing_channel().pk]),
-    ),
-    Place("alert-channel-add", "alert_channel_add", _to("alert_channel_add", "email")),
-    Place(
-        "alert-channel-mistakes",
-        "alert_channel_add",
-        _to("alert_channel_add", "slack"),
-        _save_channel_wrongly,
-    ),
-    Place("bulk-actions", f"{BULK}_changelist", _to(f"{BULK}_changelist"), is_also_empty=True),
-    Place("bulk-retry", f"{BULK}_ask", _to(f"{BULK}_ask", "retry", status="rejected")),
-    Place("bulk-discard", f"{BULK}_ask", _to(f"{BULK}_ask", "discard", status="dead")),
-    Place("bulk-replay", f"{BULK}_ask", _to(f"{BULK}_ask", "replay"), is_also_empty=True),
+    Place("bulk-actions", f"{BULK}_changelist", to(f"{BULK}_changelist"), is_also_empty=True),
+    Place("bulk-retry", f"{BULK}_ask", to(f"{BULK}_ask", "retry", status="rejected")),
+    Place("bulk-discard", f"{BULK}_ask", to(f"{BULK}_ask", "discard", status="dead")),
+    Place("bulk-replay", f"{BULK}_ask", to(f"{BULK}_ask", "replay"), is_also_empty=True),
     Place(
         "bulk-running",
         f"{BULK}_change",
@@ -321,14 +254,14 @@ PLACES: tuple[Place, ...] = (
     Place(
         "sources",
         "admin:destinations_source_changelist",
-        _to("admin:destinations_source_changelist"),
+        to("admin:destinations_source_changelist"),
         is_also_empty=True,
     ),
     Place("source", "admin:destinations_source_change", _of_source("change")),
     Place(
         "source-add",
         "admin:destinations_source_add",
-        _to("admin:destinations_source_add"),
+        to("admin:destinations_source_add"),
         is_also_empty=True,
     ),
     Place("source-events", "admin:destinations_source_events", _of_source("events")),
@@ -352,7 +285,7 @@ PLACES: tuple[Place, ...] = (
     Place(
         "destinations",
         "admin:destinations_destination_changelist",
-        _to("admin:destinations_destination_changelist"),
+        to("admin:destinations_destination_changelist"),
         is_also_empty=True,
     ),
     Place(
@@ -382,7 +315,7 @@ PLACES: tuple[Place, ...] = (
     Place(
         "destinations-archived",
         "admin:destinations_destination_changelist",
-        _to("admin:destinations_destination_changelist", archived="1"),
+        to("admin:destinations_destination_changelist", archived="1"),
     ),
     Place(
         "destination-archive",
@@ -392,13 +325,13 @@ PLACES: tuple[Place, ...] = (
     Place(
         "destination-add",
         "admin:destinations_destination_add",
-        _to("admin:destinations_destination_add"),
+        to("admin:destinations_destination_add"),
         is_also_empty=True,
     ),
     Place(
         "destination-mistakes",
         "admin:destinations_destination_add",
-        _to("admin:destinations_destination_add"),
+        to("admin:destinations_destination_add"),
         _save_wrongly,
     ),
     Place(
@@ -434,13 +367,13 @@ PLACES: tuple[Place, ...] = (
         "preview",
         "admin:destinations_destination_preview",
         _to_preview,
-        _press("Order Completed in a browser"),
+        press("Order Completed in a browser"),
     ),
     Place(
         "preview-rejected",
         "admin:destinations_destination_preview",
         _to_preview,
-        _press("An event without match data"),
+        press("An event without match data"),
     ),
     Place(
         "preview-batch",
@@ -451,18 +384,18 @@ PLACES: tuple[Place, ...] = (
     Place(
         "preview-blank",
         "admin:destinations_destination_preview_new",
-        _to("admin:destinations_destination_preview_new"),
+        to("admin:destinations_destination_preview_new"),
         is_also_empty=True,
     ),
-    Place("users", "admin:auth_user_changelist", _to("admin:auth_user_changelist")),
+    Place("users", "admin:auth_user_changelist", to("admin:auth_user_changelist")),
     Place("user", "admin:auth_user_change", _of_user("change")),
-    Place("user-add", "admin:auth_user_add", _to("admin:auth_user_add")),
+    Place("user-add", "admin:auth_user_add", to("admin:auth_user_add")),
     Place("user-link", "admin:auth_user_link", _of_colleague("link")),
     Place(
         "user-link-created",
         "admin:auth_user_link",
         _of_colleague("link"),
-        _press("Create a link"),
+        press("Create a link"),
     ),
     Place("user-password", "admin:auth_user_password_change", _of_user("password_change")),
     Place(
@@ -473,13 +406,13 @@ PLACES: tuple[Place, ...] = (
         ),
     ),
     Place("user-history", "admin:auth_user_history", _of_user("history")),
-    Place("groups", "admin:auth_group_changelist", _to("admin:auth_group_changelist")),
+    Place("groups", "admin:auth_group_changelist", to("admin:auth_group_changelist")),
     Place(
         "group",
         "admin:auth_group_change",
         lambda sample: reverse("admin:auth_group_change", args=[sample.group.pk]),
     ),
-    Place("group-add", "admin:auth_group_add", _to("admin:auth_group_add")),
+    Place("group-add", "admin:auth_group_add", to("admin:auth_group_add")),
     Place(
         "group-delete",
         "admin:auth_group_delete",
@@ -488,7 +421,7 @@ PLACES: tuple[Place, ...] = (
     Place(
         "history",
         "admin:admin_logentry_changelist",
-        _to("admin:admin_logentry_changelist"),
+        to("admin:admin_logentry_changelist"),
         is_also_empty=True,
     ),
     Place(
@@ -496,21 +429,21 @@ PLACES: tuple[Place, ...] = (
         "admin:admin_logentry_change",
         lambda sample: reverse("admin:admin_logentry_change", args=[sample.log_entry.pk]),
     ),
-    Place("own-password", "admin:password_change", _to("admin:password_change")),
-    Place("own-password-done", "admin:password_change_done", _to("admin:password_change_done")),
-    Place("two-factor", "two_factor", _to("two_factor"), is_also_empty=True),
-    Place("two-factor-set-up", "two_factor_set_up", _to("two_factor_set_up")),
+    Place("own-password", "admin:password_change", to("admin:password_change")),
+    Place("own-password-done", "admin:password_change_done", to("admin:password_change_done")),
+    Place("two-factor", "two_factor", to("two_factor"), is_also_empty=True),
+    Place("two-factor-set-up", "two_factor_set_up", to("two_factor_set_up")),
     Place(
         "two-factor-codes",
         "two_factor_set_up",
-        _to("two_factor_set_up"),
+        to("two_factor_set_up"),
         _turn_two_factor_on,
         user="sara",
     ),
     Place(
         "two-factor-on",
         "two_factor",
-        _to("two_factor_set_up"),
+        to("two_factor_set_up"),
         _turn_two_factor_on_and_return,
         user="noor",
     ),
@@ -521,11 +454,11 @@ PLACES: tuple[Place, ...] = (
             "admin:auth_user_two_factor_off", args=[User.objects.get(username="lena").pk]
         ),
     ),
-    Place("documentation", "documentation", _to("documentation", "operations")),
-    Place("people-remembered", "people", _to("people"), is_also_empty=True),
-    Place("api-docs", "", _to("ingest:docs"), user="", markup_of="Swagger UI"),
-    Place("forbidden", "", _to("admin:auth_user_changelist"), user="mei", status=403),
-    Place("form-too-old", "", _to("admin:login"), _forget_cookies_and_log_in, user=""),
+    Place("documentation", "documentation", to("documentation", "operations")),
+    Place("people-remembered", "people", to("people"), is_also_empty=True),
+    Place("api-docs", "", to("ingest:docs"), user="", markup_of="Swagger UI"),
+    Place("forbidden", "", to("admin:auth_user_changelist"), user="mei", status=403),
+    Place("form-too-old", "", to("admin:login"), _forget_cookies_and_log_in, user=""),
     Place("not-found", "", lambda sample: "/admin/no/such/page/", status=404),
-    Place("signed-out", "admin:logout", _to("admin:index"), _sign_out),
+    Place("signed-out", "admin:logout", to("admin:index"), _sign_out),
 )
