@@ -57,6 +57,7 @@ def transform_each(
         return
     for group in _groups(deliveries, GROUP_SIZE):
         people = People(_named_in(group, spaces))
+        people.mark_seen(now)
         group.reverse()
         while group:
             delivery = group.pop()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from django.conf import settings
 
 from deliveries.identity.keys import Name, key_of
-from deliveries.identity.rows import StoredPerson, read_people
+from deliveries.identity.rows import StoredPerson, mark_seen, read_people
 from destinations.models import Source
 from destinations.pinterest.consent import denies_consent
 from destinations.pinterest.identity import (
@@ -77,6 +78,10 @@ class People:
             )
             self._recalled[space, user_id, anonymous_id] = found
         return found
+
+    def mark_seen(self, now: float) -> None:
+        """Note that who was named was seen; ``now`` in Unix seconds."""
+        mark_seen(self._stored, datetime.fromtimestamp(now, UTC).date())
 
     def _read(self, names: set[Name]) -> None:
         keys = {name: key_of(*name) for name in names}

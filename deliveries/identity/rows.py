@@ -6,12 +6,16 @@ longer than the database takes to find them, so this is SQL, and keys are bytes.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import date
+from collections.abc import Collection, Mapping
+from datetime import date, timedelta
 from typing import NamedTuple
 
 import orjson
-from django.db import connection
+from django.conf import settings
+from django.db import connection, transaction
+
+from deliveries.identity.keys import uuid_of
+from deliveries.models import Person
 
 
 class StoredPerson(NamedTuple):
@@ -45,6 +49,33 @@ def read_people(keys: Collection[bytes], *, with_users: bool = False) -> dict[by
         )
         for key, entries, user, is_shared, *rest in rows
     }
+
+
+SEEN_STEPS = 30
+"""Of the retention: somebody of whom nothing new is said is written again after one of them."""
+
+
+def seen_until(today: date) -> date:
+    """Whoever was last written on this day or before is to be written again when seen."""
+    return today - timedelta(days=max(1, settings.IDENTITY_RETENTION_DAYS // SEEN_STEPS))
+
+
+def mark_seen(people: Mapping[bytes, StoredPerson], today: date) -> int:
+    """Note that these people were seen today, if that is news; returns how many were written.
+
+    Whom somebody else is just writing is left out. The version stays: what it guards is the same.
+    """
+    limit = seen_until(today)
+    keys = [uuid_of(key) for key, stored in people.items() if stored.seen_on <= limit]
+    if not keys:
+        return 0
+    has_row_locks = connection.features.has_select_for_update_skip_locked
+    with transaction.atomic():
+        unseen = Person.objects.filter(key__any_of=keys, seen_on__lte=limit).order_by("key")
+        locked = list(
+            unseen.select_for_update(skip_locked=has_row_locks).values_list("key", flat=True)
+        )
+        return Person.objects.filter(key__any_of=locked).update(seen_on=today)
 
 
 def statement(on_postgresql: bool, *, with_users: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from django.db import DatabaseError, transaction
 
 from deliveries.db.bulk_sql import upsert_rows
 from deliveries.identity.keys import Name, key_of, uuid_of
-from deliveries.identity.rows import read_people
+from deliveries.identity.rows import read_people, seen_until
 from deliveries.identity.second_chance import give_second_chances, remind
 from deliveries.models import Person as PersonModel
 from destinations.pinterest.consent import denies_consent
@@ -39,16 +39,14 @@ FRESH_SECONDS = 300.0
 """How long a process believes that what it wrote of a person still stands."""
 MAX_ATTEMPTS = 50
 """Each that fails is one that somebody else's succeeded."""
-SEEN_STEPS = 30
-"""Of the retention: somebody of whom nothing new is said is written again after one of them."""
 MAX_NOTED = 50_000
 """People whose last statements a process has in mind, twice."""
 
 
-Said = tuple[int, int | None, int | None, int | None, int | None, float]
+Said = tuple[int | None, int | None, int | None, int | None, float]
 """What events said of a person, as hashes of the parts that can say something; None: nothing.
 
-The day as an ordinal; who it is, or ``DENIED`` where consent was denied, which takes the place of
+Who it is, or ``DENIED`` where consent was denied, which takes the place of
 all that was said before; advertising ID; click ID; address; and when the oldest of it was said, by
 the monotonic clock. A plain tuple: Python's garbage collector does not look at those again.
 """
@@ -59,7 +57,7 @@ Speaker = tuple[int, str, Any, Any]
 
 
 def _is_silent(said: Said) -> bool:
-    return said[1:5] == _NO_PARTS
+    return said[:4] == _NO_PARTS
 
 
 _NO_PARTS = (None, None, None, None)
@@ -67,31 +65,29 @@ _NO_PARTS = (None, None, None, None)
 
 def _covers(before: Said, new: Said) -> bool:
     """Whether ``new`` says nothing else than was said before."""
-    day, told, device, click, client, _ = new
-    if before[0] != day:
-        return False
-    if before[1] == DENIED or told == DENIED:
-        return before[1] == told or _is_silent(new)
+    told, device, click, client, _ = new
+    if before[0] == DENIED or told == DENIED:
+        return before[0] == told or _is_silent(new)
     return (
-        (told is None or before[1] == told)
-        and (device is None or before[2] == device)
-        and (click is None or before[3] == click)
-        and (client is None or before[4] == client)
+        (told is None or before[0] == told)
+        and (device is None or before[1] == device)
+        and (click is None or before[2] == click)
+        and (client is None or before[3] == client)
     )
 
 
 def _followed_by(before: Said, new: Said) -> Said:
     """What has been said after ``new``."""
-    if DENIED in (before[1], new[1]):
+    if DENIED in (before[0], new[0]):
         return new
     told, device, click, client = (
-        old if part is None else part for old, part in zip(before[1:5], new[1:5], strict=True)
+        old if part is None else part for old, part in zip(before[:4], new[:4], strict=True)
     )
-    return new[0], told, device, click, client, before[5]
+    return told, device, click, client, before[4]
 
 
 class Note(NamedTuple):
-    """A statement of an event, in its space; None when all it says is that its person was seen.
+    """A statement of an event, in its space; None when nothing of it is kept.
 
     ``said``: what has then been said of the ``speaker``.
     """
@@ -145,8 +141,8 @@ class _Noted:
     def get(self, speaker: Speaker, now: float) -> Said | None:
         """``now`` by the monotonic clock."""
         found = self._recent.get(speaker) or self._older.get(speaker)
-        if found is not None and now - found[5] >= FRESH_SECONDS:
-            return found[0], None, None, None, None, found[5]
+        if found is not None and now - found[4] >= FRESH_SECONDS:
+            return None, None, None, None, found[4]
         return found
 
     def add(self, notes: Sequence[Note]) -> None:
@@ -171,7 +167,6 @@ class NoteTaker:
     def __init__(self, source: SourceRoutes, space: str, received_at: datetime) -> None:
         self._source = source
         self._space = space
-        self._day = received_at.toordinal()
         self._seen_at = int(received_at.timestamp())
         self._since = time.monotonic()
         self._said: dict[Speaker, Said] = {}
@@ -180,38 +175,37 @@ class NoteTaker:
 
     def note(self, event: dict[str, Any]) -> Note | None:
         """What is to be remembered of an event; None for what was said just before, or written
-        lately."""
+        lately, and for an event that says nothing: claims keep up who was seen."""
+        said = self._said_by(event)
         user_id, anonymous_id = event.get("userId"), event.get("anonymousId")
+        if _is_silent(said) and not (user_id and anonymous_id):
+            return None
         if not (
             (type(user_id) is str or user_id is None)
             and (type(anonymous_id) is str or anonymous_id is None)
         ):
             user_id, anonymous_id = ids_of(event)
         speaker = (self._source.source_id, self._space, user_id, anonymous_id)
-        said = self._said_by(event)
         before = self._said.get(speaker) or _noted.get(speaker, self._since)
         if before is not None and _covers(before, said):
             return None
         user_id, anonymous_id = ids_of(event)
         if not user_id and not anonymous_id:
             return None
-        statement = None
-        # Whose device it is was noted with the first of its events.
-        if not _is_silent(said) or (before is None and user_id and anonymous_id):
-            statement = statement_of(
-                event,
-                self._seen_at,
-                is_trusted=not self._source.is_public,
-                default_country=self._default_country,
-                with_client=self._source.remembers_address,
-            )
+        statement = statement_of(
+            event,
+            self._seen_at,
+            is_trusted=not self._source.is_public,
+            default_country=self._default_country,
+            with_client=self._source.remembers_address,
+        )
         self._said[speaker] = said = said if before is None else _followed_by(before, said)
         return Note(self._space, user_id, anonymous_id, statement, speaker, said)
 
     def _said_by(self, event: dict[str, Any]) -> Said:
         """The parts of an event that can say something of its person."""
         if denies_consent(event):
-            return self._day, DENIED, None, None, None, self._since
+            return DENIED, None, None, None, self._since
         about = ids = birthday = previous_id = told = device = client = None
         clicks: list[Any] = []
         traits, call = event.get("traits"), event.get("type")
@@ -240,7 +234,7 @@ class NoteTaker:
         if traits or about or ids or birthday or previous_id:
             told = hash(orjson.dumps((traits, about, ids, birthday, previous_id)))
         click = hash(orjson.dumps(clicks)) if clicks else None
-        return self._day, told, device, click, client, self._since
+        return told, device, click, client, self._since
 
 
 def _add_click_urls(holder: dict[str, Any], clicks: list[Any]) -> None:
@@ -287,7 +281,7 @@ def draft_people(notes: Sequence[Note], now: datetime) -> Draft:
             people[key] = person
     devices = {key for (_, kind, _), key in keys.items() if kind == DEVICE}
     today = now.astimezone(UTC).date()
-    unseen_since = today - timedelta(days=max(1, settings.IDENTITY_RETENTION_DAYS // SEEN_STEPS))
+    unseen_since = seen_until(today)
     rows, gained = [], []
     for key in sorted(stored.keys() | people.keys()):
         stored_row, after, was = stored.get(key), people.get(key), before.get(key, NOBODY)
