@@ -121,6 +121,8 @@ class BulkActionAdmin(LogAdmin):
         problem, preview, said = "", None, []
         try:
             selection = read_selection(address)
+            if verb == BulkVerb.DISCARD and selection == Selection():
+                raise ValueError(gettext("Choose a filter before you discard deliveries."))
             if verb == BulkVerb.REPLAY and not (selection.since and selection.until):
                 if selection.since or selection.until:
                     problem = gettext("Choose the start and end of the time range.")
@@ -339,6 +341,8 @@ def bulk_links(request: HttpRequest) -> list[tuple[str, str, str, str]]:
     ):
         if verb != BulkVerb.REPLAY and (request.GET.get("q") or not _can_change(verb, status)):
             continue  # a search cannot be acted upon as a whole
+        if verb == BulkVerb.DISCARD and not any(address[name] for name in PARAMETERS):
+            continue
         query = _query(replay if verb == BulkVerb.REPLAY else address)
         url = reverse("admin:deliveries_bulkaction_ask", args=[verb.value])
         promise = f"{promise} {assurance}"

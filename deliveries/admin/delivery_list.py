@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.db import models
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy
 
+from deliveries.admin.event_columns import read_summaries
+from deliveries.admin.log_bar import chips, chosen_columns, column_links, presets, tabs
 from deliveries.admin.paging import KeysetChangeList
 from deliveries.models import Delivery
 from deliveries.privacy.masked_rows import sees_personal_data
 from deliveries.search import PARAMETERS, Selection, all_pages, find_page, read_selection
+from destinations.pinterest.summary import Summary
 
 
 class DeliveryList(KeysetChangeList):
@@ -31,6 +36,19 @@ class DeliveryList(KeysetChangeList):
             )
         self.selection = _selection(request)
         super().get_results(request)
+        columns = chosen_columns(request)
+        if {"order", "value"} & {*columns}:
+            masks = not sees_personal_data(request.user)
+            summaries = read_summaries(self.result_list, masks=masks)
+            for row in self.result_list:
+                row.summary = summaries.get(row.event_id, Summary())
+        is_filtered = any(request.GET.get(name, "").strip() for name in PARAMETERS)
+        is_search = bool(request.GET.get(SEARCH_VAR)) or (is_filtered and self.selection is None)
+        status = request.GET.get("status", "").strip()
+        self.tabs = tabs(self, self.selection, status, is_search=is_search)
+        self.chips = chips(self)
+        self.presets = presets(self, self.zone_name, timezone.now())
+        self.column_links = column_links(self, columns)
 
     def find(
         self, *, before: int | None = None, after: int | None = None, count: int

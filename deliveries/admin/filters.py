@@ -34,6 +34,10 @@ class BarFilter(SimpleListFilter):
 
     control = "relay/filters/choice.html"
 
+    @property
+    def is_time(self) -> bool:
+        return self.control.endswith(("minute.html", "moment.html"))
+
     def __init__(self, request: HttpRequest, *args: Any) -> None:
         self.zone = zone_of(request.GET)  # in which moments and days are meant
         super().__init__(request, *args)

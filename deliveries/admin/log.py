@@ -21,6 +21,7 @@ from deliveries.admin.delivery_list import DeliveryList
 from deliveries.admin.delivery_pages import BatchPages, DeliveryPages
 from deliveries.admin.history_notes import note_deliveries
 from deliveries.admin.log_admin import LogAdmin, related
+from deliveries.admin.log_bar import COLUMNS_PARAMETER, chosen_columns
 from deliveries.models import Batch, Delivery, Event, Refusal
 from deliveries.phrases import group_digits, say_next_try, show_answer, show_status, show_time
 from deliveries.privacy.event_ids import with_readable_event_ids
@@ -47,6 +48,7 @@ class DeliveryAdmin(DeliveryPages):
     )
     list_filter = filters.LOG_FILTERS
     search_fields = ("event__message_id",)
+    own_parameters = LogAdmin.own_parameters | {COLUMNS_PARAMETER}
     actions = ("retry_selected", "discard_selected")
     page_prefetches = (
         Prefetch("event", Event.objects.defer("body")),
@@ -63,6 +65,10 @@ class DeliveryAdmin(DeliveryPages):
         "test it, copy a snippet from the source's page."
     )
     empty_link = ("admin:destinations_source_changelist", gettext_lazy("Go to sources"))
+
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        chosen = tuple(f"shown_{name}" for name in chosen_columns(request))
+        return (*self.list_display[:3], *chosen, *self.list_display[3:])
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[DeliveryList]:
         return DeliveryList
@@ -127,6 +133,18 @@ class DeliveryAdmin(DeliveryPages):
             return "–"
         return format_html("<code>{}</code>", delivery.conversion_name)
 
+    @display(description=gettext_lazy("Order"))
+    def shown_order(self, delivery: Any) -> SafeString | str:
+        return _clamp(delivery.summary.order_id) if delivery.summary.order_id else "–"
+
+    @display(description=gettext_lazy("Value"))
+    def shown_value(self, delivery: Any) -> str:
+        return f"{delivery.summary.value} {delivery.summary.currency}".strip() or "–"
+
+    @display(description=gettext_lazy("Warnings"))
+    def shown_warnings(self, delivery: Delivery) -> SafeString | str:
+        return _clamp(_codes_of(delivery)) if delivery.warnings else ""
+
     @display(description=gettext_lazy("Destination"))
     def shown_destination(self, delivery: Delivery) -> SafeString:
         return _clamp(_name_of(related(delivery, "destination"), delivery.destination_id))
@@ -139,12 +157,11 @@ class DeliveryAdmin(DeliveryPages):
         said = ngettext("%(count)s warning", "%(count)s warnings", len(delivery.warnings)) % {
             "count": len(delivery.warnings)
         }
-        codes = ", ".join(dict.fromkeys(str(one.get("code", "")) for one in delivery.warnings))
         return format_html(
             '{}<small class="relay-warned" title="{}"><span class="material-symbols-outlined" '
             'aria-hidden="true">warning</span>{}</small>',
             badge,
-            codes,
+            _codes_of(delivery),
             said,
         )
 
@@ -290,6 +307,10 @@ class RefusalAdmin(LogAdmin):
     @display(description=gettext_lazy("Content"))
     def shown_excerpt(self, refusal: Refusal) -> SafeString:
         return format_html('<code class="relay-excerpt">{}</code>', refusal.excerpt[:200])
+
+
+def _codes_of(delivery: Delivery) -> str:
+    return ", ".join(dict.fromkeys(str(one.get("code", "")) for one in delivery.warnings))
 
 
 def _say_unread(request: HttpRequest, since: datetime, until: datetime) -> None:

@@ -149,6 +149,7 @@ def test_from_the_first_login_to_an_export(
     # It is fixed, and everything that failed is sent again.
     journey.set_dedup_key("")
     visitor.open(f"{LOG}?status=rejected")
+    page.locator("summary", has_text="Actions").click()
     page.get_by_role("link", name="Retry all with status rejected").click()
     expect(page.get_by_role("heading", name="Retry 2 deliveries?")).to_be_visible()
     page.get_by_label("Reason").fill("The dedup key was wrong")
@@ -158,6 +159,7 @@ def test_from_the_first_login_to_an_export(
     expect(page.get_by_text(re.compile("2 queued"))).to_be_visible()
     journey.wait_for_rows("delivered", 3)
 
+    page.locator("summary", has_text="Actions").click()
     with page.expect_download() as download:
         page.get_by_role("link", name="CSV").click()
     assert re.fullmatch(r"deliveries-[\d-]+\.csv", download.value.suggested_filename)

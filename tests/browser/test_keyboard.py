@@ -63,8 +63,7 @@ def test_a_rejected_delivery_is_found_and_retried_with_the_keyboard_alone(
     rejected = make_rejected(destination)
     page.goto(served.url + LOG)
 
-    tab_to(page, page.get_by_label("Status"))
-    page.keyboard.type("Rejected")
+    tab_to(page, page.locator(".relay-tabs a", has_text="Rejected"))
     page.keyboard.press("Enter")
     page.wait_for_url("**/?*status=rejected*")
     tab_to(page, page.locator("#result_list .relay-link--strong"))
@@ -98,22 +97,22 @@ def test_a_filter_applies_with_enter_and_not_while_it_is_chosen(page: Page, serv
     page.goto(served.url + LOG)
     navigations: list[str] = []
     page.on("framenavigated", lambda frame: navigations.append(frame.url))
-    status = page.get_by_label("Status")
-    tab_to(page, status)
-    for _ in range(3):
-        page.keyboard.press("ArrowDown")
-    assert status.input_value() == "delivered"
-    assert status.evaluate(IS_FOCUSED)
+    tab_to(page, page.locator("summary", has_text="Add filter"))
+    page.keyboard.press("Enter")
+    code = page.locator("select[name=error_code]")
+    tab_to(page, code)
+    page.keyboard.press("ArrowDown")
+    assert code.input_value() == "missing_user_data"
+    assert code.evaluate(IS_FOCUSED)
     assert navigations == []
-    expect(page.get_by_role("button", name="Apply")).to_have_class(re.compile("button--main"))
+    expect(page.locator("[data-relay-apply]")).to_have_class(re.compile("button--main"))
 
     page.keyboard.press("Enter")
-    page.wait_for_url("**/?*status=delivered*")
-    expect(page.get_by_label("Status")).to_be_focused()
-    page.get_by_role("button", name="Apply").focus()
-    page.keyboard.press("Enter")
-    page.wait_for_load_state()
-    expect(page.get_by_role("button", name="Apply")).to_be_focused()
+    page.wait_for_url("**/?*error_code=missing_user_data*")
+    expect(page.locator("select[name=error_code]")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("summary", has_text="Add filter")).to_be_focused()
+    expect(page.locator("select[name=error_code]")).to_be_hidden()
 
 
 @pytest.mark.postgres

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from deliveries.admin.home import _log_url, _say_start
-from deliveries.models import BulkAction, Delivery
+from deliveries.models import BulkAction, Delivery, Event
 from deliveries.search.zones import find_zone
 from deliveries.stats.figures import Span
 from tests.factories import make_deliveries, make_destination
@@ -27,6 +27,7 @@ MOMENT = datetime(2026, 7, 1, 22, 30, tzinfo=UTC)
 def delivery() -> Delivery:
     (made,) = make_deliveries(make_destination())
     Delivery.objects.update(created_at=MOMENT)
+    Event.objects.update(received_at=MOMENT)
     return made
 
 

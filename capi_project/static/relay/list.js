@@ -49,8 +49,24 @@ function goBackToFocus() {
   if (kept?.path !== window.location.pathname || Date.now() - kept.at > FOCUS_MILLISECONDS) return;
   const bar = document.querySelector("[data-relay-bar]");
   const field = kept.name && bar?.elements.namedItem(kept.name);
+  const menu = field && field.closest("details");
+  if (menu) menu.open = true;
   (field || bar?.querySelector("[data-relay-apply]"))?.focus();
 }
+
+/* A menu closes with Escape, and with a click elsewhere. */
+function closeMenus(except) {
+  for (const menu of document.querySelectorAll("[data-relay-menu][open]")) {
+    if (!menu.contains(except)) menu.open = false;
+  }
+}
+document.addEventListener("click", (click) => closeMenus(click.target));
+document.addEventListener("keydown", (press) => {
+  const menu = press.key === "Escape" && press.target.closest?.("[data-relay-menu][open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
 
 /* / goes to the search, j and k to the next and previous row, Enter opens it. Single characters can
    get in the way of speech input, so they can be turned off (WCAG 2.1.4). */

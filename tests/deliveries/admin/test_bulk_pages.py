@@ -65,7 +65,7 @@ def test_the_log_leads_to_a_count_then_to_a_bulk_action_over_exactly_what_it_sho
 
 def test_a_running_bulk_action_is_watched_and_cancelled(admin_client):
     make_rejected(make_destination())
-    admin_client.post(f"{LIST}new/discard/", {"reason": "a test"})
+    admin_client.post(f"{LIST}new/discard/", {"status": "pending", "reason": "a test"})
     action = BulkAction.objects.get()
     page = admin_client.get(f"{LIST}{action.pk}/change/").content.decode()
     assert "Queued</span>" in page
