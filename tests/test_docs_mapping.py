@@ -24,6 +24,7 @@ MODULES = [
     "emails",
     "event_fields",
     "event_names",
+    "explanation",
     "gates",
     "integrations",
     "languages",
