@@ -42,7 +42,7 @@ pages: list[Any] = [
         admin.site.admin_view(documentation),
         name="documentation",
     ),
-    path("admin/alerts/", include("deliveries.admin.alert_urls")),
+    path("admin/", include("deliveries.admin.alert_urls")),
     path("admin/people/", admin.site.admin_view(people_view), name="people"),
     path("admin/two-factor/", admin.site.admin_view(own_view), name="two_factor"),
     path("admin/two-factor/set-up/", admin.site.admin_view(set_up_view), name="two_factor_set_up"),

@@ -14,7 +14,7 @@ from django.utils.formats import number_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
-from deliveries.admin.alert_pages import failing_channels, open_alert_lines
+from deliveries.admin.alert_pages import MAY_SET_UP, failing_channels, open_alert_lines
 from deliveries.admin.charts import Chart, draw_bars
 from deliveries.destination_states import State, read_states
 from deliveries.error_codes import meaning_of, remedy_of
@@ -101,6 +101,7 @@ def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     if sees_log:
         context["open_alerts"] = open_alert_lines()
         context["failing_channels"] = failing_channels()
+        context["may_set_up"] = user.has_perm(MAY_SET_UP)
     figures = read_figures(span, now)
     context["steps"] = _steps(sources, destinations, figures)
     if user.has_perm("destinations.view_source"):

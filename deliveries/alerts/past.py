@@ -76,7 +76,7 @@ def _read_slots(now: datetime) -> dict[str, dict[int, Counter[str]]]:
                 ELSE metric END AS what,
             CAST(SUM(count) AS bigint)
         FROM {connection.ops.quote_name(Tally._meta.db_table)}
-        WHERE level IN (0, 1, 2, 3) AND bucket >= %s AND (
+        WHERE level IN (0, 1, 2, 3) AND bucket >= %s AND bucket <= %s AND (
             metric IN ('received', 'refused', 'delivered', 'match:em')
             OR metric LIKE %s OR metric LIKE %s
         )
@@ -87,7 +87,9 @@ def _read_slots(now: datetime) -> dict[str, dict[int, Counter[str]]]:
         lambda: defaultdict(Counter)
     )
     with connection.cursor() as cursor:
-        cursor.execute(statement, ["rejected:%", "dead:%", begin, "rejected:%", "dead:%"])
+        cursor.execute(
+            statement, ["rejected:%", "dead:%", begin, int(now.timestamp()), "rejected:%", "dead:%"]
+        )
         for destination_id, source_id, slot, what, count in cursor.fetchall():
             if destination_id is not None:
                 found[f"destination:{destination_id}"][slot][what] += count

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import Locator, Page, expect
 
+from deliveries.alerts.run import evaluate
 from tests.browser.chromium import Visitor
 from tests.browser.sample_data import PASSWORD, make_people
 from tests.deliveries.catalog.events import store, take_in
@@ -237,3 +239,34 @@ def test_a_colleague_gets_access_with_a_link_that_leaves_no_trace_in_the_address
     other.get_by_role("link", name="Delivery log").wait_for()
     assert asked
     assert not [url for url in asked if key in url.partition("#")[0]]
+
+
+def test_an_alert_is_acknowledged_and_a_channel_added_with_the_keyboard_alone(
+    page: Page, served: Any
+) -> None:
+    make_destination(name="Garden", paused_at=timezone.now(), paused_code="unauthorised")
+    evaluate(timezone.now())
+    page.goto(f"{served.url}/admin/alerts/")
+    tab_to(page, page.get_by_role("link", name="Garden is paused"))
+    page.keyboard.press("Enter")
+    tab_to(page, page.get_by_label("Note (optional)"))
+    page.keyboard.type("On it")
+    tab_to(page, page.get_by_role("button", name="Acknowledge"))
+    assert page.evaluate(SHOWS_FOCUS)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("On it")).to_be_visible()
+    page.goto(f"{served.url}/admin/alert-channels/")
+    tab_to(page, page.get_by_role("link", name="Slack"))
+    page.keyboard.press("Enter")
+    for label, text in (
+        ("Name", "Chat"),
+        (
+            "Webhook URL",
+            "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ",
+        ),
+    ):
+        tab_to(page, page.get_by_label(label, exact=True))
+        page.keyboard.type(text)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("was saved. Send a test")).to_be_visible()
+    tab_to(page, page.get_by_role("button", name="Send a test"))

@@ -13,6 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from deliveries.alerts.models import Alert, Channel, Message
 from deliveries.models import BulkAction, Delivery, Refusal, SavedLink
 from destinations.models import EventMapping
 from tests.accounts.test_roles import ENTRY_POINTS, url_of
@@ -99,7 +100,23 @@ def add_rows(user: User, count: int, rows: dict[str, Any]) -> None:
                 object_repr=str(row),
                 change_message="[]",
             )
+        alert = Alert.objects.create(
+            condition="paused",
+            subject=f"destination:{destination.pk}",
+            destination=destination,
+            severity="critical",
+            since=timezone.now(),
+            fired_at=timezone.now(),
+            seen_at=timezone.now(),
+            resolved_at=timezone.now() if number % 2 else None,
+            acknowledged_by=other,
+        )
+        channel = Channel.objects.create(name=f"Channel {kind}", kind="slack", failure_count=1)
+        for told in Alert.objects.all():
+            Message.objects.create(alert=told, channel=channel, kind="fired")
         for name, row in (
+            ("alert", alert),
+            ("channel", channel),
             ("delivery", sent[0]),
             ("batch", batch),
             ("refusal", refusal),
