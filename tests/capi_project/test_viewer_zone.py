@@ -28,6 +28,7 @@ def delivery() -> Delivery:
     (made,) = make_deliveries(make_destination())
     Delivery.objects.update(created_at=MOMENT)
     Event.objects.update(received_at=MOMENT)
+    Event.objects.update(received_at=MOMENT)
     return made
 
 
