@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 import kombu.transport
-from celery import Celery
-from celery.signals import task_prerun, worker_ready
+from celery import Celery, Task, states
+from celery.signals import task_postrun, task_prerun, worker_init, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "capi_project.settings")
 
@@ -15,10 +16,11 @@ from django.conf import settings
 from django.db import connections
 
 from capi_project.garbage import collect_less_often
+from deliveries.stats import process_metrics
 
 MAINTENANCE = (
     *("prune", "merge_tallies", "check_connections", "index_events", "list_contents"),
-    *("catalog_events", "second_chances"),
+    *("catalog_events", "second_chances", "collect_metrics"),
 )
 """Tasks that make room for all others."""
 SCHEDULE = {
@@ -31,12 +33,16 @@ SCHEDULE = {
     "second_chances": (30, 25),
     # For what was not checked for a day: most runs find nothing.
     "check_connections": (300, 250),
+    **({"collect_metrics": (15, 12)} if settings.METRICS_ON else {}),
 }
 """Task → seconds between two runs, and after how many one that still waits is worth nothing: the
 next one does its work."""
 
 ALERTS = "deliveries.alerts.tasks.alerts"
 ALERTS_EVERY_SECONDS = 30
+
+_started: dict[str, float] = {}
+"""Task ID → when it began (monotonic)."""
 
 app = Celery("capi_relay")
 app.conf.update(
@@ -101,6 +107,27 @@ else:
         "health_check_interval": 10,
     }
 app.autodiscover_tasks(["deliveries", "deliveries.alerts"])
+
+
+@worker_init.connect
+def _count(**_: object) -> None:
+    """Count what this process does, if somebody may read it."""
+    if settings.METRICS_ON:
+        process_metrics.start(settings.METRICS_DIR, "worker")
+
+
+@task_prerun.connect
+def _note_start(task_id: str, **_: object) -> None:
+    if settings.METRICS_ON:
+        _started[task_id] = time.monotonic()
+
+
+@task_postrun.connect
+def _note_end(task_id: str, task: Task[..., object], state: str | None, **_: object) -> None:
+    if (started := _started.pop(task_id, None)) is not None:
+        process_metrics.note_task(
+            str(task.name), state == states.SUCCESS, time.monotonic() - started
+        )
 
 
 @task_prerun.connect

@@ -29,6 +29,7 @@ PAGES = {
     "errors": gettext_lazy("Error codes"),
     "alerts": gettext_lazy("Alerts"),
     "operations": gettext_lazy("Operations"),
+    "monitoring": gettext_lazy("Monitoring"),
     "security": gettext_lazy("Security"),
     "architecture": gettext_lazy("How it works"),
     "glossary": gettext_lazy("Glossary"),

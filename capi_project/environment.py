@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -82,6 +83,16 @@ class Environment:
         """Comma-separated values, blanks dropped."""
         value = self.text(name)
         return [part.strip() for part in value.split(",") if part.strip()] or list(default)
+
+    def networks(self, name: str) -> list[IPv4Network | IPv6Network]:
+        """Comma-separated addresses and networks (10.0.0.0/8)."""
+        found = []
+        for part in self.listing(name):
+            try:
+                found.append(ip_network(part, strict=False))
+            except ValueError:
+                self.mistakes.append(f"{name}: {part!r} isn't an IP address or network.")
+        return found
 
     def secret(self, name: str, kept_in: Path, generate: Callable[[], str]) -> str:
         """The variable, else what the file ``kept_in`` holds; made there (mode 600) when new."""

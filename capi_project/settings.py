@@ -16,6 +16,7 @@ from django.core.management.utils import get_random_secret_key
 
 from capi_project.data_folder import UMASK, protect
 from capi_project.environment import Environment
+from capi_project.log_lines import configure as configure_logging
 from capi_project.theme import UNFOLD as UNFOLD  # how the admin looks
 from capi_project.version import VERSION, commit
 
@@ -113,6 +114,7 @@ INSTALLED_APPS = [
     "deliveries.alerts",
 ]
 MIDDLEWARE = [
+    "capi_project.observed.ObservedRequests",
     "deliveries.ingest.middleware.IngestFront",
     "capi_project.https.HttpsMiddleware",
     "capi_project.headers.PageHeadersMiddleware",
@@ -342,18 +344,36 @@ without URL_PREFIX."""
 ALERTS_ALLOW_PRIVATE = env.boolean("ALERTS_ALLOW_PRIVATE", False)
 """Channels may lead to this machine and its network, and a webhook's URL may be http."""
 
+# --- Metrics -------------------------------------------------------------------------------------
+METRICS_TOKEN = env.text("METRICS_TOKEN")
+"""Whoever sends it as a bearer token may read /metrics."""
+METRICS_ALLOWED_IPS = env.networks("METRICS_ALLOWED_IPS")
+"""And whoever asks from these networks. Without either there is no /metrics."""
+METRICS_ON = bool(METRICS_TOKEN or METRICS_ALLOWED_IPS)
+METRICS_DIR = DATA_DIR / "metrics"
+if 0 < len(METRICS_TOKEN) < 16:
+    env.mistakes.append("METRICS_TOKEN must have at least 16 characters.")
+
 # --- Logging -------------------------------------------------------------------------------------
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")).upper()
+LOG_FORMAT = env.choice("LOG_FORMAT", "text", ("text", "json"))
+"""Lines for people, or a JSON object each."""
+configure_logging(in_json=LOG_FORMAT == "json")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "filters": {"client": {"()": "capi_project.log_lines.WithoutClientTracebacks"}},
+    "formatters": {
+        "line": {"()": "capi_project.log_lines.make_formatter", "in_json": LOG_FORMAT == "json"}
+    },
+    "filters": {
+        "client": {"()": "capi_project.log_lines.WithoutClientTracebacks"},
+        "path": {"()": "capi_project.log_lines.WithoutPaths"},
+    },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
             "formatter": "line",
-            "filters": ["client"],
+            "filters": ["client", "path"],
         },
         "nowhere": {"class": "logging.NullHandler"},
     },

@@ -14,7 +14,7 @@ from webserver.limits import Limits
 from webserver.processes import Service, serve
 
 _INGEST = ("v1/", "beacon/", "pixel/", "sourceconfig")
-_PROBES = frozenset({"", "health", "readyz", "version", "robots.txt"})
+_PROBES = frozenset({"", "health", "readyz", "metrics", "version", "robots.txt"})
 
 
 def main(arguments: list[str]) -> int:

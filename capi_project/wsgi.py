@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+
+from deliveries.stats import process_metrics
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "capi_project.settings")
 
 application = get_wsgi_application()
+if settings.METRICS_ON:
+    process_metrics.start(settings.METRICS_DIR, "web")

@@ -18,6 +18,7 @@ from deliveries.engine.claims import destinations_with_due_deliveries, forget_en
 from deliveries.engine.dispatch import deliver_batch
 from deliveries.engine.wakeups import wake, wake_for_bulk, wake_for_prune
 from deliveries.identity.second_chance import look_again
+from deliveries.metrics.collecting import take_snapshot
 from deliveries.privacy.retention import prune as prune_in_steps
 from deliveries.search.block_index import list_contents as list_in_steps
 from deliveries.search.search_keys import index_events as index_in_steps
@@ -185,3 +186,9 @@ def second_chances() -> int:
         if not looked_at:
             break
     return count
+
+
+@shared_task
+def collect_metrics() -> int:
+    """Take the snapshot that /metrics hands out; returns whether it was taken."""
+    return int(settings.METRICS_ON and take_snapshot(timezone.now()))

@@ -175,8 +175,10 @@ def prepare(options: Options) -> list[str]:
     django.setup()
     from django.conf import settings
 
+    from deliveries.stats import process_metrics
     from destinations import first_start
 
+    process_metrics.remove_all(settings.METRICS_DIR)
     settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
     try:
         call_command("migrate", interactive=False, verbosity=0)

@@ -32,6 +32,7 @@ PROBES = {
     "pgbouncer": (services.pgbouncer_path, "PgBouncer"),
     "nginx": (services.nginx_path, "nginx"),
     "caddy": (services.caddy_path, "Caddy"),
+    "prometheus": (services.prometheus_path, "Prometheus and promtool"),
     "shared": (services.shared_folder, "the folder with larger samples (CAPI_SHARED_DIR)"),
 }
 lacking: Counter[str] = Counter()

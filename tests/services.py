@@ -92,6 +92,12 @@ def caddy_path() -> str:
 
 
 @cache
+def prometheus_path() -> str:
+    """Prometheus, with promtool beside it, or ''."""
+    return (shutil.which("prometheus") or "") if shutil.which("promtool") else ""
+
+
+@cache
 def shared_folder() -> str:
     """The folder with larger samples that some machines have beside the repository, or ''."""
     chosen = os.environ.get("CAPI_SHARED_DIR", "")

@@ -290,6 +290,7 @@ class Server:
     def _dispatch(self, connection: Connection, request: Request) -> None:
         pool = self._pools[self._choose_pool(request.environ["PATH_INFO"])]
         connection.phase = Phase.WORKING
+        request.environ["webserver.complete_at"] = monotonic()
         if not pool.submit(connection, request):
             self._refuse(
                 connection,

@@ -22,6 +22,9 @@ SPARE_REQUESTS = 5
 RATE_LIMITED_SECONDS = 5.0
 """After a 429 that names no time: what is due besides would only earn the next one."""
 
+_MOST = 2**31 - 1
+"""What the column of an integer holds."""
+
 
 def note_reply(
     destination_id: int, reply: Reply | NoReply, reading: Reading, now: datetime
@@ -39,7 +42,8 @@ def note_reply(
     if is_nearly_spent(reading):
         hold_seconds = max(hold_seconds, reading.reset_seconds or 1.0)
     changes = {"last_success_at": now} if reply.status < 300 else {}
-    circuit.update(failure_count=0, **changes, **_held(now, hold_seconds))
+    left = None if reading.remaining_requests is None else min(reading.remaining_requests, _MOST)
+    circuit.update(failure_count=0, remaining_requests=left, **changes, **_held(now, hold_seconds))
 
 
 def is_nearly_spent(reading: Reading) -> bool:

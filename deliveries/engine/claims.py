@@ -13,6 +13,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from deliveries.engine.circuit import CIRCUIT_OPENS_AT
 from deliveries.engine.types import Claimed
 from deliveries.models import Circuit, Claim, Delivery
+from deliveries.stats.tallies import LEASE_EXPIRED, append
 from deliveries.statuses import DeliveryStatus
 from destinations.models import Destination
 
@@ -47,7 +48,7 @@ def claim(destination_id: int, rules: ClaimRules, now: datetime, worker: str) ->
         )
         if circuit.hold_until is not None and circuit.hold_until > now:
             return None
-        Claim.objects.filter(destination_id=destination_id, expires_at__lte=now).delete()
+        _end_claims(destination_id, now)
         probing = circuit.failure_count >= CIRCUIT_OPENS_AT
         in_flight = Claim.objects.filter(destination_id=destination_id).count()
         if in_flight >= (1 if probing else rules.concurrency):
@@ -118,5 +119,18 @@ def release(claimed: Claimed, in_doubt: Collection[int] = ()) -> int:
 
 def forget_ended_claims(now: datetime) -> int:
     """Delete what is left of claims whose worker died; says how many there were."""
-    count, _ = Claim.objects.filter(expires_at__lte=now).delete()
+    over = Claim.objects.filter(expires_at__lte=now)
+    ids = set(over.values_list("destination_id", flat=True))
+    if not ids:
+        return 0
+    with transaction.atomic():
+        return sum(_end_claims(destination_id, now) for destination_id in sorted(ids))
+
+
+def _end_claims(destination_id: int, now: datetime) -> int:
+    """Delete and count the claims of a destination whose lease is over; in a transaction."""
+    over = Claim.objects.filter(destination_id=destination_id, expires_at__lte=now)
+    count, _ = over.delete()
+    if count:
+        append({LEASE_EXPIRED: count}, now, destination_id=destination_id)
     return count

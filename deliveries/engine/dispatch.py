@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import random
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
@@ -38,7 +39,7 @@ from destinations.pinterest.outcomes import Outcome, OutcomeKind
 from destinations.pinterest.replies import Reading, read_reply
 from destinations.secrets import SecretUnreadable
 
-logger = logging.getLogger(__name__)
+logger: Any = structlog.stdlib.get_logger(__name__)
 
 POLICY = RetryPolicy(settings.RETRY_DELAYS_SECONDS or DEFAULT_DELAYS_SECONDS)
 DATABASE_PAUSE = timedelta(seconds=0.5)
@@ -150,6 +151,7 @@ class BatchRun:
                 for position, outcome in search.learn(span, sent.reading)
             ]
             batch_id = self.settle(judged, sent)
+            _log_request(sent, batch_id)
             self.in_doubt.clear()
             if span.size == 1:
                 sent_alone[span.start] = Place(batch_id, 0)
@@ -174,7 +176,7 @@ class BatchRun:
         if search.pause_reason is not None:
             reason = search.pause_reason
             pause_automatically(self.destination.pk, reason.code, reason.message, self.clock())
-            logger.warning("Destination %s is paused: %s", self.destination.pk, reason.code)
+            logger.warning("Destination paused", destination=self.destination.pk, code=reason.code)
             return False
         return may_go_on
 
@@ -205,10 +207,9 @@ class BatchRun:
         reply = send_dummy(self.destination, now)
         reading = read_reply(reply, 1)
         logger.warning(
-            "Destination %s: all events were refused with the same error; the response to a "
-            "made-up event is %s.",
-            self.destination.pk,
-            reading.status or reading.outcomes[0].code,
+            "All events were refused with the same error; asked with a made-up event",
+            destination=self.destination.pk,
+            response=reading.status or reading.outcomes[0].code,
         )
         if reading.outcomes[0].kind in (OutcomeKind.RETRYABLE, OutcomeKind.UNKNOWN):
             note_reply(self.destination.pk, reply, reading, now)
@@ -236,7 +237,11 @@ class BatchRun:
                     retry_after_seconds=retry_after_seconds,
                 )
             except (OperationalError, InterfaceError) as error:
-                logger.warning("Can't settle now (%s).", type(error).__name__)
+                logger.warning(
+                    "Can't settle now",
+                    destination=self.destination.pk,
+                    error=type(error).__name__,
+                )
                 if not self.wait_for_database():
                     raise
                 # The connection may have been lost after the commit.
@@ -257,6 +262,21 @@ class BatchRun:
                 continue
             return True
         return False
+
+
+def _log_request(sent: SentRequest, batch_id: int | None) -> None:
+    """One line for each request: numbers and codes, nothing of what was sent."""
+    counts = Counter(str(outcome.kind) for outcome in sent.reading.outcomes)
+    logger.info(
+        "Batch sent",
+        destination=sent.destination.pk,
+        batch=batch_id,
+        status=sent.reading.status or sent.reading.outcomes[0].code,
+        duration_ms=sent.reply.duration_ms,
+        bytes=len(sent.body),
+        conversions=sent.size,
+        **counts,
+    )
 
 
 def _load(claimed: Claimed, waits_for_consent: bool = False) -> Iterator[ClaimedDelivery]:

@@ -19,7 +19,7 @@ from deliveries.engine.types import Claimed, Judged, SentRequest
 from deliveries.identity.later_consent import Wait, note_waits
 from deliveries.identity.second_chance import note_waiting
 from deliveries.models import Attempt, Batch, Delivery
-from deliveries.stats.tallies import Settled, remembered_bits, tally_settled
+from deliveries.stats.tallies import Requested, Settled, remembered_bits, tally_settled
 from deliveries.statuses import OPEN, DeliveryStatus
 from destinations.pinterest.client import Reply
 from destinations.pinterest.identity import write_completed
@@ -143,10 +143,21 @@ def settle(
                 and (created_at := ours.get(one.delivery_id)) is not None
             ],
             now,
+            _requested(sent, judged) if sent is not None else None,
         )
         if sent is not None:
             note_reply(claimed.destination_id, sent.reply, sent.reading, now)
     return batch_id
+
+
+def _requested(sent: SentRequest, judged: Sequence[Judged]) -> Requested:
+    reply = sent.reply
+    return Requested(
+        str(reply.status) if isinstance(reply, Reply) else reply.code,
+        int(reply.duration_ms),
+        sent.size,
+        sum(one.attempts_used > 1 for one in judged if _was_tried(one) and one.batch_id is None),
+    )
 
 
 def _wait_of(one: Judged, destination_id: int, now: datetime) -> Wait:

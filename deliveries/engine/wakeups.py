@@ -10,6 +10,8 @@ from traceback import walk_tb
 from celery import current_app
 from django.conf import settings
 
+from deliveries.stats.process_metrics import note_wakeup
+
 logger = logging.getLogger(__name__)
 
 DELIVER_TASK = "deliveries.tasks.deliver"
@@ -52,7 +54,9 @@ def _send(task: str, arguments: tuple[int, ...], expires_seconds: float) -> None
     """
     try:
         current_app.send_task(task, arguments, expires=expires_seconds, retry=False)
+        note_wakeup(task, succeeded=True)
     except Exception as error:
+        note_wakeup(task, succeeded=False)
         # Only where and what: the text of such an error may hold the broker's password.
         logger.warning(
             "Couldn't wake a worker (%s, raised in %s); the next sweep will find the deliveries.",

@@ -26,6 +26,7 @@ from deliveries.stats.tallies import (
     BUCKET_SECONDS,
     COUNTED_WITH_CODE,
     RECEIVED,
+    REFUSAL,
     REFUSED,
     UNROUTED,
     bucket_of,
@@ -147,13 +148,15 @@ WITH sent AS (
     SELECT * FROM unnest(
         %s::bigint[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[]
     )
-    RETURNING source_id, received_at
+    RETURNING source_id, received_at, code
 ), happened AS (
     SELECT received_at AS moment, source_id, NULL::bigint AS destination_id,
         '{RECEIVED}' AS metric
     FROM new_event
     UNION ALL
     SELECT received_at, source_id, NULL, '{REFUSED}' FROM new_refusal
+    UNION ALL
+    SELECT received_at, source_id, NULL, '{REFUSAL}' || code FROM new_refusal
     UNION ALL
     SELECT created_at, NULL, destination_id,
         CASE status {_METRIC_OF_STATUS} END || error_code
@@ -353,6 +356,8 @@ def _tally_rows(
                 counts[bucket_of(event.received_at), None, event.source_id, UNROUTED] += 1
     for refusal in rows.refusals:
         counts[bucket_of(refusal.received_at), None, refusal.source_id, REFUSED] += 1
+        code = REFUSAL + refusal.code
+        counts[bucket_of(refusal.received_at), None, refusal.source_id, code] += 1
     for one in deliveries:
         if one.settled_at is not None:
             metric = COUNTED_WITH_CODE[one.status] + one.error_code

@@ -7,7 +7,15 @@ from typing import Any
 
 from django.urls import path, re_path
 
-from deliveries.ingest import openapi, pixel, source_config, status, views, webhook
+from deliveries.ingest import (
+    metrics_endpoint,
+    openapi,
+    pixel,
+    source_config,
+    status,
+    views,
+    webhook,
+)
 from deliveries.stats.health import readyz
 
 app_name = "ingest"
@@ -61,6 +69,7 @@ direct_views: dict[str, View] = {
     "": status.root,
     "health": status.health,
     "readyz": readyz,
+    "metrics": metrics_endpoint.metrics,
 }
 """What SDKs, image tags and probes ask: ``middleware`` goes there past all that pages need."""
 

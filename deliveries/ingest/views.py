@@ -80,7 +80,9 @@ class IngestView(APIView):
             allowed = ", ".join(self.allowed_methods)
             raise RequestRefused(405, responses.WRONG_METHOD, {"Allow": allowed})
         self.perform_authentication(request)
-        check_origin(request.META, source_of(request).allowed_origins)
+        source = source_of(request)
+        note_for_log(request, source=source.source_id)
+        check_origin(request.META, source.allowed_origins)
         self.check_throttles(request)
 
     def options(  # type: ignore[override]  # no renderers
@@ -113,6 +115,7 @@ class IngestView(APIView):
         if self.text is None:
             drain_body(self.request._request)
         if isinstance(exc, RequestRefused):
+            note_for_log(self.request, answer=exc.text)
             return responses.refused(exc.status, exc.text, exc.headers)
         if isinstance(exc, Throttled):
             retry_after = {"Retry-After": str(int(getattr(exc, "wait", None) or 1))}
@@ -159,6 +162,7 @@ class EventView(IngestView):
         except BodyRefused as body_refused:
             refusal = refuse_body(body_refused.code, body_refused.text, body_refused.excerpt)
             store_request(source_of(request), [], [refusal], timezone.now())
+            note_for_log(request, code=body_refused.code)
             raise
 
     def take(
@@ -173,6 +177,9 @@ class EventView(IngestView):
         accepted, refused = judge_events(events, self.event_type, arrival, is_flawless, defaults)
         store_request(source_of(request), accepted, refused, arrival.received_at)
         charge_for_events(request, len(events))
+        note_for_log(request, events=len(events))
+        if refused:
+            note_for_log(request, refused=len(refused), code=refused[0].code)
         if not accepted:
             return responses.refused(400, refused[0].answer)
         return responses.accepted()
@@ -248,7 +255,14 @@ def refuse_empty(request: Request, field: str, message: str, value: Any) -> NoRe
     """Note a request that holds no event at all as a refusal, then raise RequestRefused 400."""
     flaw = EventRefused("empty_batch", field, message).finding
     store_request(source_of(request), [], [refuse_event(flaw, value)], timezone.now())
+    note_for_log(request, code=flaw.code)
     raise RequestRefused(400, responses.EMPTY_BATCH)
+
+
+def note_for_log(request: Request, **fields: Any) -> None:
+    """What the one line on this request says (``capi_project.observed``): IDs, codes, numbers."""
+    noted: dict[str, Any] = request._request.__dict__.setdefault("log_fields", {})
+    noted.update(fields)
 
 
 def describe_error(error: BaseException) -> str:

@@ -6,6 +6,7 @@ from deliveries.models.counters import (
     LogContents,
     SearchKey,
     SeenEvent,
+    Snapshot,
     Tally,
     locked_cursor,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "SearchKey",
     "SecondChance",
     "SeenEvent",
+    "Snapshot",
     "Tally",
     "locked_cursor",
 ]

@@ -173,6 +173,24 @@ class SeenEvent(models.Model):
         return self.name or self.type or "other names"
 
 
+class Snapshot(models.Model):
+    """What was collected in the background, for readers that must not wait (deliveries.metrics).
+
+    ``text`` is what they get; ``state`` what the next collection goes on from.
+    """
+
+    name = models.CharField(max_length=30, primary_key=True)
+    taken_at = models.DateTimeField()
+    text = models.TextField(blank=True)
+    state = models.JSONField(default=dict)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.taken_at:%Y-%m-%d %H:%M:%S}"
+
+
 class JobCursor(models.Model):
     """How far has a maintenance job come? Its row is the lock under which steps are made."""
 

@@ -43,6 +43,9 @@ class Circuit(models.Model):
         ),
     )
     last_success_at = models.DateTimeField(null=True)
+    remaining_requests = models.PositiveIntegerField(
+        null=True, help_text=gettext_lazy("What the last response said; NULL if nothing.")
+    )
 
     class Meta:
         db_table = "deliveries_lane"  # as it was called: older workers still run on it

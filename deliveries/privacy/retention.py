@@ -195,6 +195,26 @@ PRUNE_JOBS = (
 )
 
 
+def behind(now: datetime, *, body_days: int, log_days: int) -> dict[str, timedelta]:
+    """How long the next row of each job has been due to go; zero if it isn't due yet.
+
+    A look by primary key for each job. What has to stay because it's owed isn't counted.
+    """
+    positions = dict(JobCursor.objects.values_list("name", "position"))
+    found = {}
+    for job in PRUNE_JOBS:
+        moment = (
+            job.model.objects.filter(pk__gt=positions.get(job.name, 0))
+            .order_by("pk")
+            .values_list(job.time_field, flat=True)
+            .first()
+        )
+        kept = timedelta(days=log_days if job.is_log else body_days)
+        late = now - kept - moment if moment is not None else timedelta()
+        found[job.name] = max(late, timedelta())
+    return found
+
+
 def prune(
     *,
     bodies_before: datetime,

@@ -18,6 +18,15 @@ warned              delivered ones with a warning
 warning:CODE        those of them with a warning of this code
 completed           delivered ones that identity memory completed
 second_chance       rejected ones that identity memory let go out again
+waited_ms           milliseconds from receipt to settling, of all delivered ones
+refusal:CODE        what was refused, by code
+request:CODE        requests to Pinterest by the status of the response, or by the error without one
+request_ms          milliseconds that they took, altogether
+request_time:N      requests by how long they took (``latency_step``)
+sent                conversions in them
+size:N              requests by how many conversions they had (``SIZES``)
+resent              conversions in them that had been tried before
+lease_expired       claims whose worker didn't end them in time
 =================== ===========================================================================
 """
 
@@ -49,6 +58,15 @@ COMPLETED = "completed"
 SECOND_CHANCE = "second_chance"
 WARNED = "warned"
 WARNING = "warning:"
+WAITED_MS = "waited_ms"
+REFUSAL = "refusal:"
+REQUEST = "request:"
+REQUEST_MS = "request_ms"
+REQUEST_TIME = "request_time:"
+SENT = "sent"
+SIZE = "size:"
+RESENT = "resent"
+LEASE_EXPIRED = "lease_expired"
 COUNTED_WITH_CODE = {
     DeliveryStatus.REJECTED.value: "rejected:",
     DeliveryStatus.DEAD.value: "dead:",
@@ -73,6 +91,10 @@ click, an address and a user agent."""
 _APP_ACTION_SOURCES = frozenset({"app_android", "app_ios"})
 
 
+SIZES = (1, 5, 10, 50, 100, 250, 500, 1000)
+"""A request counts for the first of these that its number of conversions doesn't exceed."""
+
+
 class Settled(NamedTuple):
     """What settling did to one delivery; ``matchable``: see ``read_matchable``; ``remembered``:
     what of it comes from identity memory; None when that added nothing; ``warning_codes``: may
@@ -84,6 +106,15 @@ class Settled(NamedTuple):
     matchable: int
     remembered: int | None = None
     warning_codes: Sequence[str] = ()
+
+
+class Requested(NamedTuple):
+    """One request to Pinterest; ``code``: the status of its response, or the error without one."""
+
+    code: str
+    milliseconds: int
+    conversions: int
+    resent: int
 
 
 def read_matchable(conversion: Mapping[str, Any]) -> int:
@@ -127,19 +158,27 @@ def longest_of_step(step: int) -> float:
     return 2 ** (step / 2) / 1000
 
 
-def tally_settled(destination_id: int, settled: Iterable[Settled], now: datetime) -> None:
+def tally_settled(
+    destination_id: int,
+    settled: Iterable[Settled],
+    now: datetime,
+    requested: Requested | None = None,
+) -> None:
     """Count what one settle did, with one INSERT; nothing when it did nothing."""
     counts: Counter[str] = Counter()
     matchable: defaultdict[int, int] = defaultdict(int)
     remembered: defaultdict[int, int] = defaultdict(int)
     steps: defaultdict[int, int] = defaultdict(int)
     moment = now.timestamp()
+    waited = 0.0
     for created_at, status, code, bits, remembered_of, warning_codes in settled:
         if status == DELIVERED:
             matchable[bits] += 1
             if remembered_of is not None:
                 remembered[remembered_of] += 1
-            steps[latency_step(moment - created_at.timestamp())] += 1
+            seconds = moment - created_at.timestamp()
+            waited += seconds
+            steps[latency_step(seconds)] += 1
             if warning_codes:
                 counts[WARNED] += 1
                 counts.update({WARNING + one for one in warning_codes})
@@ -147,6 +186,10 @@ def tally_settled(destination_id: int, settled: Iterable[Settled], now: datetime
             counts[COUNTED_WITH_CODE[status] + code] += 1
     for step, count in steps.items():
         counts[f"{LATENCY}{step}"] = count
+    if waited > 0:
+        counts[WAITED_MS] = round(waited * 1000)
+    if requested is not None:
+        counts.update(_count_request(requested))
     for bits, count in matchable.items():
         counts[DELIVERED] += count
         for key, bit in MATCH_BITS.items():
@@ -158,6 +201,20 @@ def tally_settled(destination_id: int, settled: Iterable[Settled], now: datetime
             if bits & bit:
                 counts[REMEMBERED + key] += count
     append(counts, now, destination_id=destination_id)
+
+
+def _count_request(requested: Requested) -> dict[str, int]:
+    step = latency_step(requested.milliseconds / 1000)
+    size = next((one for one in SIZES if requested.conversions <= one), SIZES[-1])
+    counts = {
+        REQUEST + requested.code: 1,
+        REQUEST_MS: requested.milliseconds,
+        f"{REQUEST_TIME}{step}": 1,
+        SENT: requested.conversions,
+        f"{SIZE}{size}": 1,
+        RESENT: requested.resent,
+    }
+    return {metric: count for metric, count in counts.items() if count}
 
 
 def append(

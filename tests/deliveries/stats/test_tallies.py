@@ -128,7 +128,11 @@ def test_after_a_mixed_run_the_tallies_agree_with_the_log(
         "dead:server_error": 4,
     }
     assert of_destination["retryable:server_error"] == 4 * 2  # the third try was the last
-    assert tallied(source=source) == {"received": 18, "refused": 1}
+    assert tallied(source=source) == {
+        "received": 18,
+        "refused": 1,
+        "refusal:not_an_object": 1,
+    }
     assert (Event.objects.count(), Refusal.objects.count()) == (18, 1)
     assert total(of_destination, "latency:") == 8
     matches = [of_destination[f"match:{key}"] for key in MATCH_BITS]
@@ -149,7 +153,9 @@ def test_a_paused_destination_tallies_nothing(sandbox: Sandbox) -> None:
     make_deliveries(destination, 3)
     sandbox.add_fault("status=401")
     deliver_batch(destination.pk)
-    assert not Tally.objects.exists()
+    counts = tallied()
+    assert (counts.pop("request:401"), counts.pop("sent"), counts.pop("size:5")) == (1, 3, 1)
+    assert all(metric.startswith("request_") for metric in counts)
 
 
 def test_deliveries_that_passed_to_another_worker_are_not_counted_here(

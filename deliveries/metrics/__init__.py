@@ -1,0 +1,1 @@
+"""What Prometheus reads: collected in the background, so that a scrape only hands it out."""
