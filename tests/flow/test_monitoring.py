@@ -28,7 +28,7 @@ PEOPLE = range(40)
 EMAIL, PHONE, ADDRESS = "person{}@secret-mail.example", "+4915112340{:03}", "198.51.100.{}"
 SECRETS = [
     *(form.format(number) for form in (EMAIL, PHONE, ADDRESS) for number in PEOPLE),
-    *(METRICS_TOKEN, CONVERSION_TOKEN, "secret-mail", "Rosenweg", "storm-write-key", "a-wrong-key"),
+    *(METRICS_TOKEN, CONVERSION_TOKEN, "secret-mail", "Rosenweg", "burst-write-key", "a-wrong-key"),
 ]
 
 
@@ -50,7 +50,7 @@ def watched() -> Iterator[Watched]:
     with _new_stack(
         variables=variables, show=lambda name, line: lines.append((name, line))
     ) as running:
-        storm(running)
+        burst(running)
         yield Watched(running, lines)
 
 
@@ -58,7 +58,7 @@ def event(number: int, **fields: Any) -> dict[str, Any]:
     return {
         "type": "track",
         "event": "Order Completed",
-        "messageId": f"storm-{number}",
+        "messageId": f"burst-{number}",
         "userId": EMAIL.format(number),
         "context": {
             "ip": ADDRESS.format(number),
@@ -73,10 +73,10 @@ def event(number: int, **fields: Any) -> dict[str, Any]:
     }
 
 
-def storm(stack: Stack) -> None:
+def burst(stack: Stack) -> None:
     """What goes well, and all that goes wrong in ways that tempt a log to quote it."""
     shop = stack.add_shop(
-        source={"write_key": "storm-write-key"},
+        source={"write_key": "burst-write-key"},
         conversion_token=CONVERSION_TOKEN,
         event_map={"Order Completed": "checkout"},
     )
@@ -96,7 +96,7 @@ def storm(stack: Stack) -> None:
     post("/v1/track", event(4), "a-wrong-key")
     post(f"/v1/{EMAIL.format(5)}", event(5))
     post(f"/{EMAIL.format(6)}/{PHONE.format(6)}", event(6))
-    for path in ("/v1/track", f"/v1/track?email={EMAIL.format(7)}&writeKey=storm-write-key"):
+    for path in ("/v1/track", f"/v1/track?email={EMAIL.format(7)}&writeKey=burst-write-key"):
         requests.post(
             stack.url + path,
             data=b'{"email": "' + EMAIL.format(7).encode(),
@@ -111,7 +111,7 @@ def storm(stack: Stack) -> None:
         headers={**headers, "Content-Encoding": "gzip"},
         timeout=10,
     )
-    requests.get(f"{stack.url}/pixel/v1/track?writeKey=storm-write-key&userId={EMAIL.format(9)}")
+    requests.get(f"{stack.url}/pixel/v1/track?writeKey=burst-write-key&userId={EMAIL.format(9)}")
     requests.get(f"{stack.url}/admin/?q={EMAIL.format(10)}", headers=headers, timeout=10)
     requests.get(f"{stack.url}/admin/{EMAIL.format(11)}/", headers=headers, timeout=10)
     login = {"username": EMAIL.format(12), "password": PHONE.format(12)}
