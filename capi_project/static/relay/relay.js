@@ -138,9 +138,9 @@ async function reloadPart(id) {
   part.querySelectorAll("details").forEach((one, place) => {
     if (place < unfolded.length) one.open = unfolded[place];
   });
+  part.dispatchEvent(new CustomEvent("relay:fresh", { bubbles: true })); // may add what had the focus
   if (held) candidates(part).find((one) => nameOf(one) === held)?.focus({ preventScroll: true });
   sayNews(id, old, part);
-  part.dispatchEvent(new CustomEvent("relay:fresh", { bubbles: true }));
   return part;
 }
 
