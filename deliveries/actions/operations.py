@@ -15,6 +15,7 @@ from django.utils import timezone
 from deliveries.actions.replay import name_nameless, reopen
 from deliveries.engine.wakeups import wake
 from deliveries.models import Circuit, Delivery
+from deliveries.stats.tallies import Left, tally_left
 from deliveries.statuses import RETRYABLE_BY_A_PERSON, DeliveryStatus
 from destinations.models import Destination
 from destinations.pausing import lift_pause
@@ -90,13 +91,15 @@ def discard_by_id(delivery_ids: Sequence[int], reason: str, now: datetime) -> in
     """``discard`` for the deliveries with these ids; locked and judged as in ``retry_by_id``."""
     changes: dict[str, str] = {"error_message": reason} if reason else {}
     with transaction.atomic():
-        chosen = [
-            pk
-            for pk, status in Delivery.objects.filter(id__any_of=delivery_ids)
+        found = [
+            row
+            for row in Delivery.objects.filter(id__any_of=delivery_ids)
             .select_for_update()
-            .values_list("id", "status")
-            if status in DISCARDABLE
+            .values_list("id", "destination_id", "status", "error_code", "settled_at")
+            if row[2] in DISCARDABLE
         ]
+        chosen = [row[0] for row in found]
+        tally_left(Left(*row[1:]) for row in found)
         return Delivery.objects.filter(id__any_of=chosen).update(
             status=DeliveryStatus.DISCARDED, due_at=None, settled_at=now, **changes
         )

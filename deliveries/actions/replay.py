@@ -16,7 +16,14 @@ from deliveries.engine.planning import PlannedDelivery, plan_deliveries
 from deliveries.engine.types import NewDelivery
 from deliveries.models import Attempt, Delivery, Event
 from deliveries.search.block_index import list_under_new_names
-from deliveries.stats.tallies import COUNTED_WITH_CODE, UNROUTED, append, bucket_of
+from deliveries.stats.tallies import (
+    COUNTED_WITH_CODE,
+    UNROUTED,
+    Left,
+    append,
+    bucket_of,
+    tally_left,
+)
 from deliveries.statuses import ENDS_WITHOUT_ATTEMPT, RETRYABLE_BY_A_PERSON, DeliveryStatus
 from destinations.models import Destination
 from destinations.routing import Route, routes_of
@@ -236,13 +243,18 @@ def _give_names(named: Mapping[int, DeliveryKey], now: datetime) -> None:
 
 
 def _note_endings(delivery_ids: Sequence[int], now: datetime) -> None:
-    """Keep how closed deliveries ended, as far as no attempt says so: two statements."""
-    rows = [
-        row
-        for row in Delivery.objects.filter(id__any_of=delivery_ids).values_list(
+    """Keep how closed deliveries ended, as far as no attempt says so, and count them no longer as
+    that: three statements."""
+    ended = list(
+        Delivery.objects.filter(id__any_of=delivery_ids).values_list(
             *("id", "attempt_count", "status", "error_stage", "error_code", "error_field"),
-            *("error_message", "settled_at"),
+            *("error_message", "settled_at", "destination_id"),
         )
+    )
+    tally_left(Left(row[-1], row[2], row[4], row[-2]) for row in ended)
+    rows = [
+        row[:-1]
+        for row in ended
         if row[2] in ENDS_WITHOUT_ATTEMPT or (row[2] == DeliveryStatus.REJECTED and not row[1])
     ]
     if rows:

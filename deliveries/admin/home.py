@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,13 +16,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from deliveries.admin.alert_pages import MAY_SET_UP, failing_channels, open_alert_lines
+from deliveries.admin.attention import read_attention
 from deliveries.admin.charts import Chart, draw_bars
 from deliveries.destination_states import State, read_states
 from deliveries.error_codes import meaning_of, remedy_of
 from deliveries.models import Batch, Event
 from deliveries.phrases import group_digits, say_duration, show_status
 from deliveries.search.zones import ZONE, write_moment
-from deliveries.source_states import has_route, read_source_states
+from deliveries.source_states import SourceState, has_route, read_source_states
 from deliveries.stats.figures import (
     DEFAULT_SPAN,
     MAX_COUNTED,
@@ -38,6 +40,8 @@ from deliveries.stats.tallies import DELIVERED
 from destinations.models import Destination, Source
 
 MAX_ERRORS = 12
+MAX_CARDS = 3
+WAITING = "pending,sending"
 MAX_NAMES = 3
 LOG = "admin:deliveries_delivery_changelist"
 
@@ -55,6 +59,13 @@ class DestinationCard:
     """How long ago the oldest that waits came in; "" if nothing waits."""
     median: str
     slowest: str
+    share: str
+    matched: str
+    """The share of delivered ones with a hashed email address."""
+    is_sandbox: bool
+    delivered_url: str
+    waiting_url: str
+    waiting_count: int
     ended: list[tuple[str, int, str]]
     """(name, count, address in the log) of what was rejected, dead or filtered in the range."""
 
@@ -104,16 +115,28 @@ def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
         context["may_set_up"] = user.has_perm(MAY_SET_UP)
     figures = read_figures(span, now)
     context["steps"] = _steps(sources, destinations, figures)
+    source_states: list[tuple[Source, SourceState]] = []
     if user.has_perm("destinations.view_source"):
         states = read_source_states(sources, now)
-        context["unrouted_sources"] = [
-            (one, states[one.pk]) for one in sources if states[one.pk].needs_attention
-        ]
+        source_states = [(one, states[one.pk]) for one in sources]
     if not destinations or not (sees_destinations or sees_log):
+        context["attention"] = read_attention([], source_states, now)
         return context
     waiting = read_waiting(one.pk for one in destinations)
+    cards: list[DestinationCard] = []
     if sees_destinations:
-        context["cards"] = _cards(destinations, figures, waiting, span, now)
+        cards = _cards(destinations, figures, waiting, span, now)
+        context |= _arranged(request, cards, span)
+    shown = [(card.destination, card.state) for card in cards]
+    context["attention"] = read_attention(shown, source_states, now)
+    sandboxes = {one.service == Destination.Service.SANDBOX for one in destinations}
+    context["accepted_by"] = (
+        gettext("Accepted by Pinterest")
+        if sandboxes == {False}
+        else gettext("Accepted by the sandbox")
+        if sandboxes == {True}
+        else gettext("Accepted by Pinterest or the sandbox")
+    )
     if sees_log and (context["steps"] is None or Event.objects.exists()):
         context["summary"] = _summary(figures, list(waiting.values()), now)
         context["errors"] = _errors(figures.total, figures.starts[0])
@@ -189,6 +212,7 @@ def _summary(figures: Figures, waiting: list[Waiting], now: datetime) -> dict[st
         "rejected": total.rejected,
         "dead": total.dead,
         "filtered": total.filtered,
+        "delivered_url": _log_url(figures.starts[0], status=DELIVERED),
         "waiting": say_count(waiting),
         "share": say_share(total.delivered_share),
         "oldest": _say_oldest(waiting, now),
@@ -220,10 +244,57 @@ def _cards(
                 oldest=_say_oldest([its_waiting], now),
                 median=say_latency(flow.latency_seconds(0.5)),
                 slowest=say_latency(flow.latency_seconds(0.95)),
+                share=say_share(flow.delivered_share),
+                matched=say_share(flow.match_count("em") / flow.delivered)
+                if flow.delivered
+                else "–",
+                is_sandbox=destination.service == Destination.Service.SANDBOX,
+                delivered_url=_log_url(
+                    figures.starts[0], status=DELIVERED, destination=destination.pk
+                ),
+                waiting_url=f"{reverse(LOG)}?status={WAITING}&destination={destination.pk}",
+                waiting_count=its_waiting.count,
                 ended=_ended(flow, figures.starts[0], destination=destination.pk),
             )
         )
     return sorted(cards, key=lambda card: card.state.rank)
+
+
+def _arranged(request: HttpRequest, cards: list[DestinationCard], span: Span) -> dict[str, Any]:
+    """Cards for up to MAX_CARDS destinations; a table that can be searched and sorted for more."""
+    if len(cards) <= MAX_CARDS:
+        return {"cards": cards}
+    named = request.GET.get("name", "").strip()[:100]
+    sort = request.GET.get("sort", "")
+    orders: dict[str, Callable[[DestinationCard], Any]] = {
+        "status": lambda card: card.state.rank,
+        "name": lambda card: str(card.destination).casefold(),
+        "delivered": lambda card: -card.flow.delivered,
+        "rate": lambda card: -(card.flow.delivered_share or -1),
+        "waiting": lambda card: -card.waiting_count,
+    }
+    sort = sort if sort in orders else "status"
+    shown = [card for card in cards if named.casefold() in str(card.destination).casefold()]
+    heads = (
+        ("name", gettext("Destination")),
+        ("status", gettext("Status")),
+        ("", span.short),
+        ("delivered", gettext("Delivered")),
+        ("rate", gettext("Delivery rate")),
+        ("waiting", gettext("Pending now")),
+        ("", gettext("Hashed email")),
+    )
+    query = {"range": span.key, **({"name": named} if named else {})}
+    return {
+        "cards": sorted(shown, key=orders[sort]),
+        "as_table": True,
+        "named": named,
+        "sort": sort,
+        "sorts": [
+            (key, words, key == sort, f"?{urlencode({**query, 'sort': key})}" if key else "")
+            for key, words in heads
+        ],
+    }
 
 
 def _slots(flow: Flow, figures: Figures, span: Span) -> list[tuple[str, int, int]]:
@@ -231,7 +302,7 @@ def _slots(flow: Flow, figures: Figures, span: Span) -> list[tuple[str, int, int
         (
             _say_start(timezone.localtime(start), span),
             flow.slots[position][DELIVERED],
-            flow.slots[position]["failed"],
+            max(flow.slots[position]["failed"], 0),
         )
         for position, start in enumerate(figures.starts)
     ]

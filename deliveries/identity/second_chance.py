@@ -22,7 +22,7 @@ from deliveries.identity.keys import uuid_of
 from deliveries.identity.rows import StoredPerson, read_people
 from deliveries.models import Attempt, Delivery, SecondChance, locked_cursor
 from deliveries.models.log import GIVEN_A_SECOND_CHANCE
-from deliveries.stats.tallies import SECOND_CHANCE, append
+from deliveries.stats.tallies import SECOND_CHANCE, Left, append, tally_left
 from deliveries.statuses import DeliveryStatus
 from destinations.pinterest.identity import Person, can_match, decode
 from destinations.pinterest.outcomes import Stage
@@ -84,7 +84,7 @@ def give_second_chances(keys: Sequence[UUID], now: datetime) -> set[int]:
         Delivery.objects.filter(id__any_of=delivery_ids)
         .order_by("pk")
         .select_for_update()
-        .values_list("pk", "destination_id", "status", "error_code", "attempt_count")
+        .values_list("pk", "destination_id", "status", "error_code", "attempt_count", "settled_at")
     )
     # Whoever has a second note under another key has had a chance by that; or by somebody else
     # for whom this one waited.
@@ -94,14 +94,14 @@ def give_second_chances(keys: Sequence[UUID], now: datetime) -> set[int]:
         .values_list("delivery_id", flat=True)
     )
     rows = [
-        (pk, destination_id, attempt_count)
-        for pk, destination_id, status, code, attempt_count in locked
+        (pk, destination_id, attempt_count, settled_at)
+        for pk, destination_id, status, code, attempt_count, settled_at in locked
         if status == DeliveryStatus.REJECTED and code == WAITS_FOR and pk not in had
     ]
     SecondChance.objects.filter(pk__in=[pk for pk, _ in waiting]).update(given_at=now)
     if not rows:
         return set()
-    Delivery.objects.filter(id__any_of=[pk for pk, _, _ in rows]).reopen(now)
+    Delivery.objects.filter(id__any_of=[pk for pk, *_ in rows]).reopen(now)
     insert_rows(
         Attempt,
         (
@@ -110,10 +110,11 @@ def give_second_chances(keys: Sequence[UUID], now: datetime) -> set[int]:
         ),
         [
             (pk, count, GIVEN_A_SECOND_CHANCE, Stage.TRANSFORM.value, "", "", MESSAGE, now)
-            for pk, _, count in rows
+            for pk, _, count, _ in rows
         ],
     )
-    counts = Counter(destination_id for _, destination_id, _ in rows)
+    tally_left(Left(owner, DeliveryStatus.REJECTED, WAITS_FOR, at) for _, owner, _, at in rows)
+    counts = Counter(destination_id for _, destination_id, *_ in rows)
     for destination_id, count in counts.items():
         append({SECOND_CHANCE: count}, now, destination_id=destination_id)
     return set(counts)

@@ -45,6 +45,11 @@ def read_memory(text: str, zone: tzinfo) -> str:
     return text
 
 
+def several(text: str, zone: tzinfo) -> tuple[str, ...]:
+    """Texts with commas between them."""
+    return tuple(one for one in text.split(",") if one)
+
+
 def one_of(read: Reader) -> Reader:
     """What ``read`` reads, as the only value of a filter that can hold several."""
     return lambda text, zone: (read(text, zone),)

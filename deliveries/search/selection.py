@@ -19,7 +19,15 @@ from django.utils.translation import gettext, gettext_lazy
 
 from deliveries.models import Delivery, Event
 from deliveries.querysets import DeliveryQuerySet
-from deliveries.search.readers import ANY_WARNING, Reader, number_of, one_of, read_memory, read_text
+from deliveries.search.readers import (
+    ANY_WARNING,
+    Reader,
+    number_of,
+    one_of,
+    read_memory,
+    read_text,
+    several,
+)
 from deliveries.search.zones import read_moment
 from deliveries.statuses import OPEN, DeliveryStatus
 
@@ -99,7 +107,7 @@ class Selection:
             title=gettext_lazy("Status"),
             label=gettext_lazy("status"),
             control="choice",
-            read=one_of(read_text),
+            read=several,
             narrow=_in_statuses,
             say=_say_statuses,
         ),

@@ -131,13 +131,14 @@ class Flow:
             codes = (
                 (status, metric.removeprefix(beginning), count)
                 for metric, count in self.counts.items()
-                if metric.startswith(beginning)
+                if metric.startswith(beginning) and count > 0
             )
             found += sorted(codes, key=lambda one: (-one[2], one[1]))
         return found
 
     def _with_code(self, beginning: str) -> int:
-        return sum(count for metric, count in self.counts.items() if metric.startswith(beginning))
+        found = (count for metric, count in self.counts.items() if metric.startswith(beginning))
+        return sum(count for count in found if count > 0)
 
 
 @dataclass(frozen=True, slots=True)

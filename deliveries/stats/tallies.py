@@ -1,7 +1,8 @@
 """Counting while settling: a few rows for each settle, so that no page ever counts the log.
 
-What is counted is what happens, in the five minutes in which it happens: a delivery that is
-rejected, sent again by a person and delivered counts once as each. The metrics:
+What is counted is what happens, in the five minutes in which it happens. A delivery that is sent
+again, or discarded, is taken out of where its end was counted (``tally_left``); failed attempts
+after which another follows are counted apart. The metrics:
 
 =================== ===========================================================================
 received            new events of a source
@@ -215,6 +216,33 @@ def _count_request(requested: Requested) -> dict[str, int]:
         RESENT: requested.resent,
     }
     return {metric: count for metric, count in counts.items() if count}
+
+
+class Left(NamedTuple):
+    """A delivery that no longer is what it ended as: it is sent again, or was discarded."""
+
+    destination_id: int
+    status: str
+    error_code: str
+    settled_at: datetime | None
+
+
+def tally_left(left: Iterable[Left]) -> None:
+    """Take deliveries out of the figures in which ``tally_settled`` counted their end: what is
+    rejected, failed or filtered now is counted, and each leads to its rows."""
+    counts: Counter[tuple[int, int, str]] = Counter()
+    for destination_id, status, code, settled_at in left:
+        beginning = COUNTED_WITH_CODE.get(status)
+        if beginning is not None and settled_at is not None and status != DeliveryStatus.PENDING:
+            counts[bucket_of(settled_at), destination_id, beginning + code] += 1
+    insert_rows(
+        Tally,
+        COLUMNS,
+        [
+            (Tally.Level.APPENDED.value, bucket, destination_id, None, metric, -count)
+            for (bucket, destination_id, metric), count in counts.items()
+        ],
+    )
 
 
 def append(
