@@ -168,6 +168,8 @@ def read_details(delivery: Delivery, now: datetime, powers: Powers = ALL_POWERS)
             memory=memory,
             is_masked=is_masked,
         )
+    if today is not None and today.filtered_by and today.filtered_by == delivery.error_code:
+        today = None  # the same as what the page says at its top
     explanation = _explain(delivery, received, sent, config, batch, now, memory)
     event_id = delivery.conversion_event_id or (event.message_id if event else "")
     hides_event_id = is_masked and hides_own_event_id(

@@ -166,7 +166,9 @@ def read_fields(
         unused,
         more_unused,
         order=_say(custom.get("order_id", "")),
-        value=f"{_say(custom.get('value', ''))} {_say(custom.get('currency', ''))}".strip(),
+        value=f"{_say(custom['value'])} {_say(custom.get('currency', ''))}".strip()
+        if "value" in custom
+        else "",
         item_count=_say(custom.get("num_items", "")),
         person=[str(label) for name, label in PERSON_KEYS.items() if name in user],
     )

@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 
 from deliveries.phrases import pretty
 from deliveries.privacy.event_ids import has_readable_event_ids, hide_event_ids
-from deliveries.privacy.masking import mask, personal_values
+from deliveries.privacy.masking import mask, mask_text, personal_values
 from destinations.pinterest.findings import EventFiltered, EventRejected
 from destinations.pinterest.identity import Memory
 from destinations.pinterest.transform import TransformConfig, conversion_names, transform
@@ -30,6 +30,7 @@ class Today:
     sentence: str
     lines: tuple[tuple[str, str], ...] = ()
     would_be_sent: bool = False
+    filtered_by: str = ""
 
 
 def compare_with_today(
@@ -66,14 +67,15 @@ def compare_with_today(
     except EventFiltered as filtered:
         return Today(
             gettext("With current settings, it wouldn't be sent: %(message)s")
-            % {"message": filtered.message}
+            % {"message": _shown(filtered.message, event, is_masked)},
+            filtered_by=filtered.code,
         )
     except EventRejected as rejected:
         if sent is None:
             return None  # the same as what the page says at its top
         return Today(
             gettext("With current settings, it would be rejected before sending: %(message)s")
-            % {"message": rejected.errors[0].message}
+            % {"message": _shown(rejected.errors[0].message, event, is_masked)}
         )
     todays = orjson.loads(orjson.dumps(fields))
     if todays == sent:
@@ -96,6 +98,11 @@ def compare_with_today(
         ),
         _signed(pretty(sent), pretty(todays)),
     )
+
+
+def _shown(message: str, event: dict[str, Any], is_masked: bool) -> str:
+    """A rule's sentence quotes the value that decided."""
+    return mask_text(message, personal_values(event)) if is_masked else message
 
 
 def _hide_event_id(conversion: Any, event: dict[str, Any]) -> Any:

@@ -13,6 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from deliveries.admin import todays_conversion
 from deliveries.admin.delivery_pages import RELOAD_SECONDS, RELOAD_SOON_SECONDS
 from deliveries.error_codes import ERROR_CODES
 from deliveries.models import Delivery, SeenEvent
@@ -156,6 +157,30 @@ def test_delivered_with_warnings_is_said_first_with_what_to_do(admin_client: Cli
     remedy = ERROR_CODES[code].remedy
     assert remedy in page
     assert "/admin/documentation/errors/#warnings" in page
+
+
+def test_what_filters_an_event_is_said_once_and_its_value_is_masked(
+    admin_client: Client,
+) -> None:
+    (delivery,) = make_deliveries(
+        make_destination(event_list="deny", listed_events="Order Completed"),
+        events=[make_event(event="Order Completed")],
+        conversion_name="",
+    )
+    fields = {"status": "filtered", "due_at": None, "error_stage": "transform"}
+    Delivery.objects.update(**fields, error_code="filtered_by_rule", error_message="It's listed.")
+    assert details_of(admin_client, delivery).today is None
+    Delivery.objects.update(error_code="unmapped_event")
+    assert "wouldn't be sent" in details_of(admin_client, delivery).today.sentence
+    quoting = "The rule says 'ann.secret@x.com'."
+    hidden = todays_conversion._shown(quoting, {"userId": "ann.secret@x.com"}, is_masked=True)
+    assert "ann.secret" not in hidden
+
+
+def test_an_order_without_a_value_shows_no_currency_alone(admin_client: Client) -> None:
+    event = make_event(properties={"currency": "EUR", "order_id": "o-1"})
+    (delivery,) = make_deliveries(make_destination(), events=[event])
+    assert details_of(admin_client, delivery).fields.value == ""
 
 
 def test_a_paused_destination_is_why_a_delivery_waits(admin_client: Client) -> None:
