@@ -153,7 +153,10 @@ class ChannelForm(forms.Form):
         for bound in self.common:
             setattr(row, bound.name, self.cleaned_data[bound.name])
         entries = SERVICES[self.kind].entries
-        kept = values_of(row) if self.channel is not None else {}
+        try:
+            kept = values_of(row) if self.channel is not None else {}
+        except SecretUnreadable:  # its key is gone: everything has to be entered again
+            kept = {}
         row.options = {one.key: self.cleaned_data[one.key] for one in entries if not one.is_secret}
         row.secrets = seal(
             {

@@ -14,9 +14,9 @@ from destinations.secrets import SecretField, SecretUnreadable
 
 class Command(BaseCommand):
     help = (
-        "Encrypts all conversion tokens and two-factor secrets again with the first of "
-        "TOKEN_ENCRYPTION_KEYS, so that you can remove the others. Safe to repeat. If one can't be "
-        "decrypted, nothing is changed."
+        "Encrypts all conversion tokens, two-factor secrets, and secrets of alert channels again "
+        "with the first of TOKEN_ENCRYPTION_KEYS, so that you can remove the others. Safe to "
+        "repeat. If one can't be decrypted, nothing is changed."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
@@ -188,3 +189,25 @@ def test_private_addresses_and_wrong_times_are_refused_in_the_form(
     wrong = admin_client.post(add, {**fields, "zone": "Mars/Phobos", "quiet_from": "22:00"})
     assert "isn&#x27;t a time zone" in wrong.content.decode().replace("&#39;", "&#x27;")
     assert not Channel.objects.exists()
+
+
+def test_a_channel_whose_key_is_gone_is_entered_again(
+    admin_client: Client, channel: Channel, settings: Any
+) -> None:
+    settings.TOKEN_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    url = reverse("alert_channel", args=[channel.pk])
+    tested = admin_client.post(reverse("alert_channel_test", args=[channel.pk]), follow=True)
+    assert "can&#x27;t be decrypted" in tested.content.decode()
+    fields = {
+        "name": "On call",
+        "least_severity": "warning",
+        "repeat_hours": "24",
+        "language": "en",
+        "zone": "UTC",
+    }
+    blank = admin_client.post(url, {**fields, "url": "", "secret": ""})
+    assert blank.status_code == 200  # nothing to keep
+    again = {**fields, "url": "https://127.0.0.1/hook", "secret": SECRET}
+    assert admin_client.post(url, again).status_code == 302
+    channel.refresh_from_db()
+    assert values_of(channel)["secret"] == SECRET
