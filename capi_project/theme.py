@@ -138,6 +138,12 @@ UNFOLD: dict[str, Any] = {
                     _entry(gettext_lazy("Users"), "person", "auth.user"),
                     _entry(gettext_lazy("Groups"), "group", "auth.group"),
                     _entry(gettext_lazy("History"), "history", "admin.logentry"),
+                    {
+                        "title": gettext_lazy("System status"),
+                        "icon": "monitor_heart",
+                        "link": reverse_lazy("status"),
+                        "permission": _allowed("destinations.change_destination"),
+                    },
                 ],
             },
         ],

@@ -15,6 +15,7 @@ from accounts.sign_in import CodeView, SignInView
 from accounts.two_factor_pages import own_view, set_up_view
 from capi_project.documentation import documentation
 from deliveries.admin.people_page import people_view
+from deliveries.admin.status_page import status_view
 
 admin.autodiscover()
 handler500 = "capi_project.error_pages.server_error"
@@ -43,6 +44,7 @@ pages: list[Any] = [
         name="documentation",
     ),
     path("admin/", include("deliveries.admin.alert_urls")),
+    path("admin/status/", admin.site.admin_view(status_view), name="status"),
     path("admin/people/", admin.site.admin_view(people_view), name="people"),
     path("admin/two-factor/", admin.site.admin_view(own_view), name="two_factor"),
     path("admin/two-factor/set-up/", admin.site.admin_view(set_up_view), name="two_factor_set_up"),

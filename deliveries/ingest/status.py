@@ -14,7 +14,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
+from deliveries.doctor.seen import is_ours
 from deliveries.ingest import responses
+from deliveries.ingest.addresses import find_request_ip
 from deliveries.ingest.envelope import to_text
 from deliveries.stats import storage
 
@@ -63,15 +65,20 @@ def root(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 @require_safe
 def version(request: HttpRequest) -> HttpResponse:
-    return JsonResponse(
-        {
-            "Version": settings.VERSION,
-            "Commit": settings.COMMIT,
-            "BuildDate": "",
-            "BuiltBy": "CAPI Relay",
-            "Features": {},
-        }
-    )
+    """What is running; for a test request of this installation also how it was asked."""
+    answer: dict[str, object] = {
+        "Version": settings.VERSION,
+        "Commit": settings.COMMIT,
+        "BuildDate": "",
+        "BuiltBy": "CAPI Relay",
+        "Features": {},
+    }
+    if is_ours(request.META):
+        address = find_request_ip(
+            request.META, settings.TRUSTED_PROXY_COUNT, settings.TRUSTED_PROXY_HEADER
+        )
+        answer["Seen"] = {"scheme": request.scheme, "address": address}
+    return JsonResponse(answer)
 
 
 @csrf_exempt

@@ -455,6 +455,7 @@ PLACES: tuple[Place, ...] = (
         ),
     ),
     Place("documentation", "documentation", to("documentation", "operations")),
+    Place("status", "status", to("status"), is_also_empty=True),
     Place("people-remembered", "people", to("people"), is_also_empty=True),
     Place("api-docs", "", to("ingest:docs"), user="", markup_of="Swagger UI"),
     Place("forbidden", "", to("admin:auth_user_changelist"), user="mei", status=403),
