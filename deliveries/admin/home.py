@@ -148,13 +148,16 @@ def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
 def _steps(
     sources: list[Source], destinations: list[Any], figures: Figures
 ) -> list[dict[str, Any]] | None:
-    """The first steps with what is done already; None once an event has been delivered."""
-    if (
-        figures.total.delivered
-        or Batch.objects.filter(delivered_count__gt=0).order_by("pk").exists()
+    """The first steps with what is done already; None once Pinterest has taken an event: the
+    sandbox is a trial."""
+    kinds = dict(Destination.objects.values_list("pk", "service"))
+    real = {pk for pk, service in kinds.items() if service != Destination.Service.SANDBOX}
+    if any(figures.of_destination[pk].delivered for pk in real & figures.of_destination.keys()) or (
+        real and Batch.objects.filter(destination__in=real, delivered_count__gt=0).exists()
     ):
         return None
     has_event = Event.objects.exists()
+    is_tried = bool(figures.total.delivered)
     where = gettext("The delivery log shows every delivery with Pinterest's response.")
     missing = gettext("Nothing has been delivered yet: open the log to see why.")
     loose = [one for one in sources if one.enabled and not has_route(one)]
@@ -184,11 +187,26 @@ def _steps(
             "url": "admin:destinations_source_changelist",
         },
         {
-            "done": False,
+            "done": is_tried,
             "title": gettext("See it delivered"),
-            "text": f"{where} {missing}" if has_event else where,
+            "text": f"{where} {missing}" if has_event and not is_tried else where,
             "url": LOG,
         },
+        *(
+            [
+                {
+                    "done": False,
+                    "title": gettext("Send to Pinterest"),
+                    "text": gettext(
+                        "So far, only the sandbox has accepted events. Add a destination with your "
+                        "ad account and its conversion token."
+                    ),
+                    "url": "admin:destinations_destination_add",
+                }
+            ]
+            if is_tried
+            else []
+        ),
     ]
 
 
