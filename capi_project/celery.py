@@ -15,6 +15,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "capi_project.settings")
 from django.conf import settings
 from django.db import connections
 
+from capi_project import error_reports
 from capi_project.garbage import collect_less_often
 from deliveries.stats import process_metrics
 
@@ -111,7 +112,9 @@ app.autodiscover_tasks(["deliveries", "deliveries.alerts"])
 
 @worker_init.connect
 def _count(**_: object) -> None:
-    """Count what this process does, if somebody may read it."""
+    """Count what this process does, and report its errors, if somebody wants to know."""
+    if settings.SENTRY_DSN:
+        error_reports.start(settings.SENTRY_DSN, settings.VERSION)
     if settings.METRICS_ON:
         process_metrics.start(settings.METRICS_DIR, "worker")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -390,6 +391,11 @@ LOGGING = {
         "celery.worker.strategy": {"level": "WARNING"},
     },
 }
+
+SENTRY_DSN = env.url("SENTRY_DSN", "", ("https", "http"))
+"""Where errors are reported to (capi_project.error_reports)."""
+if SENTRY_DSN and find_spec("sentry_sdk") is None:
+    env.mistakes.append("SENTRY_DSN needs the packages of requirements-sentry.txt.")
 
 env.finish()
 protect(
