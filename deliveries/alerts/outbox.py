@@ -55,9 +55,11 @@ def queue(changes: Changes, now: datetime) -> int:
     lasting = [
         one
         for one in changes.lasting
-        if one.acknowledged_at is None and (one.condition, one.subject) not in silenced
+        if one.acknowledged_at is None
+        and one.clear_since is None
+        and (one.condition, one.subject) not in silenced
     ]
-    rows += _repeats(lasting, channels, now)
+    rows += _open_messages(lasting, channels, now)
     Message.objects.bulk_create(rows, ignore_conflicts=True)
     return len(rows)
 
@@ -107,22 +109,29 @@ def _resolutions(
     ]
 
 
-def _repeats(lasting: list[Alert], channels: list[Channel], now: datetime) -> list[Message]:
-    """A reminder for each channel that was last told longer ago than it wants."""
+def _open_messages(lasting: list[Alert], channels: list[Channel], now: datetime) -> list[Message]:
+    """Reminders for channels that were last told longer ago than they want; and the alert itself
+    where a channel wasn't told yet: it's new, or a silence has ended."""
     by_pk = {one.pk: one for one in lasting}
-    by_channel = {one.pk: one for one in channels if one.repeat_hours}
-    if not by_pk or not by_channel:
+    if not by_pk:
         return []
-    last = (
-        Message.objects.filter(alert__in=by_pk, channel__in=by_channel)
+    told = {
+        (alert_id, channel_id): (told_at, number)
+        for alert_id, channel_id, told_at, number in Message.objects.filter(alert__in=by_pk)
         .values_list("alert_id", "channel_id")
         .annotate(Max("created_at"), Max("number"))
-    )
-    return [
-        _message(by_pk[alert_id], by_channel[channel_id], Kind.REPEATED, number + 1, now)
-        for alert_id, channel_id, told_at, number in last
-        if now - told_at >= timedelta(hours=by_channel[channel_id].repeat_hours)
-    ]
+    }
+    rows = []
+    for alert in lasting:
+        for channel in channels:
+            if not _wants(channel, alert):
+                continue
+            last = told.get((alert.pk, channel.pk))
+            if last is None:
+                rows.append(_message(alert, channel, Kind.FIRED, 0, now))
+            elif channel.repeat_hours and now - last[0] >= timedelta(hours=channel.repeat_hours):
+                rows.append(_message(alert, channel, Kind.REPEATED, last[1] + 1, now))
+    return rows
 
 
 # --- Sending -------------------------------------------------------------------------------------

@@ -137,6 +137,30 @@ def test_a_service_like_slack_gets_its_own_format(
 
 
 MAIL = {"port": "587", "security": "starttls"}
+
+
+def test_an_incident_is_closed_when_the_alert_is_resolved(
+    receiver: HTTPReceiver, monkeypatch: Any
+) -> None:
+    from apprise.plugins import pagerduty
+
+    receiver.status = 202
+    monkeypatch.setitem(pagerduty.PAGERDUTY_API_LOOKUP, "us", f"{receiver.url}/v2/enqueue")
+    key = "0123456789abcdef0123456789abcdef"
+    channel = Channel.objects.create(
+        name="Pager", kind="pagerduty", options={"region": "us"}, secrets=seal({"key": key})
+    )
+    message = make_message(channel)
+    assert send_message(channel, message).is_sent
+    message.kind = "resolved"
+    assert send_message(channel, message).is_sent
+    sent = [(one.json["event_action"], one.json["dedup_key"]) for one in receiver.received]
+    incident = f"capi-relay-alert-{message.alert_id}"
+    assert sent == [("trigger", incident), ("resolve", incident)]
+    assert receiver.received[0].json["payload"]["severity"] == "critical"
+    assert "Germany & Söhne is paused" in receiver.received[0].json["payload"]["summary"]
+
+
 VALUES: dict[str, dict[str, str]] = {
     "email": {
         "recipients": "a@example.com",

@@ -346,6 +346,19 @@ def test_a_silence_holds_messages_back_and_not_the_alert(
     clock.run(5)
     assert Alert.objects.filter(resolved_at=None).count() == 1
     assert receiver.received == []
+    clock.run(60)  # it ends, and the problem is still there
+    assert told(receiver) == [("alert.fired", "paused")]
+
+
+def test_a_new_channel_is_told_of_what_is_open(
+    channel: Channel, receiver: HTTPReceiver, clock: Clock
+) -> None:
+    pause(make_destination(), clock.now)
+    clock.run(2)
+    Channel.objects.create(name="Other", kind="webhook", secrets=channel.secrets)
+    clock.run(2)
+    assert told(receiver) == [("alert.fired", "paused")] * 2
+    assert len({one.headers["idempotency-key"] for one in receiver.received}) == 2
 
 
 def test_quiet_hours_hold_back_warnings_and_not_what_is_critical(
