@@ -34,6 +34,11 @@ NOT_LOOKED_AT: dict[str, str] = {
         )
         for verb in ("add", "delete")
     },
+    "alert_acknowledge": "a button that leads back",
+    "alert_silence": "a button that leads back",
+    "alert_end_silence": "a button that leads back",
+    "alert_channel_test": "a button that leads back",
+    "alert_channel_delete": "a button that leads back",
     "destinations_source_archive": "looks like destinations_destination_archive",
     "destinations_source_end_key": "a button that leads back",
     "destinations_source_restore": "a button that leads back",
