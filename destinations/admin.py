@@ -39,6 +39,13 @@ if TYPE_CHECKING:
 __all__ = ["DestinationAdmin", "SourceAdmin"]
 
 
+CONNECTION = "relay-connection"
+"""The class of the parts of the form that stand in the tab “Connection”."""
+
+
+_TOKEN = gettext_lazy("Token")
+
+
 class RowsInline(TabularInline):
     """Rows of a destination, with one to fill in unless it is archived."""
 
@@ -79,10 +86,17 @@ class DestinationAdmin(DestinationPages):
     empty_link = ("admin:destinations_destination_add", gettext_lazy("Add a destination"))
     fieldsets = (
         (
-            gettext_lazy("Account"),
-            {"fields": ("name", "service", "advertiser_id", "enabled")},
+            gettext_lazy("General"),
+            {"fields": ("name", "enabled")},
         ),
-        (gettext_lazy("Token"), {"fields": ("conversion_token",)}),
+        (
+            gettext_lazy("Account"),
+            {"classes": (CONNECTION,), "fields": ("service", "advertiser_id")},
+        ),
+        (
+            _TOKEN,
+            {"classes": (CONNECTION,), "fields": ("conversion_token",)},
+        ),
         (
             gettext_lazy("What to send"),
             {
@@ -132,7 +146,12 @@ class DestinationAdmin(DestinationPages):
         elif obj is not None and obj.conversion_token:
             token = ("conversion_token", "remove_token")
         return [
-            (name, {"fields": token} if "conversion_token" in options["fields"] else options)
+            (
+                name,
+                {**options, "fields": token}
+                if "conversion_token" in options["fields"]
+                else options,
+            )
             for name, options in self.fieldsets
         ]
 

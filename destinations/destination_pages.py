@@ -89,9 +89,8 @@ class DestinationPages(RoutedAdmin):
             )
             % {"name": original.name},
         )
-        return HttpResponseRedirect(
-            reverse("admin:destinations_destination_change", args=[copy.pk])
-        )
+        url = reverse("admin:destinations_destination_change", args=[copy.pk])
+        return HttpResponseRedirect(f"{url}?tab=connection")  # what it lacks comes first
 
 
 def copy_destination(original: Destination) -> Destination:

@@ -18,6 +18,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
+from destinations.first_start import DEMO_ADVERTISER_ID, DEMO_TOKEN
 from destinations.models import Destination, EventMapping, Source
 from destinations.pinterest.cleaning import clean
 from destinations.pinterest.event_names import target_name
@@ -180,6 +181,10 @@ class DestinationForm(_DestinationForm):
             "listed_events": UnfoldAdminTextareaWidget(attrs={"rows": 3, "spellcheck": "false"}),
         }
         help_texts = {
+            "service": gettext_lazy(
+                "The sandbox responds like Pinterest but doesn't affect your ads. It needs no "
+                "account and no token."
+            ),
             "name": gettext_lazy("A name for this destination, e.g. the shop or the market."),
             "sources": gettext_lazy(
                 "Sources that send events to this destination. Add sources on their own page."
@@ -208,6 +213,9 @@ class DestinationForm(_DestinationForm):
             self.fields.pop("remove_token", None)
         if "conversion_token" not in self.fields:  # a person who may only look
             return
+        if "advertiser_id" in self.fields:
+            service = self.data.get(self.add_prefix("service"))  # the sandbox has its own account
+            self.fields["advertiser_id"].required = service != Destination.Service.SANDBOX
         self.initial["conversion_token"] = ""  # so that only a typed token counts as a change
         field = self.fields["conversion_token"]
         place = gettext("Ads Manager → Conversions → Conversions API → Set up API.")
@@ -245,12 +253,30 @@ class DestinationForm(_DestinationForm):
         for name in GATE_CHOICES:
             if name in self.cleaned_data and not self.cleaned_data[name]:
                 self.cleaned_data[name] = getattr(self.instance, name)
+        if "advertiser_id" in self.fields:
+            self._clean_account()
         if self.cleaned_data.get("remove_token") and not self.data.get(
             self.add_prefix("conversion_token")
         ):
             self.cleaned_data["conversion_token"] = Secret()
             if self.cleaned_data.get("enabled"):
                 self.add_error("remove_token", gettext("Turn the destination off first."))
+
+    def _clean_account(self) -> None:
+        """The sandbox gets a made-up account and token, which never go to Pinterest."""
+        account = self.cleaned_data.get("advertiser_id", "")
+        token: Secret = self.cleaned_data.get("conversion_token", Secret())
+        if self.cleaned_data.get("service") == Destination.Service.SANDBOX:
+            if not account and "advertiser_id" not in self.errors:
+                self.cleaned_data["advertiser_id"] = DEMO_ADVERTISER_ID
+            if not token and not self.cleaned_data.get("remove_token"):
+                self.cleaned_data["conversion_token"] = Secret.seal(DEMO_TOKEN)
+            return
+        was_sandbox = self.initial.get("service") == Destination.Service.SANDBOX
+        if was_sandbox and account == DEMO_ADVERTISER_ID:
+            self.add_error("advertiser_id", gettext("Copy the number from the Ads Manager URL."))
+        if was_sandbox and not self.data.get(self.add_prefix("conversion_token")):
+            self.cleaned_data["conversion_token"] = Secret()
 
     def clean_listed_events(self) -> str:
         """Each name once, as a reader sees it."""

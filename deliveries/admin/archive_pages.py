@@ -79,6 +79,8 @@ class ArchivePages(RoutedAdmin):
         if restore(row):
             self.log_change(request, row, "Restored.")
             messages.success(request, _say_restored(row))
+            if isinstance(row, Destination):  # it needs a token first
+                return HttpResponseRedirect(f"{self._page_of(row)}?tab=connection")
         else:
             messages.info(request, gettext("“%(name)s” isn't archived.") % {"name": row})
         return HttpResponseRedirect(self._page_of(row))

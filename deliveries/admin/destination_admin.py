@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from django.contrib import admin, messages
@@ -21,14 +20,20 @@ from admin_base.site import signed_in
 from admin_base.typed import typed_line
 from deliveries.actions.operations import resume
 from deliveries.admin.archive_pages import ArchivePages
+from deliveries.admin.destination_overview import (
+    OVERVIEW,
+    read_overview,
+    read_standing,
+    tab_of,
+    tabs_of,
+    tabs_with_mistakes,
+)
 from deliveries.admin.events_page import destination_events
 from deliveries.admin.filtered_page import filtered_view
-from deliveries.admin.home import say_count
 from deliveries.admin.preview_page import preview_view
-from deliveries.destination_states import State, oldest_waiting_event_at, read_states
+from deliveries.destination_states import State, read_states
 from deliveries.models import Delivery
 from deliveries.phrases import group_digits
-from deliveries.stats.figures import read_waiting
 from destinations.admin import DestinationAdmin
 from destinations.models import Destination
 from destinations.pausing import pause
@@ -70,12 +75,32 @@ class OperatedDestinationAdmin(ArchivePages, DestinationAdmin):
     def _read_state(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
         context = super()._read_state(request, object_id)
         if (destination := context["destination"]) is not None:
-            waiting = read_waiting([destination.pk])[destination.pk]
-            if waiting.count and (oldest := oldest_waiting_event_at(destination.pk)):
-                waiting = replace(waiting, oldest_at=oldest)
-            states = read_states([destination], timezone.now(), {destination.pk: waiting})
-            context |= {"state": states[destination.pk], "waiting": say_count([waiting])}
+            context |= {"tabs": tabs_of(destination), **read_standing(destination, timezone.now())}
         return context
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        if obj is not None:
+            mistakes = tabs_with_mistakes(context)
+            tab = mistakes[0] if mistakes else tab_of(request)
+            context |= {"tab": tab, "mistakes": mistakes, "show_save_and_add_another": False}
+            if tab == OVERVIEW:
+                context |= read_overview(request, obj, timezone.now())
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def response_change(self, request: HttpRequest, obj: Destination) -> HttpResponse:
+        """“Save and continue editing” goes on in the same tab."""
+        response = super().response_change(request, obj)
+        if response.headers.get("Location") == request.path and "_continue" in request.POST:
+            response["Location"] = f"{request.path}?tab={tab_of(request)}"
+        return response
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view

@@ -21,6 +21,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
 
 from deliveries.admin.bulk_pages import MAY_OPERATE, start_noted
+from deliveries.admin.destination_overview import tabs_of
 from deliveries.catalog.becoming import Becomes, How, Outlook
 from deliveries.catalog.reading import (
     RESENT_DAYS,
@@ -120,6 +121,7 @@ def destination_events(
         "opts": admin.opts,
         "destination": destination,
         "original": destination,
+        "destination_tabs": tabs_of(destination),
         "page": page,
         "total_count": len(rows),
         "unmapped_count": sum(row.needs_look for row in rows),

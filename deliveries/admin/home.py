@@ -139,7 +139,7 @@ def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     )
     if sees_log and (context["steps"] is None or Event.objects.exists()):
         context["summary"] = _summary(figures, list(waiting.values()), now)
-        context["errors"] = _errors(figures.total, figures.starts[0])
+        context["errors"] = errors_of(figures.total, figures.starts[0])
         context["warnings"] = _warnings(figures.total, figures.starts[0])
         context["coverage"] = read_coverage(figures.total)
     return context
@@ -222,7 +222,7 @@ def _say_loose(sources: list[Source]) -> str:
 
 def _summary(figures: Figures, waiting: list[Waiting], now: datetime) -> dict[str, Any]:
     total = figures.total
-    urls = [url for _, _, url in _ended(total, figures.starts[0])]
+    urls = [url for _, _, url in ended_of(total, figures.starts[0])]
     return {
         "received": figures.received,
         "refused": figures.refused,
@@ -257,7 +257,7 @@ def _cards(
                 destination=destination,
                 state=states[destination.pk],
                 flow=flow,
-                chart=draw_bars(_slots(flow, figures, span)),
+                chart=draw_bars(slots_of(flow, figures, span)),
                 waiting=say_count([its_waiting]),
                 oldest=_say_oldest([its_waiting], now),
                 median=say_latency(flow.latency_seconds(0.5)),
@@ -272,7 +272,7 @@ def _cards(
                 ),
                 waiting_url=f"{reverse(LOG)}?status={WAITING}&destination={destination.pk}",
                 waiting_count=its_waiting.count,
-                ended=_ended(flow, figures.starts[0], destination=destination.pk),
+                ended=ended_of(flow, figures.starts[0], destination=destination.pk),
             )
         )
     return sorted(cards, key=lambda card: card.state.rank)
@@ -315,7 +315,7 @@ def _arranged(request: HttpRequest, cards: list[DestinationCard], span: Span) ->
     }
 
 
-def _slots(flow: Flow, figures: Figures, span: Span) -> list[tuple[str, int, int]]:
+def slots_of(flow: Flow, figures: Figures, span: Span) -> list[tuple[str, int, int]]:
     return [
         (
             _say_start(timezone.localtime(start), span),
@@ -333,7 +333,7 @@ def _say_start(start: datetime, span: Span) -> str:
     return dateformat.format(start, gettext("d M") if is_day else gettext("d M H:i"))
 
 
-def _errors(total: Flow, since: datetime) -> list[ErrorLine]:
+def errors_of(total: Flow, since: datetime, **filters: Any) -> list[ErrorLine]:
     """What stays undone first, then what is tried again, then what was left out on purpose."""
     ranks = {"rejected": 0, "dead": 0, "pending": 1, "filtered": 2}
     ended = total.delivered + total.rejected + total.dead + total.filtered
@@ -345,7 +345,7 @@ def _errors(total: Flow, since: datetime) -> list[ErrorLine]:
             count=count,
             meaning=meaning_of(code),
             remedy=remedy_of(code, status),
-            url=_log_url(since, status=status, error_code=code),
+            url=_log_url(since, status=status, error_code=code, **filters),
             share=say_share(count / ended) if status == "filtered" else "",
         )
         for status, code, count in total.codes()
@@ -376,7 +376,7 @@ def _log_url(since: datetime, *, status: str, **filters: Any) -> str:
     return f"{reverse(LOG)}?{urlencode(query)}"
 
 
-def _ended(flow: Flow, since: datetime, **filters: Any) -> list[tuple[str, int, str]]:
+def ended_of(flow: Flow, since: datetime, **filters: Any) -> list[tuple[str, int, str]]:
     """(name, count, its part of the log or "") for what ended and was not delivered."""
     counts = (
         ("rejected", gettext("rejected"), flow.rejected),

@@ -158,10 +158,10 @@ def _offer(
             return Action(kind, label, f"{url}?{urlencode({'name': event.name})}", icon, False)
         # The list of events is a minute behind, and knows no more than so many names.
         url = reverse("admin:destinations_destination_change", args=[destination.pk])
-        return Action(kind, label, f"{url}#event_mappings-group", icon, False)
+        return Action(kind, label, f"{url}?tab=settings#event_mappings-group", icon, False)
     if kind == EDIT and powers.may_edit:
         url = reverse("admin:destinations_destination_change", args=[destination.pk])
-        return Action(kind, gettext("Edit destination"), url, "tune", False)
+        return Action(kind, gettext("Edit destination"), f"{url}?tab=settings", "tune", False)
     if (
         kind == CORRECT
         and powers.may_operate

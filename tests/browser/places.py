@@ -29,9 +29,10 @@ def _to_correction(sample: SampleData) -> str:
     return reverse("admin:deliveries_delivery_correct", args=[rejected.pk])
 
 
-def _of_destination(name: str, url_name: str = "change") -> Way:
-    return lambda sample: reverse(
-        f"admin:destinations_destination_{url_name}", args=[sample.destinations[name].pk]
+def _of_destination(name: str, url_name: str = "change", tab: str = "") -> Way:
+    return lambda sample: (
+        reverse(f"admin:destinations_destination_{url_name}", args=[sample.destinations[name].pk])
+        + (f"?tab={tab}" if tab else "")
     )
 
 
@@ -209,10 +210,7 @@ PLACES: tuple[Place, ...] = (
     ),
     Place("delivery-filtered", f"{DELIVERY}_change", _to_delivery(status="filtered")),
     Place(
-        "discard",
-        "admin:deliveries_delivery_discard",
-        _to_delivery(status="dead"),
-        _discard_first,
+        "discard", "admin:deliveries_delivery_discard", _to_delivery(status="dead"), _discard_first
     ),
     Place(
         "delivery-history",
@@ -289,18 +287,26 @@ PLACES: tuple[Place, ...] = (
         is_also_empty=True,
     ),
     Place(
-        "destination",
-        "admin:destinations_destination_change",
-        _of_destination("Pinterest Germany"),
+        "destination", "admin:destinations_destination_change", _of_destination("Pinterest Germany")
     ),
     Place("destination-events", EVENTS, _of_destination("Pinterest Germany", "events")),
     Place("destination-events-open", EVENTS, _open_event("destination")),
     Place("destination-events-without-sources", EVENTS, _of_destination("Try-out", "events")),
     Place(
-        "destination-all-open",
+        "destination-connection",
         "admin:destinations_destination_change",
-        _of_destination("Pinterest Germany"),
+        _of_destination("Pinterest Germany", tab="connection"),
+    ),
+    Place(
+        "destination-settings",
+        "admin:destinations_destination_change",
+        _of_destination("Pinterest Germany", tab="settings"),
         _unfold_all,
+    ),
+    Place(
+        "destination-sandbox",
+        "admin:destinations_destination_change",
+        _of_destination("Try-out", tab="connection"),
     ),
     Place(
         "destination-paused",
@@ -349,13 +355,13 @@ PLACES: tuple[Place, ...] = (
     Place(
         "destination-preview",
         "admin:destinations_destination_change",
-        _of_destination("Pinterest Germany"),
+        _of_destination("Pinterest Germany", tab="settings"),
         _ask("Preview", "relay-preview"),
     ),
     Place(
         "destination-filtered",
         "admin:destinations_destination_filtered",
-        _of_destination("Pinterest Germany"),
+        _of_destination("Pinterest Germany", tab="settings"),
         _ask("Count recent events", "relay-filtered"),
     ),
     Place(

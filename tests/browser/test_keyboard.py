@@ -270,3 +270,37 @@ def test_an_alert_is_acknowledged_and_a_channel_added_with_the_keyboard_alone(
     page.keyboard.press("Enter")
     expect(page.get_by_text("was saved. Send a test")).to_be_visible()
     tab_to(page, page.get_by_role("button", name="Send a test"))
+
+
+def test_the_tabs_of_a_destination_are_gone_through_with_the_keyboard_and_keep_what_was_typed(
+    page: Page, served: Any
+) -> None:
+    destination = make_destination(service="pinterest", name="Shop")
+    page.goto(
+        f"{served.url}{reverse('admin:destinations_destination_change', args=[destination.pk])}"
+    )
+    expect(page.locator("#id_advertiser_id")).to_be_hidden()
+    tab_to(page, page.get_by_role("link", name="Connection", exact=True))
+    assert page.evaluate(SHOWS_FOCUS)
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    tab_to(page, page.locator("#id_advertiser_id"))
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("123456")
+    settings = page.get_by_role("link", name="Settings", exact=True)
+    for _ in range(MAX_STOPS):
+        page.keyboard.press("Shift+Tab")
+        if settings.evaluate(IS_FOCUSED):
+            break
+    page.keyboard.press("Enter")
+    expect(settings).to_have_attribute("aria-current", "page")
+    expect(settings).to_be_focused()
+    expect(page.locator("#id_advertiser_id")).to_be_hidden()
+    expect(page).to_have_url(re.compile(r"\?tab=settings$"))
+    tab_to(page, page.locator("#id_name"))
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("Renamed")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    destination.refresh_from_db()
+    assert (destination.name, destination.advertiser_id) == ("Renamed", "123456")

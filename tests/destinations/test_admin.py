@@ -48,6 +48,10 @@ def destination_form(**fields):
     }
 
 
+def _pinterest(**fields):
+    return make_destination(service="pinterest", **fields)
+
+
 def mapping_rows(*rows):
     form = {**NO_ROWS, "event_mappings-TOTAL_FORMS": str(len(rows))}
     for number, (mine, theirs) in enumerate(rows):
@@ -119,7 +123,7 @@ def test_a_refused_form_does_not_repeat_the_token_that_was_typed(admin_client):
 
 
 def test_a_blank_token_keeps_the_old_one(admin_client):
-    destination = make_destination(name="US", conversion_token="pina_old")
+    destination = _pinterest(name="US", conversion_token="pina_old")
     before = Destination.objects.get().conversion_token.ciphertext
     response = admin_client.post(
         f"{DESTINATIONS}{destination.pk}/change/",
@@ -132,7 +136,7 @@ def test_a_blank_token_keeps_the_old_one(admin_client):
 
 
 def test_a_new_token_replaces_the_old_one_and_the_history_does_not_tell_it(admin_client):
-    destination = make_destination(name="Pinterest US", conversion_token="pina_old")
+    destination = _pinterest(name="Pinterest US", conversion_token="pina_old")
     url = f"{DESTINATIONS}{destination.pk}"
     admin_client.post(f"{url}/change/", destination_form(conversion_token="pina_new"))
     destination.refresh_from_db()
@@ -252,7 +256,7 @@ def test_the_form_is_in_the_order_a_person_thinks(admin_client):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_saved_change_is_used_at_once(admin_client):
-    source, destination = make_source(), make_destination(name="Pinterest US", sources=[])
+    source, destination = make_source(), _pinterest(name="Pinterest US", sources=[])
     assert routing.routes_for(source.write_key).routes == ()
     admin_client.post(
         f"{DESTINATIONS}{destination.pk}/change/",

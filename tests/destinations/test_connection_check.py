@@ -142,7 +142,7 @@ def test_a_copy_has_settings_and_event_map_but_no_account_token_or_sources(admin
     for expected in ("Pinterest US (copy)", "Pinterest US (copy 2)"):
         response = admin_client.post(f"{DESTINATIONS}{original.pk}/copy/", follow=True)
         copy = Destination.objects.get(name=expected)
-        assert response.redirect_chain == [(f"{DESTINATIONS}{copy.pk}/change/", 302)]
+        assert response.redirect_chain == [(f"{DESTINATIONS}{copy.pk}/change/?tab=connection", 302)]
         assert "has no account, token or sources" in response.content.decode()
         assert copy.enabled is False
         assert not copy.conversion_token

@@ -124,6 +124,26 @@ function offerLink(button) {
   });
 }
 
+/* Tabs that are parts of one form: changing between them keeps what was typed. Without scripts, and
+   from a tab that is a page of its own, they are links. */
+document.addEventListener("click", (click) => {
+  const link = click.target.closest("[data-relay-tab]");
+  if (!link || click.ctrlKey || click.metaKey || click.shiftKey || click.altKey) return;
+  if (!document.querySelector("[data-relay-tab][aria-current]")) return;
+  click.preventDefault();
+  const tab = link.dataset.relayTab;
+  for (const one of link.parentElement.children) {
+    if (one === link) one.setAttribute("aria-current", "page");
+    else one.removeAttribute("aria-current");
+  }
+  for (const panel of document.querySelectorAll("[data-relay-panel]")) {
+    panel.hidden = !panel.dataset.relayPanel.split(" ").includes(tab);
+  }
+  const kept = document.querySelector("input[name=_tab]");
+  if (kept) kept.value = tab;
+  window.history.replaceState(null, "", link.href);
+});
+
 /* Puts a fresh copy of one part of this page in the place of the old one. */
 async function reloadPart(id) {
   const answer = await fetch(window.location.href, { credentials: "same-origin" });

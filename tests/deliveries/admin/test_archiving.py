@@ -125,7 +125,7 @@ def test_an_archived_source_refuses_events_and_stays_linked(admin_client, client
 
 def test_restored_it_is_off_and_can_be_set_up_again(admin_client):
     source = make_source()
-    destination = archived_long_ago(make_destination(sources=[source]))
+    destination = archived_long_ago(make_destination(service="pinterest", sources=[source]))
     url = f"{DESTINATIONS}{destination.pk}"
     page = admin_client.get(f"{url}/change/").content.decode()
     assert 'name="_save"' not in page
@@ -184,7 +184,7 @@ def test_a_reference_is_found_wherever_it_stands(monkeypatch):
 
 
 def test_a_token_is_removed_while_the_destination_is_off(admin_client):
-    destination = make_destination(sources=[])
+    destination = make_destination(service="pinterest", sources=[])
     url = f"{DESTINATIONS}{destination.pk}/change/"
     assert 'name="remove_token"' in admin_client.get(url).content.decode()
     form = destination_form(name=destination.name, conversion_token="", remove_token="on")
