@@ -23,6 +23,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
 
 from admin_base.site import signed_in
+from admin_base.typed import typed_line
 from deliveries.alerts.conditions import CONDITIONS
 from deliveries.alerts.machine import open_alerts
 from deliveries.alerts.models import Alert, Channel, Message, Silence
@@ -168,7 +169,7 @@ def acknowledge_view(request: HttpRequest, pk: int) -> HttpResponse:
         return alert
     if alert.is_open and alert.acknowledged_at is None:
         alert.acknowledged_at, alert.acknowledged_by = timezone.now(), signed_in(request)
-        alert.note = request.POST.get("note", "").strip()[:500]
+        alert.note = typed_line(request, "note")
         alert.save(update_fields=["acknowledged_at", "acknowledged_by", "note"])
         messages.success(request, gettext("Acknowledged. No more reminders are sent."))
     return _back(alert)

@@ -48,14 +48,15 @@ def count_statuses(selection: Selection) -> dict[str, tuple[int, bool]]:
             f"LIMIT {MAX_COUNTED + 1}) AS of_{status.value}"
         )
         parameters += [status.value, first, last]
-    # What is open has an index of its own, without an order by ID.
+    # What is open has an index of its own, in this order.
     within, owners = "", list[int]()
     if selection.destination_ids:
         within = f" AND destination_id IN ({_places(selection.destination_ids)})"
         owners = list(selection.destination_ids)
     parts.append(
         f"SELECT {columns} FROM (SELECT {columns} FROM {table} "
-        f"WHERE due_at IS NOT NULL{within} LIMIT {MAX_COUNTED + 1}) AS of_open"
+        f"WHERE due_at IS NOT NULL{within} ORDER BY destination_id, due_at "
+        f"LIMIT {MAX_COUNTED + 1}) AS of_open"
     )
     parameters += owners
     statement = (
