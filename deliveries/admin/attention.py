@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext
 
+from deliveries.admin.alert_pages import AlertLine
+from deliveries.alerts.models import SYSTEM, Channel
 from deliveries.destination_states import State
 from deliveries.models import Heartbeat
 from deliveries.phrases import say_duration
@@ -21,9 +23,16 @@ EXACT_SECONDS = 120
 """For so long the seconds without a worker are told one by one."""
 
 
+SAME_AS_A_STATE = ("paused", "failing", "oldest_waiting")
+"""Conditions of alerts that say of a destination what its state says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """``command`` is what to type on the server; ``url`` and ``action`` lead on, or are ""."""
+    """``command`` is what to type on the server; ``url`` and ``action`` lead on, or are "".
+
+    ``alert_url`` leads to the open alert of the same problem, if there is one.
+    """
 
     icon: str
     title: str
@@ -31,19 +40,56 @@ class Attention:
     url: str = ""
     action: str = ""
     command: str = ""
+    alert_url: str = ""
 
 
 def read_attention(
     destinations: Sequence[tuple[Destination, State]],
     sources: Sequence[tuple[Source, SourceState]],
     now: datetime,
+    alerts: Sequence[AlertLine] = (),
+    channels: Sequence[Channel] = (),
+    may_set_up: bool = False,
 ) -> list[Attention]:
-    """One query, for the worker."""
-    found = [one for one in (_worker(now),) if one is not None]
-    ranked = sorted(destinations, key=lambda pair: pair[1].rank)
-    found += [_destination(*pair) for pair in ranked if pair[1].needs_attention]
+    """One query, for the worker. ``alerts``: the open ones, of which those that say the same as a
+    state are only linked; ``channels``: those that don't get their messages."""
+    known = {(one.alert.condition, one.alert.subject): one for one in alerts}
+
+    def alert_of(subject: str, *conditions: str) -> str:
+        said = [known.pop((one, subject), None) for one in conditions]
+        return next((one.url for one in said if one is not None), "")
+
+    found = []
+    if (worker := _worker(now)) is not None:
+        found.append(replace(worker, alert_url=alert_of(SYSTEM, "worker")))
+    for destination, state in sorted(destinations, key=lambda pair: pair[1].rank):
+        if state.needs_attention:
+            url = alert_of(f"destination:{destination.pk}", *SAME_AS_A_STATE)
+            found.append(replace(_destination(destination, state), alert_url=url))
+    found += [_alert(one) for one in known.values()]
     found += [_source(*pair) for pair in sources if pair[1].needs_attention]
+    found += [_channel(one, may_set_up) for one in channels]
     return found
+
+
+def _alert(line: AlertLine) -> Attention:
+    return Attention(
+        "error" if line.alert.severity == "critical" else "warning",
+        line.words.title,
+        " ".join(part for part in (line.words.numbers, line.words.remedy) if part),
+        line.url,
+        gettext("Open the alert"),
+    )
+
+
+def _channel(channel: Channel, may_open: bool) -> Attention:
+    return Attention(
+        "notifications_off",
+        gettext("The channel “%(name)s” doesn't accept messages.") % {"name": channel.name},
+        channel.last_error,
+        reverse("alert_channel", args=[channel.pk]) if may_open else "",
+        gettext("Open the channel") if may_open else "",
+    )
 
 
 def _worker(now: datetime) -> Attention | None:

@@ -109,10 +109,9 @@ def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     context |= {"span": span, "spans": SPANS, "sees_log": sees_log}
     destinations = list(Destination.objects.active())
     sources = list(Source.objects.active().prefetch_related("destinations"))
-    if sees_log:
-        context["open_alerts"] = open_alert_lines()
-        context["failing_channels"] = failing_channels()
-        context["may_set_up"] = user.has_perm(MAY_SET_UP)
+    alerts = open_alert_lines() if sees_log else []
+    channels = failing_channels() if sees_log else []
+    may_set_up = user.has_perm(MAY_SET_UP)
     figures = read_figures(span, now)
     context["steps"] = _steps(sources, destinations, figures)
     source_states: list[tuple[Source, SourceState]] = []
@@ -120,7 +119,7 @@ def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
         states = read_source_states(sources, now)
         source_states = [(one, states[one.pk]) for one in sources]
     if not destinations or not (sees_destinations or sees_log):
-        context["attention"] = read_attention([], source_states, now)
+        context["attention"] = read_attention([], source_states, now, alerts, channels, may_set_up)
         return context
     waiting = read_waiting(one.pk for one in destinations)
     cards: list[DestinationCard] = []
@@ -128,7 +127,7 @@ def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
         cards = _cards(destinations, figures, waiting, span, now)
         context |= _arranged(request, cards, span)
     shown = [(card.destination, card.state) for card in cards]
-    context["attention"] = read_attention(shown, source_states, now)
+    context["attention"] = read_attention(shown, source_states, now, alerts, channels, may_set_up)
     sandboxes = {one.service == Destination.Service.SANDBOX for one in destinations}
     context["accepted_by"] = (
         gettext("Accepted by Pinterest")

@@ -259,23 +259,18 @@ _REMEDIES = {
 def _link(alert: Alert) -> tuple[str, str]:
     """(path, label): exactly the rows that the numbers are about."""
     if alert.condition in ("paused", "failing", "oldest_waiting"):
-        return _log(status="pending", destination=alert.destination_id), gettext(
+        return _log(status="pending,sending", destination=alert.destination_id), gettext(
             "Show the waiting deliveries"
         )
     if alert.condition == "undelivered":
-        label = (
-            gettext("Show the rejected deliveries")
-            if alert.error_status == "rejected"
-            else gettext("Show the failed deliveries")
-        )
         return (
             _log(
-                status=alert.error_status,
+                status="rejected,dead",
                 destination=alert.destination_id,
                 settled_since=_written(alert.since),
                 zone="UTC",
             ),
-            label,
+            gettext("Show the rejected and failed deliveries"),
         )
     if alert.condition == "dead":
         return _log(status="dead", destination=alert.destination_id), gettext(
@@ -289,7 +284,7 @@ def _link(alert: Alert) -> tuple[str, str]:
         row = {"destination": alert.destination_id} if alert.destination_id else row
         return _log(since=_written(alert.since), zone="UTC", **row), gettext("Show the deliveries")
     if alert.condition == "worker":
-        return _log(status="pending"), gettext("Show the waiting deliveries")
+        return _log(status="pending,sending"), gettext("Show the waiting deliveries")
     if alert.condition == "key_expiring":
         return page(f"destinations/source/{alert.source_id}/change/"), gettext("Open the source")
     return page("documentation/operations/"), gettext("Open the documentation")

@@ -77,7 +77,10 @@ def test_a_mail_has_the_whole_message(smtp: FakeSMTP) -> None:
     text = text_of(mail)
     assert "Germany & Söhne is paused" in text + str(mail["Subject"]) or "paused" in mail["Subject"]
     assert "3 deliveries wait." in text
-    assert "https://relay.example.com/admin/deliveries/delivery/?status=pending" in text
+    assert (
+        "https://relay.example.com/admin/deliveries/delivery/?status=pending%2Csending&destination="
+        in text
+    )
     assert f"https://relay.example.com/admin/alerts/{message.alert_id}/" in text
     assert mail["X-Message-Key"] == f"capi-relay-alert-{message.alert_id}"
 

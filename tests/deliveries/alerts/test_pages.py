@@ -20,6 +20,7 @@ from deliveries.alerts.run import evaluate
 from deliveries.stats.tallies import append
 from tests.deliveries.alerts.conftest import SECRET
 from tests.deliveries.alerts.receivers import HTTPReceiver
+from tests.deliveries.alerts.test_channels import FIGURES
 from tests.factories import make_destination
 
 pytestmark = pytest.mark.django_db
@@ -45,10 +46,14 @@ def page(client: Client, name: str, *arguments: Any) -> str:
 
 
 def test_open_alerts_are_on_their_page_and_on_home(admin_client: Client, alert: Alert) -> None:
-    for name in ("alerts", "admin:index"):
-        shown = page(admin_client, name)
-        assert "Garden brand is paused" in shown
+    assert "Garden brand is paused" in page(admin_client, "alerts")
+    home = page(admin_client, "admin:index")
+    assert "Garden brand: Paused" in home  # its state says the same, once
+    assert "Garden brand is paused" not in home
+    for shown in (home, page(admin_client, "alerts")):
         assert reverse("alert", args=[alert.pk]) in shown
+    Alert.objects.update(condition="undelivered", figures=FIGURES)
+    assert "Many conversions of Garden brand" in page(admin_client, "admin:index")
     assert "Nobody is told of alerts outside of this page." in page(admin_client, "alerts")
 
 
