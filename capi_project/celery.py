@@ -17,7 +17,7 @@ from django.db import connections
 
 from capi_project import error_reports
 from capi_project.garbage import collect_less_often
-from deliveries.stats import process_metrics
+from deliveries.stats import process_metrics, traces
 
 MAINTENANCE = (
     *("prune", "merge_tallies", "check_connections", "index_events", "list_contents"),
@@ -115,6 +115,8 @@ def _count(**_: object) -> None:
     """Count what this process does, and report its errors, if somebody wants to know."""
     if settings.SENTRY_DSN:
         error_reports.start(settings.SENTRY_DSN, settings.VERSION)
+    if settings.OTEL_ON:
+        traces.start("worker")
     if settings.METRICS_ON:
         process_metrics.start(settings.METRICS_DIR, "worker")
 

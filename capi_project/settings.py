@@ -397,6 +397,11 @@ SENTRY_DSN = env.url("SENTRY_DSN", "", ("https", "http"))
 if SENTRY_DSN and find_spec("sentry_sdk") is None:
     env.mistakes.append("SENTRY_DSN needs the packages of requirements-sentry.txt.")
 
+OTEL_ON = bool(env.url("OTEL_EXPORTER_OTLP_ENDPOINT", "", ("https", "http")))
+"""Trace events (deliveries.stats.traces); OpenTelemetry reads the rest of its variables itself."""
+if OTEL_ON and find_spec("opentelemetry.sdk") is None:
+    env.mistakes.append("OTEL_EXPORTER_OTLP_ENDPOINT needs the packages of requirements-otel.txt.")
+
 env.finish()
 protect(
     DATA_DIR,

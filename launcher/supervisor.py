@@ -58,8 +58,11 @@ def require_free_port(host: str, port: int, variable: str) -> None:
 
 
 def show(name: str, line: str) -> None:
-    """One line of a part's output, labelled."""
-    print(f"{name:<7} | {line}", flush=True)
+    """One line of a part's output, labelled; a JSON object (LOG_FORMAT) stays one."""
+    if line.startswith('{"'):
+        print(f'{{"part":"{name}",{line[1:]}', flush=True)
+    else:
+        print(f"{name:<7} | {line}", flush=True)
 
 
 class Supervisor:

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 from tests.variables import BASE_DIR
 
-LOCKS = ("requirements", "requirements-dev")
+LOCKS = ("requirements", "requirements-dev", "requirements-otel", "requirements-sentry")
 LOCKED = re.compile(
     r"^(\S+==\S+)(?: ; ([^\\]+?))? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.M
 )

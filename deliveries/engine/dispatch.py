@@ -29,6 +29,7 @@ from deliveries.identity.later_consent import granted_among
 from deliveries.identity.reading import identity_spaces
 from deliveries.models import Delivery, Event
 from deliveries.querysets import body_size, small_body
+from deliveries.stats import traces
 from destinations.connection_check import send_dummy
 from destinations.connections import client_for
 from destinations.models import Destination
@@ -109,6 +110,9 @@ class BatchRun:
     clock: Clock
     is_stopping: Callable[[], bool]
     in_doubt: set[int] = field(default_factory=set)
+    events: dict[int, tuple[int, str]] = field(default_factory=dict)
+    """Delivery → its event's source and message ID; filled only for traces."""
+    claimed_ns: int = field(default_factory=traces.now_ns)
 
     def work_off(self) -> None:
         """Transform what was claimed and send it, batch by batch while that makes sense.
@@ -117,8 +121,9 @@ class BatchRun:
         hold for minutes what other workers could send.
         """
         config = self.destination.transform_config()
+        loaded = _load(self.claimed, waits_for_consent=config.once_granted is not None)
         made = transform_each(
-            _load(self.claimed, waits_for_consent=config.once_granted is not None),
+            self.note_events(loaded) if traces.is_on() else loaded,
             config,
             self.clock().timestamp(),
             POLICY,
@@ -152,6 +157,8 @@ class BatchRun:
             ]
             batch_id = self.settle(judged, sent)
             _log_request(sent, batch_id)
+            if traces.is_on():
+                self.trace(sent, batch_id, judged)
             self.in_doubt.clear()
             if span.size == 1:
                 sent_alone[span.start] = Place(batch_id, 0)
@@ -179,6 +186,28 @@ class BatchRun:
             logger.warning("Destination paused", destination=self.destination.pk, code=reason.code)
             return False
         return may_go_on
+
+    def note_events(self, loaded: Iterator[ClaimedDelivery]) -> Iterator[ClaimedDelivery]:
+        """Remember whose trace each delivery belongs to."""
+        for one in loaded:
+            self.events[one.id] = (one.source_id, one.message_id)
+            yield one
+
+    def trace(self, sent: SentRequest, batch_id: int | None, judged: Sequence[Judged]) -> None:
+        """Tell the tracer what became of a request and its deliveries."""
+        reading = sent.reading
+        status = str(reading.status or reading.outcomes[0].code)
+        about = traces.Sent(
+            *(self.destination.pk, batch_id, status, sent.size),
+            *(sent.sent_at, int(sent.reply.duration_ms), traces.now_ns()),
+        )
+        attempted = [
+            traces.Attempted(
+                one.delivery_id, one.attempts_used, str(one.outcome.kind), one.outcome.code
+            )
+            for one in judged
+        ]
+        traces.note_sent(about, attempted, self.events, self.claimed_ns)
 
     def may_ask_again(self, search: Isolation) -> bool:
         """Whether there is time for one more request of this search."""

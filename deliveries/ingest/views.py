@@ -36,7 +36,7 @@ from deliveries.ingest.responses import BodyRefused, RequestRefused
 from deliveries.ingest.store import store_request
 from deliveries.ingest.strict_json import ParsedJSON
 from deliveries.ingest.throttling import SourceThrottle, charge_for_events
-from deliveries.stats import storage
+from deliveries.stats import storage, traces
 from destinations.routing import SourceRoutes
 
 logger = logging.getLogger(__name__)
@@ -173,11 +173,15 @@ class EventView(IngestView):
         defaults: BatchDefaults = NO_DEFAULTS,
     ) -> HttpResponse:
         """200 if at least one event was taken; else what RudderStack says of the first."""
+        began_ns = traces.now_ns()
         arrival = self.find_arrival(request)
         accepted, refused = judge_events(events, self.event_type, arrival, is_flawless, defaults)
         store_request(source_of(request), accepted, refused, arrival.received_at)
         charge_for_events(request, len(events))
         note_for_log(request, events=len(events))
+        if traces.is_on():
+            ids = [one.message_id for one in accepted]
+            traces.note_received(source_of(request).source_id, ids, len(refused), began_ns)
         if refused:
             note_for_log(request, refused=len(refused), code=refused[0].code)
         if not accepted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shlex
@@ -423,3 +424,13 @@ def test_another_sandbox_port_is_told_to_the_workers() -> None:
     variables = {"SANDBOX_PORT": "8199"}
     completed = children_environment(read_options(variables), variables)
     assert completed["SANDBOX_URL"] == "http://127.0.0.1:8199"
+
+
+def test_a_json_line_stays_json(capsys: pytest.CaptureFixture[str]) -> None:
+    from launcher.supervisor import show
+
+    show("web", '{"event":"Batch sent"}')
+    show("web", "Listening")
+    first, second = capsys.readouterr().out.splitlines()
+    assert json.loads(first) == {"part": "web", "event": "Batch sent"}
+    assert second == "web     | Listening"
