@@ -27,6 +27,7 @@ from deliveries.alerts.models import Channel
 from deliveries.doctor.findings import Finding, Level
 from deliveries.doctor.seen import Unreachable, ask
 from deliveries.models import Heartbeat, Tally
+from deliveries.phrases import group_digits
 from deliveries.privacy.retention import behind
 from deliveries.stats.health import BEAT_OF_PRUNE, SWEEP, oldest_due_at, reaches_broker
 from deliveries.stats.storage import write_all
@@ -308,7 +309,7 @@ def sqlite(now: datetime) -> Findings:
     is_busy = count > BUSY_SQLITE_EVENTS or is_large
     yield Finding(
         "sqlite", "SQLite", Level.WARNING if is_busy else Level.OK,
-        gettext("%(count)s events in 24 hours") % {"count": count},
+        gettext("%(count)s events in 24 hours") % {"count": group_digits(count)},
         gettext("Move to PostgreSQL (DATABASE_URL).") if is_busy else "",
     )  # fmt: skip
 
