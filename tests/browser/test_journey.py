@@ -130,7 +130,8 @@ def test_from_the_first_login_to_an_export(
     expect(page.get_by_role("heading", name="Response")).to_be_visible()
     expect(page.get_by_text("checkout").first).to_be_visible()
     visitor.open("/admin/")
-    expect(page.get_by_role("heading", name="Get started")).to_have_count(0)
+    # The first steps stay until something has gone to Pinterest itself.
+    expect(page.get_by_role("heading", name="Get started")).to_be_visible()
 
     # Somebody breaks the mapping: Pinterest fails the conversions that this makes.
     journey.set_dedup_key("properties.reference")
