@@ -320,7 +320,8 @@ IDENTITY_SECOND_CHANCE_HOURS = env.integer("IDENTITY_SECOND_CHANCE_HOURS", 24, l
 EMAIL_URL = env.url("EMAIL_URL", "", ("smtp", "smtp+tls", "smtps"))
 """The mail server that sends links to choose a password; none: administrators pass them on."""
 PUBLIC_URL = env.url("PUBLIC_URL", "", ("http", "https"))
-"""How people reach this server, without URL_PREFIX: what a link in an email begins with."""
+"""Where people open this installation, for links in emails and alerts, such as
+https://relay.example.com; without URL_PREFIX."""
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM")
 _mail = urlsplit(EMAIL_URL)
 EMAIL_HOST, EMAIL_USE_TLS, EMAIL_USE_SSL = (
@@ -339,9 +340,6 @@ SEARCH_KEYS = env.boolean("SEARCH_KEYS", True)
 """Keep hashes by which the log finds an order, an email address or a user ID."""
 
 # --- Alerts --------------------------------------------------------------------------------------
-BASE_URL = env.url("BASE_URL", "", ("https", "http"))
-"""Where people open this installation, for links in messages, such as https://relay.example.com;
-without URL_PREFIX."""
 ALERTS_ALLOW_PRIVATE = env.boolean("ALERTS_ALLOW_PRIVATE", False)
 """Channels may lead to this machine and its network, and a webhook's URL may be http."""
 

@@ -46,7 +46,7 @@ def channels_view(request: HttpRequest) -> HttpResponse:
         title=gettext("Alert channels"),
         channels=[(one, SERVICES[one.kind].title) for one in Channel.objects.all()],
         services=[(kind, service.title) for kind, service in SERVICES.items()],
-        base_url=settings.BASE_URL,
+        base_url=settings.PUBLIC_URL,
     )
 
 

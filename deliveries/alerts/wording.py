@@ -307,8 +307,8 @@ def _written(moment: datetime) -> str:
 
 
 def absolute(path: str) -> str:
-    """The address to send to people; the path alone if BASE_URL isn't set."""
-    return f"{settings.BASE_URL}{path}" if settings.BASE_URL else path
+    """The address to send to people; the path alone if PUBLIC_URL isn't set."""
+    return f"{settings.PUBLIC_URL}{path}" if settings.PUBLIC_URL else path
 
 
 def alert_path(alert: Alert) -> str:

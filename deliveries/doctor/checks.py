@@ -358,11 +358,11 @@ def https() -> Findings:
 
 def public_url() -> Findings:
     """A request to the URL that people use, from here, and what arrived of it."""
-    url, title = settings.BASE_URL or settings.PUBLIC_URL, gettext("Public URL")
+    url, title = settings.PUBLIC_URL, gettext("Public URL")
     if not url:
         yield Finding(
             "public_url", title, Level.WARNING, gettext("Not set, so it wasn't tried"),
-            gettext("Set BASE_URL. Links in messages need it, too."),
+            gettext("Set PUBLIC_URL. Links in messages need it, too."),
         )  # fmt: skip
         return
     try:
@@ -371,7 +371,7 @@ def public_url() -> Findings:
         yield Finding(
             "public_url", title, Level.ERROR,
             gettext("Not reachable from here (%(error)s)") % {"error": error},
-            gettext("Check DNS, firewall, proxy, ALLOWED_HOSTS, and BASE_URL."),
+            gettext("Check DNS, firewall, proxy, ALLOWED_HOSTS, and PUBLIC_URL."),
         )  # fmt: skip
         return
     scheme, wanted = seen.get("scheme", ""), url.partition(":")[0]
@@ -380,7 +380,7 @@ def public_url() -> Findings:
             "public_url", title, Level.ERROR,
             gettext("Another installation responds there (version %(version)s)")
             % {"version": seen["Version"]},
-            gettext("Check BASE_URL, and give all servers the same SECRET_KEY."),
+            gettext("Check PUBLIC_URL, and give all servers the same SECRET_KEY."),
         )  # fmt: skip
     elif scheme != wanted:
         yield Finding(

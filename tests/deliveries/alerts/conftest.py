@@ -18,7 +18,7 @@ SECRET = "a-signing-secret-of-tests"
 @pytest.fixture
 def receiver(settings: Any) -> Iterator[HTTPReceiver]:
     settings.ALERTS_ALLOW_PRIVATE = True
-    settings.BASE_URL = "https://relay.example.com"
+    settings.PUBLIC_URL = "https://relay.example.com"
     with HTTPReceiver() as running:
         yield running
 

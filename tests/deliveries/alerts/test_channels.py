@@ -28,7 +28,7 @@ SLACK = "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrId
 @pytest.fixture
 def smtp(settings: Any) -> Iterator[FakeSMTP]:
     settings.ALERTS_ALLOW_PRIVATE = True
-    settings.BASE_URL = "https://relay.example.com"
+    settings.PUBLIC_URL = "https://relay.example.com"
     with FakeSMTP() as running:
         yield running
 

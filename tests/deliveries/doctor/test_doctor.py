@@ -180,7 +180,7 @@ class Relay(BaseHTTPRequestHandler):
 def other(settings: Any) -> Iterator[type[Relay]]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Relay)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    settings.BASE_URL = f"http://127.0.0.1:{server.server_port}"
+    settings.PUBLIC_URL = f"http://127.0.0.1:{server.server_port}"
     yield Relay
     server.shutdown()
     server.server_close()
@@ -203,7 +203,7 @@ def test_the_public_url(other: type[Relay], settings: Any) -> None:
         assert f"HTTP {status}" in str(find("public_url").message)
     other.answer = (200, b"<html>")
     assert is_found("public_url", Level.ERROR)
-    settings.BASE_URL = "http://127.0.0.1:1"
+    settings.PUBLIC_URL = "http://127.0.0.1:1"
     assert is_found("public_url", Level.ERROR)
 
 
@@ -244,6 +244,6 @@ def test_the_page(admin_client: Client, viewer: Client) -> None:
     page = admin_client.get(reverse("status"))
     assert page.status_code == 200
     assert "System status" in page.text
-    assert "Set BASE_URL" in page.text
+    assert "Set PUBLIC_URL" in page.text
     assert viewer.get(reverse("status")).status_code == 403
     assert reverse("status") in admin_client.get(reverse("admin:index")).text
