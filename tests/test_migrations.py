@@ -11,6 +11,7 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 from django.db.models import NOT_PROVIDED, Field
 
+from deliveries.db.column_operations import CompressWithLz4
 from deliveries.db.index_operations import AddLogIndex, DropForeignKeyIndex, RemoveLogIndex
 
 LOG_MODELS = frozenset({"event", "refusal", "batch", "delivery", "attempt"})
@@ -36,7 +37,8 @@ def is_safe_at_size(operation: Operation, before: ProjectState) -> bool:
         migrations.AlterModelOptions
         | AddIndexConcurrently
         | RemoveIndexConcurrently
-        | DropForeignKeyIndex,
+        | DropForeignKeyIndex
+        | CompressWithLz4,
     )
 
 

@@ -1,23 +1,6 @@
-from typing import Any
-
 from django.db import migrations, models
 
-
-def use_lz4(apps: Any, schema_editor: Any) -> None:
-    """Compress new event bodies with lz4 where PostgreSQL has it: pglz costs six times as much.
-
-    Rows from before stay as they are.
-    """
-    connection = schema_editor.connection
-    if connection.vendor != "postgresql":
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT 1 FROM pg_settings"
-            " WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)"
-        )
-        if cursor.fetchone() is not None:
-            cursor.execute("ALTER TABLE deliveries_event ALTER COLUMN body SET COMPRESSION lz4")
+from deliveries.db.column_operations import CompressWithLz4
 
 
 class Migration(migrations.Migration):
@@ -45,5 +28,5 @@ class Migration(migrations.Migration):
             name="response_body",
             field=models.BinaryField(help_text="Exact bytes, compressed if large.", null=True),
         ),
-        migrations.RunPython(use_lz4, migrations.RunPython.noop),
+        CompressWithLz4("event", "body"),
     ]
