@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,18 +11,21 @@ from django.urls import reverse
 from django.utils.translation import gettext
 
 from deliveries.admin.alert_pages import AlertLine
+from deliveries.admin.log_links import log_url
 from deliveries.alerts.models import SYSTEM, Channel
 from deliveries.destination_states import State
 from deliveries.models import Heartbeat
 from deliveries.phrases import say_duration
 from deliveries.source_states import SourceState
 from deliveries.stats.health import SWEEP
+from deliveries.stats.rising import Rise
 from destinations.models import Destination, Source
 
 EXACT_SECONDS = 120
 """For so long the seconds without a worker are told one by one."""
 
 
+_NOTHING_RISES: Mapping[int, Rise] = {}
 SAME_AS_A_STATE = ("paused", "failing", "oldest_waiting")
 """Conditions of alerts that say of a destination what its state says."""
 
@@ -50,9 +53,11 @@ def read_attention(
     alerts: Sequence[AlertLine] = (),
     channels: Sequence[Channel] = (),
     may_set_up: bool = False,
+    rising: Mapping[int, Rise] = _NOTHING_RISES,
 ) -> list[Attention]:
     """One query, for the worker. ``alerts``: the open ones, of which those that say the same as a
-    state are only linked; ``channels``: those that don't get their messages."""
+    state are only linked; ``channels``: those that don't get their messages; ``rising``: shares of
+    warnings by destination."""
     known = {(one.alert.condition, one.alert.subject): one for one in alerts}
 
     def alert_of(subject: str, *conditions: str) -> str:
@@ -68,8 +73,23 @@ def read_attention(
             found.append(replace(_destination(destination, state), alert_url=url))
     found += [_alert(one) for one in known.values()]
     found += [_source(*pair) for pair in sources if pair[1].needs_attention]
+    found += [_rise(one, rising[one.pk]) for one, _ in destinations if one.pk in rising]
     found += [_channel(one, may_set_up) for one in channels]
     return found
+
+
+def _rise(destination: Destination, rise: Rise) -> Attention:
+    return Attention(
+        "trending_up",
+        gettext("%(destination)s: more warnings") % {"destination": destination},
+        gettext(
+            "%(recent)s of its deliveries in the last 24 hours lost something on the way, such as "
+            "a value or currency. In the week before, it was %(before)s."
+        )
+        % {"recent": f"{rise.recent:.0%}", "before": f"{rise.before:.0%}"},
+        log_url(rise.since, status="delivered", warning="any", destination=destination.pk),
+        gettext("Show these deliveries"),
+    )
 
 
 def _alert(line: AlertLine) -> Attention:

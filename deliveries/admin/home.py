@@ -18,11 +18,11 @@ from django.utils.translation import gettext
 from deliveries.admin.alert_pages import MAY_SET_UP, failing_channels, open_alert_lines
 from deliveries.admin.attention import read_attention
 from deliveries.admin.charts import Chart, draw_bars
+from deliveries.admin.log_links import LOG, log_url
 from deliveries.destination_states import State, read_states
 from deliveries.error_codes import meaning_of, remedy_of
 from deliveries.models import Batch, Event
 from deliveries.phrases import group_digits, say_duration, show_status
-from deliveries.search.zones import ZONE, write_moment
 from deliveries.source_states import SourceState, has_route, read_source_states
 from deliveries.stats.figures import (
     DEFAULT_SPAN,
@@ -36,6 +36,7 @@ from deliveries.stats.figures import (
     read_waiting,
 )
 from deliveries.stats.match_coverage import read_coverage
+from deliveries.stats.rising import read_rising_warnings
 from deliveries.stats.tallies import DELIVERED
 from destinations.models import Destination, Source
 
@@ -43,7 +44,6 @@ MAX_ERRORS = 12
 MAX_CARDS = 3
 WAITING = "pending,sending"
 MAX_NAMES = 3
-LOG = "admin:deliveries_delivery_changelist"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,10 @@ def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
         cards = _cards(destinations, figures, waiting, span, now)
         context |= _arranged(request, cards, span)
     shown = [(card.destination, card.state) for card in cards]
-    context["attention"] = read_attention(shown, source_states, now, alerts, channels, may_set_up)
+    rising = read_rising_warnings(now) if sees_log else {}
+    context["attention"] = read_attention(
+        shown, source_states, now, alerts, channels, may_set_up, rising
+    )
     sandboxes = {one.service == Destination.Service.SANDBOX for one in destinations}
     context["accepted_by"] = (
         gettext("Accepted by Pinterest")
@@ -229,7 +232,7 @@ def _summary(figures: Figures, waiting: list[Waiting], now: datetime) -> dict[st
         "rejected": total.rejected,
         "dead": total.dead,
         "filtered": total.filtered,
-        "delivered_url": _log_url(figures.starts[0], status=DELIVERED),
+        "delivered_url": log_url(figures.starts[0], status=DELIVERED),
         "waiting": say_count(waiting),
         "share": say_share(total.delivered_share),
         "oldest": _say_oldest(waiting, now),
@@ -266,7 +269,7 @@ def _cards(
                 if flow.delivered
                 else "–",
                 is_sandbox=destination.service == Destination.Service.SANDBOX,
-                delivered_url=_log_url(
+                delivered_url=log_url(
                     figures.starts[0], status=DELIVERED, destination=destination.pk
                 ),
                 waiting_url=f"{reverse(LOG)}?status={WAITING}&destination={destination.pk}",
@@ -344,7 +347,7 @@ def errors_of(total: Flow, since: datetime, **filters: Any) -> list[ErrorLine]:
             count=count,
             meaning=meaning_of(code),
             remedy=remedy_of(code, status),
-            url=_log_url(since, status=status, error_code=code, **filters),
+            url=log_url(since, status=status, error_code=code, **filters),
             share=say_share(count / ended) if status == "filtered" else "",
         )
         for status, code, count in total.codes()
@@ -360,19 +363,10 @@ def _warnings(total: Flow, since: datetime) -> list[WarningLine]:
             count=count,
             meaning=meaning_of(code),
             remedy=remedy_of(code),
-            url=_log_url(since, status=DELIVERED, warning=code),
+            url=log_url(since, status=DELIVERED, warning=code),
         )
         for code, count in total.warnings()[:MAX_ERRORS]
     ]
-
-
-def _log_url(since: datetime, *, status: str, **filters: Any) -> str:
-    """The log filtered to these. What is to be tried again is open, and so has not settled."""
-    query = {"status": status, **filters}
-    if status != "pending":
-        query["settled_since"] = write_moment(since.replace(second=0, microsecond=0))
-        query[ZONE] = timezone.get_current_timezone_name()
-    return f"{reverse(LOG)}?{urlencode(query)}"
 
 
 def ended_of(flow: Flow, since: datetime, **filters: Any) -> list[tuple[str, int, str]]:
@@ -383,7 +377,7 @@ def ended_of(flow: Flow, since: datetime, **filters: Any) -> list[tuple[str, int
         ("filtered", gettext("filtered"), flow.filtered),
     )
     return [
-        (name, count, _log_url(since, status=status, **filters) if count else "")
+        (name, count, log_url(since, status=status, **filters) if count else "")
         for status, name, count in counts
     ]
 

@@ -10,7 +10,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from deliveries.admin.home import _log_url, _say_start
+from deliveries.admin.home import _say_start
+from deliveries.admin.log_links import log_url
 from deliveries.models import BulkAction, Delivery, Event
 from deliveries.search.zones import find_zone
 from deliveries.stats.figures import Span
@@ -159,7 +160,7 @@ def test_a_saved_view_keeps_the_zone_of_its_times(admin_client: Client) -> None:
 
 def test_the_links_of_the_home_page_name_their_zone() -> None:
     with timezone.override(find_zone("Europe/Berlin")):
-        url = _log_url(MOMENT, status="rejected", error_code="http_500")
+        url = log_url(MOMENT, status="rejected", error_code="http_500")
     assert parse_qs(urlsplit(url).query) == {
         "status": ["rejected"],
         "error_code": ["http_500"],

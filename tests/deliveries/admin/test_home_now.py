@@ -14,6 +14,7 @@ from deliveries.engine.dispatch import deliver_batch
 from deliveries.models import Delivery, Heartbeat
 from deliveries.stats.compaction import merge_tallies
 from deliveries.stats.health import SWEEP
+from deliveries.stats.tallies import DELIVERED, WARNED, append
 from destinations.models import Destination
 from destinations.pausing import pause
 from pinterest_sandbox.sandbox import Sandbox
@@ -144,3 +145,39 @@ def test_more_than_three_destinations_are_a_table_to_search_and_sort(admin_clien
     assert names("name=LPH") == ["alpha"]
     assert names("name=nothing") == []
     assert names("sort=password")[0] == names("")[0]
+
+
+def tally(destination: Destination, hours_ago: float, delivered: int, warned: int) -> None:
+    at = timezone.now() - timedelta(hours=hours_ago)
+    append({DELIVERED: delivered, WARNED: warned}, at, destination_id=destination.pk)
+
+
+@pytest.mark.parametrize(
+    ("recent", "before", "is_told"),
+    [
+        ((100, 30), (700, 70), True),  # 30 %, and 10 % before
+        ((100, 19), (700, 70), False),  # less than twice as many
+        ((100, 9), (700, 0), False),  # less than ten points
+        ((100, 60), (700, 350), False),
+        ((40, 30), (700, 0), False),  # too few
+        ((100, 90), (40, 0), False),  # too few to compare to
+    ],
+)
+def test_warnings_that_rise_need_attention(
+    admin_client: Client,
+    recent: tuple[int, int],
+    before: tuple[int, int],
+    is_told: bool,
+) -> None:
+    destination = make_destination(name="Shop")
+    tally(destination, 1, *recent)
+    tally(destination, 48, *before)
+    found = [
+        one for one in admin_client.get(HOME).context["attention"] if "more warnings" in one.title
+    ]
+    assert len(found) == is_told
+    if is_told:
+        assert found[0].title == "Shop: more warnings"
+        assert "30% of its deliveries in the last 24 hours" in found[0].text
+        assert "In the week before, it was 10%." in found[0].text
+        assert admin_client.get(found[0].url).status_code == 200
