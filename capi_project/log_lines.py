@@ -25,7 +25,8 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 Fields = MutableMapping[str, Any]
 _PERSONAL = re.compile(
-    r"[^\s@'\"<>=,;:(]+@[^\s@'\"<>,;)]+\.\w+"  # an email address
+    # An email address; from the beginning of a word only, so that the time grows with the text.
+    r"(?<![^\s@'\"<>=,;:(])[^\s@'\"<>=,;:(]+@[^\s@'\"<>,;)]+\.\w+"
     r"|\b\d{1,3}(?:\.\d{1,3}){3}\b"  # an IPv4 address
     r"|\b(?:[0-9a-fA-F]{1,4}:){3,7}[0-9a-fA-F:]+"  # an IPv6 address
     r"|\+?\d[\d ()./-]{8,}\d"  # a phone number

@@ -40,13 +40,26 @@ _PHRASES = """
     page_visit: product viewed, viewed product, view item, view product, product detail,
         page viewed, viewed page, page view, pageview, product clicked
 """
-_EVENT = re.compile(r"(\w+):([^:]+?)(?=\w+:|\Z)")
 # A name with one of these words says that it did not happen, or no longer holds.
 UNDONE = frozenset(_UNDONE.split())
-PHRASES: dict[str, tuple[str, ...]] = {
-    event: tuple(" ".join(phrase.split()) for phrase in phrases.split(","))
-    for event, phrases in _EVENT.findall(_PHRASES)
-}
+
+
+def _read_phrases(text: str) -> dict[str, tuple[str, ...]]:
+    """Lines "event: phrase, phrase", each with further lines of phrases."""
+    found: dict[str, str] = {}
+    event = ""
+    for line in text.strip().splitlines():
+        name, colon, phrases = line.partition(":")
+        if colon:
+            event, line = name.strip(), phrases
+        found[event] = found.get(event, "") + line
+    return {
+        event: tuple(" ".join(phrase.split()) for phrase in phrases.split(","))
+        for event, phrases in found.items()
+    }
+
+
+PHRASES = _read_phrases(_PHRASES)
 """Pinterest event → phrases that mean it, tried in this order."""
 
 

@@ -180,7 +180,7 @@ def hide(text: str, secrets: Iterable[str]) -> str:
     parts = {part for secret in secrets for part in (secret, *re.split(r"[/?&=@:]", secret))}
     for part in sorted((part for part in parts if len(part) >= 6), key=len, reverse=True):
         text = text.replace(part, "•••")
-    text = re.sub(r"[a-z]+://\S+", "•••", text)
+    text = re.sub(r"(?<![a-z])[a-z]+://\S+", "•••", text)
     return text[:MAX_ANSWER_CHARACTERS]
 
 
